@@ -5,7 +5,7 @@ internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
-/// The program: parses, runs, and turns an error into a message and an exit status. Nothing else does that.
+/// The program: parses, runs, and turns an error into a message and an exit status. No other code does that.
 package enum CommandLineTool {
   /// Runs the command line of this process.
   package static func run() -> Int32 { run(CommandLineWords.arguments) }
@@ -22,7 +22,7 @@ package enum CommandLineTool {
       return end.exitStatus.rawValue
     } catch {
       if Candidates.areAskedFor(by: arguments), Holdfast.exitCode(for: error) != .success {
-        // Completion must not disturb somebody who is typing.
+        // Completion must not disturb an operator who is typing.
         return ExitStatus.failed.rawValue
       }
       let status = end(error)
@@ -39,17 +39,17 @@ package enum CommandLineTool {
     if let outcome = error as? NagiosOutcome { return outcome.status.rawValue }
     guard let known = error as? any OperatorError else { return report(error) }
     if let refused = known as? SystemError, refused.isBrokenPipe { return ExitStatus.failed.rawValue }
-    // A scheduled run expects to find another one at work now and then, so it is not reported.
+    // A scheduled run sometimes finds another one at work. That is expected, so it is not reported.
     if known.exitStatus == .locked, ProcessEnvironment.ofThisProcess.isScheduled { return known.exitStatus.rawValue }
     Console.error("holdfast: \(known)")
     return known.exitStatus.rawValue
   }
 
-  /// The messages of the argument parser: help on standard output; everything else is wrong usage.
+  /// Prints the messages of the argument parser: help on standard output; everything else is wrong usage.
   private static func report(_ error: any Error) -> Int32 {
     let text = Holdfast.fullMessage(for: error)
     if Holdfast.exitCode(for: error) == .success {
-      // The libraries are loaded only when somebody asks for their versions.
+      // The libraries are loaded only when their versions are requested.
       Console.output(text == Program.nameAndVersion ? VersionText.text : text)
       return ExitStatus.done.rawValue
     }

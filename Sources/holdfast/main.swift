@@ -1,8 +1,8 @@
 internal import Glibc
 internal import HoldfastCLI
 
-/// Ends the process while other threads may still wait for answers that nobody needs any more: what they use is not
-/// taken down first, as `exit` does it.
+/// Ends the process without taking down first what other threads use, as `exit` would. They may still wait for answers
+/// that are no longer needed.
 func end(_ status: Int32) -> Never {
   fflush(nil)
   _exit(status)

@@ -146,14 +146,14 @@ package struct BackupCommand: ParsableCommand {
     let repository = try context.open(for: settings.name, takesLease: !dryRun)
     let opened = try ConfiguredSource(settings, in: repository, at: context)
     watch.opened(repository, source: opened.settings.name)
-    // A chosen name counts before there is a snapshot: the first backup may fail for weeks.
+    // A chosen name is used even if there is no snapshot yet: the first backup may fail for weeks.
     if let name { watch.parts = [RunRecord.Part(name)] }
     let progress = watch.makeProgress()
     defer { progress.end() }
     let options = opened.backupOptions(kind: kind, isDryRun: dryRun, waitsForLock: wait)
     let report = try opened.backup(options, watch, progress)
     progress.end()
-    // Copying may be interrupted; what was taken is told by then.
+    // The result is told before the copying, which may be interrupted.
     watch.tell(report)
     let copying = watch.makeProgress()
     defer { copying.end() }
@@ -166,7 +166,7 @@ package struct BackupCommand: ParsableCommand {
 
   var kind: SnapshotKind? { full ? .full : differential ? .differential : incremental ? .incremental : nil }
 
-  /// The settings for the directory or the command on the command line.
+  /// Returns the settings for the directory or the command on the command line.
   private func namedSource(_ machine: MachineContext, repository: StoreLocation) throws -> SourceSettings {
     let subject = try command.subject ?? .directory(machine.environment.absolute(source ?? ""))
     return try SourceSettings(
@@ -213,7 +213,7 @@ extension SnapshotCopies {
 }
 
 extension SourceSettings.Subject {
-  /// The default name of a source.
+  /// Returns the default name of a source.
   fileprivate func usualName(_ files: FileSystem) -> SourceName {
     switch self {
     case .directory(let path): SourceName(from: (try? files.resolve(path)) ?? path)

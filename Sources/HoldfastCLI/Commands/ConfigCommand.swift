@@ -99,7 +99,7 @@ struct ConfigExampleCommand: ParsableCommand {
     discussion: ExitStatusTable.text)
 
   func run() throws {
-    // The last line already has its newline.
+    // The text ends with a newline, and `output` adds one.
     Console.output(String(ExampleConfiguration.text.dropLast()))
   }
 }

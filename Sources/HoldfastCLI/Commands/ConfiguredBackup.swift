@@ -20,7 +20,7 @@ extension BackupCommand {
       let run = ConfiguredRun(settings: settings, machine: machine, observer: output.observer(machine))
       return (run, try run.sources(name.map { [$0] } ?? []), name != nil)
     }
-    // If it exists, it is a directory, whatever its name.
+    // An existing directory is meant as a directory, even if a source has its name.
     guard !Path(source).bytes.contains(Path.separator), let wanted = SourceName(source),
       (try? machine.host.files.status(of: machine.environment.absolute(source), followLink: true)) == nil
     else { return nil }
@@ -84,7 +84,7 @@ extension BackupCommand {
     defer { progress.end() }
     let report = try opened.backup(options, watch, progress)
     progress.end()
-    // Copying may be interrupted; what was taken is told by then.
+    // The result is told before the copying, which may be interrupted.
     watch.tell(report, of: named)
     let copying = watch.makeProgress(of: named)
     defer { copying.end() }

@@ -52,7 +52,7 @@ struct Init: ParsableCommand {
     if appendOnlyRecipe { return try showRecipe() }
     let context = try location.context(location.machine(output), writer: writer)
     let targets = RepositoryTargets(context)
-    // A target that was named later is made of what is at home.
+    // A target that was named later is made from what home contains.
     if !targets.others.isEmpty, let home = try openedHome(context) { return try complete(home, targets) }
     guard unsealed != (passphrase || !recipient.isEmpty) else {
       throw EngineError(
@@ -79,7 +79,7 @@ struct Init: ParsableCommand {
     try show(repository, key: made.map { ($0.path, $0.isNew) }, others)
   }
 
-  /// Home, where there is a repository already.
+  /// Opens home, if there is a repository already.
   private func openedHome(_ context: RepositoryContext) throws -> Repository? {
     do {
       return try context.open()
@@ -88,7 +88,7 @@ struct Init: ParsableCommand {
     }
   }
 
-  /// Makes the targets that are not there yet.
+  /// Makes the targets that do not exist yet.
   private func complete(_ home: Repository, _ targets: RepositoryTargets) throws {
     try targets.checkMayBeMade(of: home)
     let others = try targets.make(of: home) { Console.warn($0) }

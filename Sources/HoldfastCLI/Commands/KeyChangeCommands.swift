@@ -8,7 +8,7 @@ internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// Shared by the commands that change a keyring.
+/// Opens a repository for the commands that change its keyring, and publishes the change.
 private struct KeyringEditor {
   let context: RepositoryContext
   let repository: Repository
@@ -183,7 +183,7 @@ struct KeyRotate: ParsableCommand {
 
 /// Makes new recipients.
 enum NewRecipients {
-  /// An identity that is sealed under a passphrase, which is asked for.
+  /// Makes an identity that is sealed under a passphrase, which is asked for.
   static func byPassphrase(name: String, repository: Identifier, _ context: RepositoryContext) throws -> Keyring.Member
   {
     guard

@@ -90,7 +90,7 @@ struct KeyList: ParsableCommand {
     table.lines.forEach { Console.output("  " + $0) }
   }
 
-  /// What remains of a revoked writer, in words.
+  /// Returns the number of snapshots of a revoked writer that still count, in words.
   static func counted(_ writer: Keyring.Writer) -> String {
     Amount.count(UInt64(writer.revoked?.accepted.count ?? 0), "snapshot of it counts", "snapshots of it count")
   }
@@ -118,7 +118,7 @@ struct KeyForget: ParsableCommand {
       store.places, Repository.id(in: store), files: machine.host.files)
     if output.json { return try Console.json(ForgottenJSON(location: location, forgotten: isForgotten)) }
     if !output.quiet {
-      // Cron and a login often have a different HOME, and so a different memory.
+      // Cron and a login often have different values of HOME, and so different memories.
       let place = directory.map { "in \($0)" } ?? "for lack of a directory"
       Console.output(isForgotten ? "forgot \(location)" : "nothing was remembered of \(location) \(place)")
     }

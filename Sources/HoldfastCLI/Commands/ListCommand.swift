@@ -20,7 +20,7 @@ struct ListCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   /// Sorts sources by their newest snapshot, so that the latest one is last, where a terminal shows it. The order
-  /// within a source stays.
+  /// within a source is kept.
   private static func newestLast(_ snapshots: [Snapshot]) -> [Snapshot] {
     Dictionary(grouping: snapshots, by: \.sourceName).map { name, its in
       (name: name, newest: its.map(\.envelope.started).max() ?? Timestamp(seconds: 0, nanoseconds: 0), its: its)

@@ -6,7 +6,7 @@ internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// Shared by the commands that note something on a snapshot.
+/// The options of the commands that note something on a snapshot.
 struct NoteOptions: ParsableArguments {
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
   var snapshot: SnapshotSelector.Name

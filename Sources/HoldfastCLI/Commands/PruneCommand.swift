@@ -61,7 +61,7 @@ struct RetentionOptions: ParsableArguments {
     }
   }
 
-  /// Whether the command line has any rule. One that keeps nothing (`--keep-daily 0`) is one too.
+  /// True if the command line has any rule. One that keeps nothing (`--keep-daily 0`) is a rule too.
   var areGiven: Bool {
     let counts = [keepLast, keepHourly, keepDaily, keepWeekly, keepMonthly, keepYearly]
     return counts.contains { $0 != nil } || keepWithin != nil || !keepTag.isEmpty
@@ -155,7 +155,7 @@ struct PruneCommand: ParsableCommand {
     try Outcome.end(report.exitStatus)
   }
 
-  /// What the configuration says of the sources of this repository.
+  /// Returns the rules of the configuration for the sources of this repository.
   private func configuredRules(_ context: RepositoryContext) throws -> [SourceName: Prune.Rules] {
     var found: [SourceName: Prune.Rules] = [:]
     for source in try context.configuredSources() {

@@ -44,7 +44,7 @@ struct RecoveryOptions: ParsableArguments {
       throw ValidationError(
         "--to-time \(toTime) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22.")
     }
-    // The time between the two may contain the mistake that must not be recovered.
+    // The mistake that must not be recovered may lie in the hour between the two.
     if let toTime, let (earlier, later) = WrittenTime(toTime)?.twice {
       let (first, second) = (Self.text(earlier), Self.text(later))
       throw ValidationError(
@@ -56,7 +56,7 @@ struct RecoveryOptions: ParsableArguments {
     }
   }
 
-  /// The time as exact as it was written, with its zone.
+  /// Returns a time as exact as it was written, with its zone.
   private static func text(_ time: Timestamp) -> String {
     time.nanoseconds == 0 ? TimeText.local(time) : TimeText.exact(time)
   }
@@ -88,7 +88,7 @@ extension RestoreCommand {
     return RecoverySettings(plan, restoreCommand: try restoreCommand(plan, context, repository))
   }
 
-  /// The command that the server of the restored cluster will run: this program, with this repository.
+  /// Returns the command that the server of the restored cluster will run: this program, with this repository.
   private func restoreCommand(
     _ plan: RecoveryPlan, _ context: RepositoryContext, _ repository: Repository
   ) throws -> String {
@@ -98,7 +98,7 @@ extension RestoreCommand {
     if context.configured != nil, context.location.directory == nil,
       let file = try context.machine.loader().location.named
     {
-      // The server has none of this shell's variables.
+      // The server does not have the variables of this shell.
       words += ["--config", ShellText.quotedForServer(try text(file))]
     }
     words += ["--name", plan.snapshot.sourceName.text, "--system", plan.system.description]
@@ -109,12 +109,12 @@ extension RestoreCommand {
     return words.joined(separator: " ")
   }
 
-  /// A location as text for a configuration file.
+  /// Returns a location as text for a configuration file.
   private func text(_ location: StoreLocation) throws -> String {
     try location.directory.map { try text($0) } ?? location.description
   }
 
-  /// A path as text for a configuration file.
+  /// Returns a path as text for a configuration file.
   private func text(_ path: Path) throws -> String {
     guard let text = String(validating: path.bytes, as: UTF8.self) else {
       throw EngineError("\(path) cannot be written into a restore_command", hint: "Use a path of UTF-8.")

@@ -126,7 +126,7 @@ struct RestoreCommand: ParsableCommand {
     do {
       report = try restore.run()
     } catch let error as FrozenArchives where dryRun && !output.json {
-      // For a loop around the provider's own tool.
+      // A loop around the provider's own tool can read these lines.
       for object in error.objects { Console.output(object.line) }
       throw error
     }
@@ -157,8 +157,8 @@ struct RestoreCommand: ParsableCommand {
     return options
   }
 
-  /// Chooses the snapshot. Without one, a repeated command means the snapshot of the interrupted restore, even if there
-  /// is a newer one now.
+  /// Chooses the snapshot. If none is named, a repeated command continues with the snapshot of the interrupted restore,
+  /// even if there is a newer one now.
   private func choose(
     for options: Restore.Options, in repository: Repository, _ host: Host, _ progress: any ProgressObserver
   ) throws -> (Snapshot, [Snapshot]) {
@@ -223,10 +223,10 @@ struct RestoreCommand: ParsableCommand {
   }
 }
 
-/// Paths of entries as an operator types them.
+/// Parses paths of entries as an operator types them.
 enum PathArgument {
-  /// `.` and empty components are ignored; `\xNN`, as `list` and `show` print it, means that byte. The whole tree is
-  /// `.` or `/`, never an empty text.
+  /// Returns the path of an entry. `.` and empty components are ignored; `\xNN`, as `list` and `show` print it, means
+  /// that byte. The whole tree is `.` or `/`, never an empty text.
   static func entryPath(_ text: String) throws -> Path {
     let bytes = try unescape(Array(text.utf8), text)
     let parts = bytes.split(separator: Path.separator).filter { !$0.elementsEqual([UInt8(ascii: ".")]) }

@@ -12,7 +12,7 @@ struct ScheduleCommand: ParsableCommand {
     subcommands: [ScheduleInstall.self, ScheduleShow.self, ScheduleRemove.self])
 }
 
-/// Chooses a schedule, and the system that it is in.
+/// Chooses a schedule, and the system in which it is installed.
 struct ScheduleOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The name of the schedule, if there are several.", valueName: "name"))
   var name: String?
@@ -132,7 +132,7 @@ struct ScheduleInstall: ParsableCommand {
     let items = try scheduler.items(schedule)
     var plan = SchedulePlan(write: items)
     let all = try target.schedulers(machine)
-    // A schedule of the same name elsewhere would run in addition.
+    // A schedule of the same name in another scheduler would run in addition.
     plan.remove = try all.flatMap { other in
       let present = try other.present(name)
       return other.directory == scheduler.directory ? [] : present
@@ -158,7 +158,7 @@ struct ScheduleInstall: ParsableCommand {
     schedule.timeout = timeout
     schedule.onFailure = onFailure
     for name in ScheduledCommand.environment {
-      // The configuration overrides what the shell of the installing user happens to have set.
+      // The configuration overrides the variables that the shell of the installing user happens to have.
       if scheduled.isConfigured, name == "HOLDFAST_REPOSITORY" { continue }
       if let value = environment.text(name) { schedule.environment[name] = value }
     }
@@ -181,7 +181,8 @@ struct ScheduleInstall: ParsableCommand {
     return schedule
   }
 
-  /// Keys in variables are secrets, so they are not taken along, and the run has others or none.
+  /// Warns of keys in variables. They are secrets, so they are not put into the schedule, and the run has others or
+  /// none.
   private func warnOfKeys(
     _ scheduled: ScheduledCommand, _ schedule: Schedule, _ environment: ProcessEnvironment
   ) throws {
@@ -195,7 +196,7 @@ struct ScheduleInstall: ParsableCommand {
 
   private static let opening: Set = ["holdfast-identity", "holdfast-passphrase"]
 
-  /// - Parameter takesAlong: whether keys that only the environment names are included.
+  /// - Parameter takesAlong: true if keys that only the environment names are included.
   private func credentials(_ environment: ProcessEnvironment, takesAlong: Bool) throws -> [Schedule.Credential] {
     let files = [
       ("holdfast-identity", "HOLDFAST_IDENTITY_FILE", identity),

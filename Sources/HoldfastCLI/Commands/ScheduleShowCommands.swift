@@ -81,7 +81,7 @@ struct ScheduleRemove: ParsableCommand {
 }
 
 extension SchedulePlan {
-  /// Executes it, unless this is a dry run, and shows what it does.
+  /// Executes the plan unless this is a dry run, and shows what it does.
   func perform(_ scheduler: SchedulerDirectory, _ host: Host, isDry: Bool, _ output: OutputOptions) throws {
     if !isDry { try execute(in: scheduler, host.cancellation) }
     if output.json {

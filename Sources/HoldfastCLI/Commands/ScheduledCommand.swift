@@ -5,7 +5,7 @@ internal import HoldfastOperations
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// The command of a schedule, as far as it determines how it must run.
+/// The command of a schedule, and the facts about it that decide how it must run.
 struct ScheduledCommand {
   /// Variables that a run needs if they are set now.
   static let environment = [
@@ -14,24 +14,24 @@ struct ScheduledCommand {
     "HOLDFAST_SINGLE_WRITER", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_CONFIG_FILE", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
   ]
-  /// Those that name files: a relative one would be looked for somewhere else.
+  /// Variables that name files. A relative path would be looked for in another directory.
   static let files = [
     "HOLDFAST_CONFIG", "HOLDFAST_CONFIG_DIR", "HOLDFAST_CA_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE",
   ]
-  /// Those that may hold a password.
+  /// Variables that may contain a password.
   private static let proxies = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
   /// Options with commands of the site.
   private static let commands = ["--from-command", "--before", "--after", "--on-failure", "--identity-command"]
 
-  /// The configuration; `nil` when there is none that can be used.
+  /// The configuration; `nil` when none can be used.
   let site: Settings?
-  /// Whether it works on configured sources, and needs nothing of the environment for them.
+  /// True if it works on configured sources, and so needs nothing from the environment for them.
   let isConfigured: Bool
   private let repository: String?
   private let isByCommandLine: Bool
   private let isRestore: Bool
 
-  /// - Throws: when holdfast would not understand the command, or only in this directory.
+  /// - Throws: when holdfast would not understand the command, or would only in this directory.
   init(_ arguments: [String], _ machine: MachineContext) throws {
     let parsed: any ParsableCommand
     do {
@@ -63,13 +63,13 @@ struct ScheduledCommand {
     }
   }
 
-  /// Whether it may need all rights of its user: it may run commands of the site, or restore files of any kind
+  /// True if it may need all rights of its user: it may run commands of the site, or restore files of any kind
   /// anywhere.
   var needsEverything: Bool {
     isByCommandLine || isRestore || site?.runsCommands == true
   }
 
-  /// The repositories that it writes to; nothing is ever written into a source. Empty when they are not known.
+  /// Returns the repositories that it writes to; nothing is ever written into a source. Empty when they are not known.
   /// - Parameter repository: the repository that the environment of the run names.
   func repositories(named environment: String?) throws -> [String] {
     try locations(named: environment).compactMap(\.directory).map(Self.text)
@@ -89,7 +89,7 @@ struct ScheduledCommand {
     }
   }
 
-  /// The buckets of the run for which the configuration names no credentials.
+  /// Returns the buckets of the run for which the configuration names no credentials.
   /// - Parameter environment: the repository that the environment of the run names.
   func bucketsWithoutCredentials(named environment: String?) throws -> [StoreLocation] {
     try locations(named: environment).filter { location in
@@ -100,7 +100,7 @@ struct ScheduledCommand {
     }
   }
 
-  /// Those of all targets: a run writes to each.
+  /// Returns the locations of all targets, because a run writes to each.
   private static func locations(of repository: RepositorySettings) throws -> [StoreLocation] {
     try repository.targets.map { try StoreLocation($0.location) }
   }

@@ -33,7 +33,7 @@ struct Show: ParsableCommand {
     let noted = try repository.notes.read(chosen.sourceName).notes[chosen]
     if output.json {
       let snapshot = SnapshotJSON(chosen.envelope, noted)
-      // Followed by files, it is the first line of a stream of lines.
+      // When files follow, it is the first line of a stream of lines.
       if files { try Console.jsonLine(snapshot) } else { try Console.json(snapshot) }
     } else {
       let path = try repository.containers.sourceOrigin(of: chosen)?.text

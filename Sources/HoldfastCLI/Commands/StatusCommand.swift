@@ -70,7 +70,7 @@ struct StatusCommand: ParsableCommand {
     }
   }
 
-  /// Whether the arguments ask for a plugin, which must end like one even if they are wrong.
+  /// True if the arguments ask for a plugin, which must end like one even if they are wrong.
   static func isPlugin(_ arguments: some Collection<String>) -> Bool {
     arguments.first == configuration.commandName && arguments.contains("--nagios")
   }
@@ -78,7 +78,7 @@ struct StatusCommand: ParsableCommand {
   /// The objectives of the command line, for every source.
   private var objectives: Objectives { promised(nil) }
 
-  /// The command line overrides the configuration of a source.
+  /// Returns the objectives of a source. The command line overrides its configuration.
   private func promised(_ settings: SourceSettings.Objectives?) -> Objectives {
     var objectives = Objectives()
     objectives.maxAge = maxAge ?? settings?.maxAge
@@ -90,7 +90,7 @@ struct StatusCommand: ParsableCommand {
   private struct Found {
     let repository: Repository
     let statuses: [SourceStatus]
-    /// Of a repository in several places.
+    /// Empty for a repository with only one target.
     let targets: [TargetRow]
   }
 
@@ -133,14 +133,14 @@ struct StatusCommand: ParsableCommand {
     do {
       try writeMetrics(found, machine)
     } catch let error as any OperatorError where status != .done {
-      // What was found matters more than a file that could not be written.
+      // The result matters more than a file that could not be written.
       Console.error("holdfast: \(error)")
     }
     return status
   }
 }
 
-/// The end of a plugin that has reported everything.
+/// The end of a plugin that has reported everything itself.
 struct NagiosOutcome: Error {
   let status: NagiosStatus
 }

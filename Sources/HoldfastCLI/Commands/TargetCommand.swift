@@ -19,8 +19,8 @@ struct TargetRow {
   private let isHome: Bool
   private let standings: Result<[TargetStanding], any Error>
 
-  /// - Parameter evenIfAlone: whether the only place of a repository is a row.
-  /// - Returns: home first.
+  /// - Parameter evenIfAlone: true if the only target of a repository is a row too.
+  /// - Returns: the rows, home first.
   static func read(
     _ context: RepositoryContext, _ home: Result<Repository, any Error>, _ source: SourceName?,
     evenIfAlone: Bool = false
@@ -36,7 +36,7 @@ struct TargetRow {
     Dictionary(uniqueKeysWithValues: target.domains.map { ($0.key.rawValue, $0.value) })
   }
 
-  /// Why it could not be looked at.
+  /// The reason why it could not be listed.
   var failure: (any OperatorError)? {
     if case .failure(let failure) = standings { describe(failure) } else { nil }
   }

@@ -93,7 +93,7 @@ struct VerifyCommand: ParsableCommand {
     }
     let report = try Verify(repository: repository, options: options, progress: progress).run(
       chosen, source: source.name)
-    // Notes in a copy would be no revision of the repository's notes.
+    // Notes in a copy would not be a revision of the repository's notes.
     var unnoted: (any Error)?
     do {
       if !copy.olderCopy, repository.isHome {
@@ -107,7 +107,7 @@ struct VerifyCommand: ParsableCommand {
     if output.json { try Console.json(VerifyJSON(report), machine) }
     show(report)
     if !output.json, !output.quiet { Console.transfer(machine) }
-    // The result counts whether or not it could be noted.
+    // The result counts even if it could not be noted.
     if let unnoted {
       progress.warn("what was found is not noted in the repository: \(describe(unnoted).message)")
     }
@@ -116,7 +116,7 @@ struct VerifyCommand: ParsableCommand {
         try JUnitReport.write(report, to: try machine.environment.absolute(junit), files: machine.host.files)
       }
     } catch let error as any OperatorError where report.exitStatus != .done {
-      // What was found matters more than a file that could not be written.
+      // The result matters more than a file that could not be written.
       Console.error("holdfast: \(error)")
     }
     try Outcome.end(report.exitStatus)

@@ -26,11 +26,11 @@ struct LogOptions: ParsableArguments {
       valueName: "number"))
   var system: SystemIdentifier?
 
-  /// PostgreSQL runs its commands in the data directory.
+  /// Returns the current directory: PostgreSQL runs its commands in the data directory.
   static func clusterDirectory(_ environment: ProcessEnvironment) throws -> Path { try environment.absolute(".") }
 }
 
-/// What is done before the server asks for it.
+/// The options for segments that are moved before the server asks for them.
 package struct AheadOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -55,14 +55,14 @@ package struct AheadOptions: ParsableArguments {
     }
   }
 
-  /// How many segments; `nil` where nobody says it.
+  /// Returns the number of further segments; `nil` if it is not set anywhere.
   package func ahead(_ context: RepositoryContext) throws -> Int? {
     try ahead
       ?? Self.number("HOLDFAST_WAL_AHEAD", "0, 8 or 63", in: SourceSettings.Log.aheadRange, context.machine.environment)
       ?? context.configuredSource?.log.ahead
   }
 
-  /// How many at once; `nil` where nobody says it.
+  /// Returns the number of segments at once; `nil` if it is not set anywhere.
   package func workers(_ context: RepositoryContext) throws -> Int? {
     try workers
       ?? Self.number(
@@ -107,7 +107,8 @@ struct WALPushCommand: ParsableCommand {
   @Flag(help: "Archive a whole segment even if it begins differently from what was archived while it was unfinished.")
   var replaceUnfinished = false
 
-  /// The next call of a killed one reads again, in the archive, what that one has archived: so it is not more.
+  /// The default is not higher because, after a kill, the next call reads what the killed one has archived again from
+  /// the archive.
   private static let usualAhead = 31
 
   @OptionGroup var ahead: AheadOptions
@@ -167,7 +168,7 @@ struct WALFetchCommand: ParsableCommand {
   @Argument(help: "The path to write to (%p).", completion: .file())
   var path: String
 
-  /// The spool holds as many segments of the usual size (16 MiB).
+  /// The spool holds this many segments of the usual size (16 MiB).
   private static let usualAhead = 15
 
   @OptionGroup var ahead: AheadOptions
@@ -183,7 +184,7 @@ struct WALFetchCommand: ParsableCommand {
       clusterDirectory: try LogOptions.clusterDirectory(machine.environment))
     options.system = log.system
     options.location = context.location.description
-    // What is fetched by hand comes alone, unless the option says otherwise.
+    // A file that an operator fetches comes alone, unless the option says otherwise.
     let isRecovery = WALFetch.isRecovery(options.target)
     options.ahead = isRecovery ? try ahead.ahead(context) ?? Self.usualAhead : ahead.ahead ?? 0
     if let workers = try ahead.workers(context) { options.workers = workers }
@@ -191,7 +192,7 @@ struct WALFetchCommand: ParsableCommand {
     try WALFetch(repository: context.open(), options: options).run()
   }
 
-  /// Whether a command line is one of `wal fetch`, even if the rest of it is wrong.
+  /// True if a command line is one of `wal fetch`, even if the rest of it is wrong.
   static func isMeant(by arguments: some Collection<String>) -> Bool {
     zip(arguments, arguments.dropFirst()).contains { $0 == "wal" && $1 == "fetch" }
   }

@@ -4,10 +4,10 @@ internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastSystem
 
-/// A typed passphrase. It is never an argument or in the environment, because others can see those.
+/// Reads a typed passphrase. It is never an argument or in the environment, because others can see those.
 enum Passphrase {
   /// Reads it from the terminal; `nil` when there is none.
-  /// - Parameter isNew: whether it is asked for twice.
+  /// - Parameter isNew: true if it is asked for twice.
   static func fromTerminal(isNew: Bool, _ cancellation: Cancellation) throws -> SecretBytes? {
     guard let terminal = fopen("/dev/tty", "r+") else { return nil }
     defer { fclose(terminal) }
@@ -20,7 +20,7 @@ enum Passphrase {
     return try KeyFiles.checkedPassphrase(first)
   }
 
-  /// Reads one line without echo. A signal ends it and restores the echo.
+  /// Reads one line without echo. A signal ends the reading, and the echo is restored.
   private static func ask(
     _ prompt: String, _ terminal: UnsafeMutablePointer<FILE>, _ cancellation: Cancellation
   ) throws -> SecretBytes {

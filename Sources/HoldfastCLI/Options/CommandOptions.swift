@@ -19,7 +19,7 @@ struct CommandOptions: ParsableArguments {
     fromCommand.map { .command($0, fileName: fileName ?? SourceSettings.usualFileName) }
   }
 
-  /// - Parameter hasDirectoryOptions: whether options are given that only make sense for a directory.
+  /// - Parameter hasDirectoryOptions: true if there are options that only make sense for a directory.
   func check(source: String?, name: SourceName?, hasDirectoryOptions: Bool) throws {
     guard let fromCommand else {
       guard fileName == nil else { throw ValidationError("--file-name is for --from-command.") }

@@ -25,12 +25,12 @@ struct RepositoryOptions: ParsableArguments {
       valueName: "digest"))
   var expectKeyring: String?
 
-  /// The chosen repository, with the keys that the command needs.
+  /// Returns the chosen repository, with the keys that the command needs.
   /// - Parameters:
   ///   - identity: the options of identities, which open sealed objects.
   ///   - writer: the options of the writer key, which signs.
-  ///   - asks: whether a passphrase may be asked for on the terminal.
-  ///   - source: the source that is meant, if several repositories are configured.
+  ///   - asks: true if a passphrase may be asked for on the terminal.
+  ///   - source: the chosen source, if several repositories are configured.
   /// - Throws: with exit status 2 when no repository is named.
   func context(
     _ machine: MachineContext, identity: IdentityOptions? = nil, writer: WriterOptions? = nil, asks: Bool = false,
@@ -40,7 +40,7 @@ struct RepositoryOptions: ParsableArguments {
       request(machine, identity: identity, writer: writer, asks: asks), on: machine, of: source)
   }
 
-  /// The repository and its keys as the command line names them.
+  /// Returns the repository and its keys as the command line names them.
   func request(
     _ machine: MachineContext, identity: IdentityOptions? = nil, writer: WriterOptions? = nil, asks: Bool = false
   ) -> RepositoryRequest {
@@ -68,7 +68,7 @@ struct OutputOptions: ParsableArguments {
   var quiet = false
 }
 
-/// Chooses the place that is read, and accepts an older copy of the repository.
+/// Chooses the target that is read, and accepts an older copy of the repository.
 struct CopyOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

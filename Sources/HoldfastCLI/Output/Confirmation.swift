@@ -3,7 +3,7 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Asks at the terminal whether a restore may change existing content.
+/// Asks at the terminal if a restore may change existing content.
 enum Confirmation {
   /// - Throws: `EngineError` unless the answer is yes. If nothing would be changed or removed, nothing is asked.
   static func ask(_ impact: Restore.Impact, _ cancellation: Cancellation) throws {

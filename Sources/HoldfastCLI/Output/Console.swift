@@ -7,10 +7,11 @@ internal import Synchronization
 
 /// Writes results to standard output, everything else to standard error.
 enum Console {
-  /// Standard output belongs to the whole process, so this failure does too.
+  /// Standard output belongs to the whole process, and so does this failure.
   private static let outputFailure = Mutex<EngineError?>(nil)
 
-  /// The first failure to write a result, which must not look like success. A reader that closed its end is no failure.
+  /// The first failure to write a result, which must not look like success. A reader that closed its end is not a
+  /// failure.
   static var lostOutput: EngineError? { outputFailure.withLock { $0 } }
 
   static func output(_ text: String) {
@@ -26,17 +27,17 @@ enum Console {
 
   static func error(_ text: String) { _ = write(text + "\n", to: STDERR_FILENO) }
 
-  /// Prints a warning: the operator should know it, and the command goes on.
+  /// Prints a warning: the operator should know it, and the command continues.
   static func warn(_ text: String) { error("holdfast: WARNING: " + text) }
 
-  /// Prints what to do next, as a sentence.
+  /// Prints the next thing to do, as a sentence.
   static func hint(_ text: String) { error("HINT: " + text) }
 
   static func errorFragment(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 
   static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
-  /// Whether somebody can see a question and answer it.
+  /// True if an operator can see a question and answer it.
   static var canAsk: Bool { isErrorTerminal && isatty(STDIN_FILENO) == 1 }
 
   /// Reads one line from standard input, without its newline.
@@ -61,7 +62,7 @@ enum Console {
     try json(WithTransfer(value, machine.traffic.counts))
   }
 
-  /// Says how many requests a command made, if any.
+  /// Prints the number of requests that a command made, if any.
   static func transfer(_ machine: MachineContext) {
     if let line = TransferText.line(machine.traffic.counts) { output("  " + line) }
   }

@@ -46,7 +46,7 @@ final class ConsoleObserver: SourceRunObserver {
     say("\(source): \(outcome.summary) (\(step.line.reason))")
   }
 
-  /// Prints why something failed, if it did.
+  /// Prints the reason why something failed, if it did.
   func tellWhy(_ outcome: SourceOutcome) {
     if let error = outcome.error { Console.error("holdfast: \(outcome.source): \(error)") }
   }
@@ -58,7 +58,7 @@ final class ConsoleObserver: SourceRunObserver {
 extension OutputOptions {
   func observer(_ machine: MachineContext) -> ConsoleObserver { ConsoleObserver(self, clock: machine.host.clock) }
 
-  /// The watch of a command that makes a single run.
+  /// Makes the watch of a command that makes a single run.
   func watch(_ command: RunCommand, _ machine: MachineContext, isDryRun: Bool = false) -> RunWatch {
     RunWatch(
       command, machine, notices: observer(machine), isDryRun: isDryRun, notifying: NotificationHistory())

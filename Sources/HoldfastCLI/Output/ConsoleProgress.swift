@@ -3,7 +3,7 @@ internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
-/// Shows progress on standard error: a changing line on a terminal, otherwise a new line now and then, nothing when
+/// Shows progress on standard error: a changing line on a terminal, otherwise a new line now and then; nothing when
 /// quiet.
 final class ConsoleProgress: RunProgress {
   private static let terminalInterval = TimeSpan.milliseconds(100)

@@ -14,7 +14,7 @@ extension RepositoryContext {
     ) { Console.warn($0) }
   }
 
-  /// Opens it for reading, at the target that is named, or at one that answers; warnings go to standard error.
+  /// Opens it for reading, at the named target or at one that answers; warnings go to standard error.
   func open(
     _ copy: CopyOptions, limit: RateLimit? = nil, for source: SourceName? = nil, looksAround: Bool = false
   ) throws -> Repository {

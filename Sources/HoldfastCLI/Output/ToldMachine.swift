@@ -1,8 +1,8 @@
 internal import HoldfastOperations
 
 extension RepositoryOptions {
-  /// The context of the command. While a server does not answer, standard error says that it is waited for: a run that
-  /// succeeds in the end stays silent with `--quiet`.
+  /// Returns the context of the command. While a server does not answer, standard error says that the command waits for
+  /// it. With `--quiet` a run that succeeds in the end stays silent.
   /// - Parameter output: the options of the command for its output; `nil` when it has none.
   func machine(_ output: OutputOptions?) -> MachineContext {
     let isQuiet = output?.quiet ?? false

@@ -5,10 +5,10 @@ internal import HoldfastOperations
 internal import HoldfastSystem
 
 extension MachineContext {
-  /// The context of this process.
+  /// Returns the context of this process.
   /// - Parameters:
   ///   - config: the file of `--config`.
-  ///   - tell: gets a sentence for the operator when a server is waited for.
+  ///   - tell: gets a sentence for the operator when the command waits for a server.
   static func ofThisProcess(
     config: String? = nil, tell: @escaping @Sendable (String) -> Void = { _ in }
   ) -> MachineContext {
@@ -18,7 +18,7 @@ extension MachineContext {
 }
 
 extension ProcessEnvironment {
-  /// Read here and nowhere else.
+  /// The environment of this process. No other code reads it.
   static var ofThisProcess: ProcessEnvironment {
     let current = getcwd(nil, 0)
     defer { free(current) }
@@ -31,7 +31,7 @@ extension ProcessEnvironment {
 
 /// Prepares the process before anything else runs.
 enum ThisProcess {
-  /// The path of this program.
+  /// Returns the path of this program.
   static func program(_ host: Host) throws -> Path {
     do throws(SystemError) {
       return try host.files.resolve(Path("/proc/self/exe"))
@@ -43,7 +43,7 @@ enum ThisProcess {
     }
   }
 
-  /// The name of this machine, for people.
+  /// Returns the name of this machine, for people.
   fileprivate static func hostName() -> String {
     var bytes = [CChar](repeating: 0, count: 65)
     guard gethostname(&bytes, bytes.count - 1) == 0 else { return "first" }
@@ -51,7 +51,7 @@ enum ThisProcess {
     return Keyring.isName(name) ? name : "first"
   }
 
-  /// The home directory that the system's list of users has for the effective user.
+  /// Returns the home directory that the system's list of users has for the effective user.
   fileprivate static func accountHome() -> Path? {
     var entry = passwd()
     var found: UnsafeMutablePointer<passwd>?
@@ -63,7 +63,7 @@ enum ThisProcess {
     return text.hasPrefix("/") ? Path(text) : nil
   }
 
-  /// The machine to work on, with signals turned into a cancellation.
+  /// Makes the machine to work on, with signals turned into a cancellation.
   static func makeHost() -> Host {
     occupyStandardDescriptors()
     waitForChildren()
@@ -82,7 +82,7 @@ enum ThisProcess {
   /// messages would be written to it, such as into the repository.
   private static func occupyStandardDescriptors() {
     for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
-      // open(2) takes the lowest free number, and those below are taken.
+      // open(2) takes the lowest free number, and the numbers below are in use.
       _ = open("/dev/null", O_RDWR)
     }
   }
@@ -90,7 +90,7 @@ enum ThisProcess {
   /// Resets SIGCHLD, which may be inherited as ignored: then the kernel reports no exit status of a child (wait(2)).
   private static func waitForChildren() { signal(SIGCHLD, SIG_DFL) }
 
-  /// A deep source needs an open directory for each level.
+  /// Raises the limit of open files: a deep source needs an open directory for each level.
   private static func raiseOpenFileLimit() {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

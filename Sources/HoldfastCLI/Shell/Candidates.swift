@@ -12,9 +12,9 @@ internal import Synchronization
 /// Completions from the repository while a command line is typed: IDs of snapshots, names of sources.
 ///
 /// Nothing is asked, printed or written. If the repository cannot be read, there are no completions; if it is slow,
-/// those that have come.
+/// only those that have come.
 enum Candidates {
-  /// Somebody waits at the prompt.
+  /// The timeout is short because an operator waits at the prompt.
   private static let timeout = TimeSpan.seconds(1)
 
   static let snapshots = CompletionKind.custom { words, _, prefix in
@@ -39,7 +39,7 @@ enum Candidates {
     }
   }
 
-  /// Whether a completion script runs this program.
+  /// True if a completion script runs this program.
   static func areAskedFor(by arguments: some Collection<String>) -> Bool { arguments.first == "---completion" }
 
   /// The digits of an ID as `list` shows it.
@@ -83,7 +83,7 @@ enum Candidates {
     return found.lines
   }
 
-  /// The repository of the command line; `nil` when it names none, or not exactly one.
+  /// Returns the repository of the command line; `nil` when it names none, or not exactly one.
   private static func location(_ line: TypedLine, _ machine: MachineContext) throws -> StoreLocation? {
     let named =
       line.value(ofShort: "-r", long: "--repository") ?? machine.environment.value("HOLDFAST_REPOSITORY")

@@ -6,7 +6,7 @@ struct TypedLine {
 
   init(_ words: [String]) { self.words = words }
 
-  /// The value of an option, without its quotes.
+  /// Returns the value of an option, without its quotes.
   /// - Returns: `nil` when the option is missing, or only the shell could expand its value.
   func value(ofShort short: String? = nil, long: String) -> String? {
     for (index, word) in words.enumerated() {
@@ -23,7 +23,7 @@ struct TypedLine {
     return nil
   }
 
-  /// The meaning of a word; `nil` when the shell would have to run or expand something.
+  /// Returns the meaning of a word; `nil` when the shell would have to run or expand something.
   static func unquoted(_ word: String) -> String? {
     var text = ""
     var quote: Character?
