@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// Stored bytes that are wrong. It names the object and says what is wrong with it.
+/// The error for stored bytes that are wrong. It names the object and its fault.
 package struct DamageError: OperatorError, Equatable {
   /// The key of the object, or the name of a part of it.
   package let object: String

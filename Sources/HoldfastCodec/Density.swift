@@ -35,8 +35,8 @@ package enum Density {
     return count
   }
 
-  /// True if two random bytes of the sample are equal seldom enough. This needs no logarithms, and no correction for
-  /// small samples.
+  /// True if two random bytes of the sample are seldom equal. This needs no logarithms, and no correction for small
+  /// samples.
   private static func isDense(_ bytes: UnsafeRawBufferPointer) -> Bool {
     withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 256) { counts in
       counts.initialize(repeating: 0)

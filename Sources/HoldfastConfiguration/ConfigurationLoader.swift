@@ -10,8 +10,8 @@ package struct ConfigurationLoader {
   private let schema: Schema
 
   /// - Parameters:
-  /// - environment: returns the value of a variable; `nil` when it is not set. Paths in it are absolute.
-  ///    - isCompression: returns true if a text names a compression.
+  ///   - environment: returns the value of a variable; `nil` when it is not set. Paths in it are absolute.
+  ///   - isCompression: returns true if a text names a compression.
   package init(
     _ location: ConfigurationLocation, files: FileSystem, environment: @escaping (String) -> String?,
     isCompression: @escaping @Sendable (String) -> Bool

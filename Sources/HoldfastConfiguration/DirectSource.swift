@@ -20,10 +20,10 @@ extension SourceSettings {
   /// Makes the settings of a source that no file describes, for example for `holdfast backup /srv/orders`, from the
   /// command line, the environment and defaults.
   /// - Parameters:
-  /// - name: the chosen name; if none was chosen (`isNameChosen` is false), that of the directory.
+  ///   - name: the chosen name; if none was chosen (`isNameChosen` is false), that of the directory.
   ///   - repository: the path of its repository.
   ///   - environment: returns the value of a variable; `nil` when it is not set.
-  /// - isCompression: returns true if a text names a compression.
+  ///   - isCompression: returns true if a text names a compression.
   /// - Throws: `VariableError` when a variable has a value that is not allowed.
   package init(
     _ subject: Subject, name: SourceName, isNameChosen: Bool, repository: String, flags: FlagValues,

@@ -26,8 +26,8 @@ struct EffectiveValues {
 
   /// Returns the value of one key.
   /// - Parameters:
-  ///    - way: the key path, such as `sources`, `orders`, `compression`.
-  ///    - rule: the rule for its value.
+  ///   - way: the key path, such as `sources`, `orders`, `compression`.
+  ///   - rule: the rule for its value.
   /// - Returns: `nil` when no layer has the key.
   func setting(_ way: [String], _ rule: KeyRule) -> Setting? {
     guard let found = flag(way, rule) ?? variable(rule) ?? file(way, rule) ?? initial(rule) else { return nil }

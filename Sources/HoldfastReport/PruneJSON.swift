@@ -15,9 +15,9 @@ package struct PruneJSON: Encodable {
     let fate: String
     let reasons: [String]
     let bytes: UInt64
-    /// The time until it is collected, when that is known.
+    /// The time until it is collected, if that is known.
     let secondsLeft: TimeSpan?
-    /// When its lock ends, for `locked`.
+    /// The time at which its lock ends, for `locked`.
     let lockedUntil: String?
   }
 
@@ -28,18 +28,18 @@ package struct PruneJSON: Encodable {
     let exitStatus: Int32
   }
 
-  /// What is removed of an archived WAL.
+  /// The files that are removed from an archived WAL.
   struct Log: Encodable {
     let source: String
     let system: String
     let files: Int
-    /// Damaged copies of files that stay, each with a sound copy.
+    /// Damaged copies of files that are kept; each such file also has a sound copy.
     let damagedCopies: Int
     let bytes: UInt64
   }
 
   let dryRun: Bool
-  /// The longest of them, if sources have different ones.
+  /// The longest grace period, if sources have different ones.
   let graceSeconds: TimeSpan
   let snapshots: [Line]
   let logs: [Log]

@@ -21,8 +21,8 @@ package struct RunJSON: Encodable {
 
   /// - Parameters:
   ///   - error: the first of its failures.
-  /// - plan: the steps that were due; `nil` when nothing could be planned.
-  ///    - outcome: returns the outcome of a line of the plan, if it was done.
+  ///   - plan: the steps that were due; `nil` when nothing could be planned.
+  ///   - outcome: returns the outcome of a line of the plan, if it was done.
   package init(
     _ source: SourceName, status: ExitStatus, error: String?, plan: RunPlan?,
     outcome: (RunPlan.Line) -> (status: ExitStatus, summary: String)?

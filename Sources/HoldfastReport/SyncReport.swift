@@ -7,7 +7,7 @@ internal import HoldfastSystem
 package struct TargetResultJSON: Encodable {
   private struct Source: Encodable {
     let source: String
-    /// Snapshots that were copied, or in a dry run would be.
+    /// Snapshots that were copied, or would be in a dry run.
     let copied: [String]
     let removed: [String]
     /// Snapshots that only the target has.
@@ -46,7 +46,7 @@ package struct TargetResultJSON: Encodable {
 
 /// `holdfast sync --json`.
 package struct SyncJSON: Encodable {
-  /// Whether all targets have all that home has.
+  /// True if all targets have everything that home has.
   let inStep: Bool
   let targets: [TargetResultJSON]
 
@@ -58,9 +58,9 @@ package struct SyncJSON: Encodable {
 
 /// `holdfast sync` for people.
 package struct TargetResultText {
-  /// What was done, or would be.
+  /// The actions that were taken, or would be in a dry run.
   package let lines: [String]
-  /// What somebody should look at, with the next thing to do last.
+  /// Findings that an operator should look at; `hint` is the next thing to do.
   package let warnings: [String]
   package let hint: String?
 
@@ -156,7 +156,7 @@ package enum TargetStandingText {
     }
   }
 
-  /// Whether it has the newest snapshot, in words.
+  /// Says in words if it has the newest snapshot.
   package static func state(_ standing: TargetStanding) -> String {
     let newest = standing.newest.map {
       "newest \($0.id.short), number \($0.sequence), of \(TimeText.local($0.envelope.started))"

@@ -98,10 +98,10 @@ package final class ContainerReader: Sendable {
   /// Reads one frame and decompresses it into `plain`, whose `count` it sets.
   /// - Parameters:
   ///   - stored: room for the stored bytes: `storedCapacity` bytes.
-  /// - verifying: true if the stored bytes are checked against the index. A restore need not: pages have digests of
-  ///   their own.
-  ///    - prefixCount: the number of plain bytes that are needed from the beginning; all by default. The rest of
-  ///      `plain` is undefined.
+  ///   - verifying: true if the stored bytes are checked against the index. A restore need not: pages have digests of
+  ///     their own.
+  ///   - prefixCount: the number of plain bytes that are needed from the beginning; all by default. The rest of `plain`
+  ///     is undefined.
   ///   - onOpened: gets the compressed bytes after they were decompressed; they are valid during the call.
   package func readFrame(
     _ number: UInt32, stored: Buffer, plain: Buffer, decompressor: Decompressor, verifying: Bool,

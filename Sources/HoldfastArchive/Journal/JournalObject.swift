@@ -4,7 +4,7 @@ internal import HoldfastModel
 /// The journal of a source as one object (format.md, section 13): a head, then the lines of the entries, compressed as
 /// a whole.
 package struct JournalObject: Hashable, Sendable {
-  /// The maximum of entries. Beyond it the oldest are dropped.
+  /// The maximum number of entries. Beyond it the oldest are dropped.
   package static let entriesMax = 512
   package static let plainBytesMax = 1 << 20
   /// The largest object in bytes. Without compression it is as long as its plain bytes.

@@ -1,7 +1,7 @@
 internal import HoldfastModel
 
-/// The archives of one snapshot, in 72 bytes each. They are few because a source may have a million archives, and all
-/// of its snapshots are read together.
+/// The archives of one snapshot. Each takes only 72 bytes, because a source may have a million archives, and all of its
+/// snapshots are read together.
 package struct ArchiveList: Sendable {
   private static let entryCount = 3 * 8 + Identifier.byteCount + Digest.byteCount
   /// Number, sequence and length of each archive, little-endian, followed by its ID and its digest.

@@ -33,9 +33,9 @@ package struct Chain: Sendable {
 
   /// Follows the parents of `tip`.
   /// - Parameters:
-  /// - tip: a snapshot with its archives.
-  /// - committed: returns the committed snapshot of the same source with a sequence number, and with its archives;
-  ///   `nil` when there is none.
+  ///   - tip: a snapshot with its archives.
+  ///   - committed: returns the committed snapshot of the same source with a sequence number, and with its archives;
+  ///     `nil` when there is none.
   /// - Throws: `DamageError` when one is missing, or is not what its child recorded.
   package init(to tip: Snapshot, committed: (UInt64) throws -> Snapshot?) throws {
     var newest = tip

@@ -41,8 +41,8 @@ package final class ChangeSpool {
   }
 
   /// - Parameters:
-  /// - isNew: true if the parent has nothing at this path. An entry that inherits is not new.
-  ///    - inherits: true if `extents` contains only the pages that differ from the parent.
+  ///   - isNew: true if the parent has nothing at this path. An entry that inherits is not new.
+  ///   - inherits: true if `extents` contains only the pages that differ from the parent.
   package func put(_ entry: Entry, isNew: Bool, inherits: Bool, extents: (any PageMapReader)?) throws {
     try add(inherits ? RecordKind.putInheriting : isNew ? RecordKind.putNew : RecordKind.put, entry)
     guard entry.file != nil else { return }

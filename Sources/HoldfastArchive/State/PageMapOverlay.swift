@@ -31,8 +31,8 @@ package struct PageMapOverlay: PageMapReader {
   ///   - layers: the newest first.
   ///   - sizes: the size of the file in each layer, in bytes. If given, a page is taken from a layer only when it has
   ///     had the same length ever since (format.md, section 6).
-  /// - coversAll: true if every page must be in some layer; otherwise pages that are in none are left out.
-  ///    - name: the name of what is read, for messages.
+  ///   - coversAll: true if every page must be in some layer; otherwise pages that are in none are left out.
+  ///   - name: the name of what is read, for messages.
   package init(
     layers: [any PageMapReader], sizes: [UInt64]? = nil, file: FileContent, coversAll: Bool, name: String
   ) throws {

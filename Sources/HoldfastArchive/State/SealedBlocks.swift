@@ -23,8 +23,8 @@ package final class SealedWriter: ByteSink {
   private var number: UInt32 = 0
 
   /// - Parameters:
-  ///    - key: used for this file only.
-  ///    - context: identifies the file and its owner.
+  ///   - key: used for this file only.
+  ///   - context: identifies the file and its owner.
   package init(to sink: any ByteSink, key: SealingKey, context: [UInt8]) {
     self.sink = sink
     seal = BlockSeal(key: key, context: context)

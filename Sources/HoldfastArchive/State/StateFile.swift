@@ -25,7 +25,7 @@ package struct StateFile: Sendable {
 
   package func makeReader() -> StateReader { StateReader(self) }
 
-  /// The maximum of hard links that are checked in one pass. Each takes a few dozen bytes.
+  /// The maximum number of hard links that are checked in one pass. Each takes a few dozen bytes.
   private static let linksMax = 1 << 20
 
   /// Checks that every hard link leads to a file of this state.
@@ -142,9 +142,9 @@ package final class StateWriter {
   package private(set) var hasHardLinks = false
 
   /// - Parameters:
-  /// - expected: the counts of the complete state, from a manifest. `StateExcess` is thrown as soon as they are
-  ///   exceeded.
-  ///    - bytesMax: the maximum of bytes of the state itself. `StateExcess` is thrown beyond it.
+  ///   - expected: the counts of the complete state, from a manifest. `StateExcess` is thrown as soon as they are
+  ///     exceeded.
+  ///   - bytesMax: the maximum number of bytes of the state itself. `StateExcess` is thrown beyond it.
   package init(_ sink: any ByteSink, expected: Envelope.State? = nil, bytesMax: UInt64 = .max) {
     self.sink = sink
     self.expected = expected

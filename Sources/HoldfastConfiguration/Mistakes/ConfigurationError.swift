@@ -49,8 +49,8 @@ package struct MissingConfiguration: OperatorError, Equatable {
   package var scope: ErrorScope { .usage }
 
   /// - Parameters:
-  /// - what: the names that are needed: `sources to back up`.
-  ///    - path: the path at which it would be read.
+  ///   - what: the names that are needed: `sources to back up`.
+  ///   - path: the path at which it would be read.
   package init(for what: String, in path: Path) {
     message = "there is no configuration that names \(what)"
     hint = """
@@ -71,9 +71,9 @@ package struct ForbiddenConfiguration: OperatorError, Equatable {
   package var scope: ErrorScope { .usage }
 
   /// - Parameters:
-  /// - what: says in a message that the value is missing: `no repository is named`.
+  ///   - what: says in a message that the value is missing: `no repository is named`.
   ///   - path: the file that may not be read.
-  /// - instead: the option or command that names it, as a sentence.
+  ///   - instead: the option or command that names it, as a sentence.
   package init(_ what: String, _ path: Path, instead: String) {
     message =
       "\(what), and this user may not read \(path), without which the configuration of the machine does not count"

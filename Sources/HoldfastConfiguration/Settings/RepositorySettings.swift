@@ -2,7 +2,7 @@ package import HoldfastModel
 
 /// The configuration of a repository.
 package struct RepositorySettings: Hashable, Sendable {
-  /// The maximum of targets of a repository (decision 30: each other one than home has a residue from 1 to 15).
+  /// The maximum number of targets of a repository (decision 30: each other one than home has a residue from 1 to 15).
   static let targetsMax = 16
 
   package let name: String

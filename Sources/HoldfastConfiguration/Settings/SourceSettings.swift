@@ -22,9 +22,9 @@ package struct SourceSettings: Hashable, Sendable {
     package static let aheadRange = 0...63
     package static let workersRange = 1...16
 
-    /// The maximum of further segments.
+    /// The maximum number of further segments.
     package internal(set) var ahead: Int?
-    /// The maximum of segments at once.
+    /// The maximum number of segments at once.
     package internal(set) var workers: Int?
   }
 

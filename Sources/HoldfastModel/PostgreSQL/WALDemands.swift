@@ -1,7 +1,7 @@
 /// The requirements of a part of a write-ahead log on the server that replays it, beyond the files of its cluster.
 package struct WALDemands: Hashable, Sendable, Codable {
-  /// The maximum of listed tablespaces, and of listed changes of parameters. When there are more, nothing is listed,
-  /// and the log itself is read instead.
+  /// The maximum number of tablespaces, and of changes of parameters. When there are more, nothing is listed, and the
+  /// log itself is read instead.
   package static let countMax = 1024
 
   /// In the order of the log.
