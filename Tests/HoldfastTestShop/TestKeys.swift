@@ -3,12 +3,12 @@ package import HoldfastCodec
 internal import HoldfastEngine
 package import HoldfastRepository
 
-/// The keys around one sealed repository, and who holds which of them.
+/// The keys to one sealed repository, and their holders.
 package struct TestKeys: Sendable {
   package enum Holder: CaseIterable, Sendable {
     /// The machine that takes backups: its writer key, and no identity.
     case backupHost
-    /// Who restores: an identity, and no writer key.
+    /// A person who restores: an identity, and no writer key.
     case owner
     /// A machine that verifies: no key.
     case nobody
@@ -26,7 +26,7 @@ package struct TestKeys: Sendable {
     writer = try WriterKey()
   }
 
-  /// How `Repository.create` is told of them.
+  /// The argument with which `Repository.create` uses them.
   package var sealing: Repository.Sealing {
     let member = member
     return Repository.Sealing(writer: writer, writerName: Self.writerName) { _ in [member] }

@@ -7,13 +7,13 @@ package import HoldfastStore
 package import HoldfastSystem
 package import HoldfastTestSupport
 
-/// A source, a repository and a cache in a temporary directory, with the calls that tests make of them.
+/// A source, a repository and a cache in a temporary directory, with the calls that tests make on them.
 package struct TestShop {
   package let directory: TemporaryDirectory
   package let host: Host
-  /// Where it is sealed.
+  /// `nil` if the repository is not sealed.
   package let keys: TestKeys?
-  /// Where it is sealed, as who holds all keys.
+  /// The repository; if it is sealed, opened with all keys.
   package let repository: Repository
   private let store: any Store
 
@@ -21,15 +21,15 @@ package struct TestShop {
   package var repositoryPath: Path { directory.appending("repository") }
   package var cachePath: Path { directory.appending("cache") }
   package var memoryPath: Path { directory.appending("memory") }
-  /// What this machine remembers of sealed repositories.
+  /// The memory of this machine of sealed repositories.
   package var memory: ClientMemory { ClientMemory(directory: memoryPath) }
 
   /// - Parameters:
-  ///   - store: where the repository is; `nil` for a directory.
-  ///   - clock: what the runs take for the time.
-  ///   - random: where IDs come from.
-  ///   - isSealed: whether the repository is sealed to an owner, and written to by one writer.
-  ///   - directory: where everything lies.
+  ///   - store: the store of the repository; `nil` for a directory.
+  ///   - clock: the clock of the runs.
+  ///   - random: the source of IDs.
+  ///   - isSealed: true if the repository is sealed to an owner, and has one writer.
+  ///   - directory: the directory of everything.
   package init(
     workers: Int = 2, store: (any Store)? = nil, clock: Clock = .system, random: Randomness = .system,
     isSealed: Bool = false, directory: TemporaryDirectory = TemporaryDirectory()
@@ -46,7 +46,7 @@ package struct TestShop {
       ?? made
   }
 
-  /// The same repository seen through a probe.
+  /// Returns the same repository, seen through a probe.
   package func repository(
     probe: any OperationProbe, workers: Int = 1, as holder: TestKeys.Holder = .everybody
   ) throws -> Repository {
@@ -56,8 +56,8 @@ package struct TestShop {
       memory: memory)
   }
 
-  /// The same repository, opened anew.
-  /// - Parameter memory: of the machine that opens it; `nil` for this one's.
+  /// Returns the same repository, opened anew.
+  /// - Parameter memory: the memory of the machine that opens it; `nil` for that of this one.
   package func open(
     as holder: TestKeys.Holder = .everybody, memory other: ClientMemory? = nil, expectedKeyring: String? = nil
   ) throws -> Repository {
@@ -79,7 +79,7 @@ package struct TestShop {
     options.kind = kind
     configure(&options)
     let repository = other ?? repository
-    // As the command does at its end. A thread that looks ahead may keep the repository longer than this run.
+    // The command does this at its end too. A thread that reads ahead may keep the repository longer than this run.
     defer { repository.errands.wait() }
     return try Backup(
       repository: repository, options: options, cache: StateCache(directory: cachePath), progress: progress
@@ -98,7 +98,7 @@ package struct TestShop {
     return try repository.notes.undelete(repository.catalog.chain(to: snapshot))
   }
 
-  /// Restores into a directory below the temporary one. What becomes of what is there already is confirmed.
+  /// Restores into a directory below the temporary one. Changes to existing content are confirmed.
   @discardableResult
   package func restore(
     _ text: String = "latest", to name: String, in other: Repository? = nil,
@@ -108,7 +108,7 @@ package struct TestShop {
   }
 
   /// Restores over a directory below the temporary one.
-  /// - Parameter review: is told what would become of what is there.
+  /// - Parameter review: is told what would become of existing content.
   @discardableResult
   package func restore(
     _ text: String = "latest", over name: String, review: @escaping (Restore.Impact) throws -> Void,
@@ -142,15 +142,15 @@ package struct TestShop {
     return try Verify(repository: other ?? repository, options: options, progress: QuietProgress()).run(nil)
   }
 
-  /// The entries of a snapshot's state by path as it is shown.
+  /// Returns the entries of a snapshot's state, by their displayed paths.
   package func entries(_ text: String = "latest") throws -> [String: Entry] {
     var entries: [String: Entry] = [:]
     try snapshot(text).forEachEntry(in: repository) { entries[$0.path.description] = $0 }
     return entries
   }
 
-  /// What a restore of the snapshot into an empty directory gives, compared with the source as it is now; empty when
-  /// it is the same.
+  /// Returns the differences between a restore of the snapshot into an empty directory and the current source; empty
+  /// when there are none.
   package func differencesAfterRestore(_ text: String = "latest") throws -> [String] {
     let target = TemporaryDirectory()
     var options = Restore.Options(target: target.appending("restored"))
@@ -162,7 +162,7 @@ package struct TestShop {
   }
 }
 
-/// Keeps what it is told.
+/// Keeps the messages that it gets.
 package final class QuietProgress: ProgressObserver {
   package private(set) var notes: [String] = []
   package private(set) var warnings: [String] = []

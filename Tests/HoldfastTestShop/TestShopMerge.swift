@@ -6,7 +6,7 @@ internal import HoldfastStore
 
 extension TestShop {
   /// Merges the chain of a snapshot.
-  /// - Parameter cache: of the machine that does it; `nil` for the one that takes backups.
+  /// - Parameter cache: the cache of the machine that merges; `nil` for that of the machine that takes backups.
   @discardableResult
   package func merge(
     _ text: String = "latest", in other: Repository? = nil, cache: Path? = nil,
@@ -20,7 +20,7 @@ extension TestShop {
     ).run()
   }
 
-  /// The frames that a snapshot has stored, as the indexes of its archives tell them.
+  /// Returns the frames that a snapshot has stored, according to the indexes of its archives.
   package func frames(of snapshot: Snapshot) throws -> [FrameEntry] {
     try snapshot.envelope.archives.flatMap { archive in
       try ContainerReader(

@@ -3,9 +3,9 @@ package import HoldfastStore
 package import HoldfastSystem
 internal import Synchronization
 
-/// A store on a long line: every request takes as long as a round trip, and is noted with its beginning and end. It
-/// asks as a bucket of S3 does: an object of unknown length comes with its first bytes, a small one is sent with its
-/// commit, several are removed at once, and there are no locks.
+/// A store on a long line: every request takes as long as a round trip, and is recorded with its beginning and end. It
+/// makes the requests that S3 would: an object of unknown length comes with its first bytes, a small one is sent with
+/// its commit, several are removed at once, and there are no locks.
 package final class DistantStore: Store {
   /// One request.
   package struct Request: Sendable {
@@ -24,7 +24,7 @@ package final class DistantStore: Store {
     (self.latency, self.memory) = (latency, memory)
   }
 
-  /// What lies at the other end of the line.
+  /// Returns the store at the other end of the line.
   package static func farMemory() -> MemoryStore {
     var traits = MemoryStore.Traits()
     (traits.isNear, traits.connections, traits.partBytes) = (false, 8, 6 << 20)
@@ -42,20 +42,20 @@ package final class DistantStore: Store {
 
   // MARK: What was asked
 
-  /// The requests since they were last forgotten, by their beginning.
+  /// The requests since they were last forgotten, ordered by their beginning.
   package var requests: [Request] { noted.withLock { $0 }.sorted { $0.began < $1.began } }
 
   package func forgetRequests() { noted.withLock { $0 = [] } }
 
-  /// Answers at once meanwhile: for what a test only prepares.
+  /// Answers at once while `body` runs, for work that a test only prepares.
   package func withoutLatency(_ body: () throws -> Void) rethrows {
     isAtOnce.store(true, ordering: .relaxed)
     defer { isAtOnce.store(false, ordering: .relaxed) }
     try body()
   }
 
-  /// The most requests of which each began when the one before had ended: so often somebody waited for an answer.
-  /// Requests side by side count as one.
+  /// The number of times that an answer had to be awaited: the most requests each of which began after the one before
+  /// had ended. Requests side by side count as one.
   package var roundTrips: Int {
     var (count, end) = (0, TimeSpan.zero)
     for request in requests.sorted(by: { $0.ended < $1.ended }) where request.began >= end {
@@ -115,7 +115,7 @@ package final class DistantStore: Store {
   private struct Object: ReadableBytes {
     let base: any ReadableBytes
     let store: DistantStore
-    /// So many bytes came when it was opened.
+    /// The number of bytes that came when it was opened.
     let knownBytes: UInt64
 
     var length: UInt64 { base.length }

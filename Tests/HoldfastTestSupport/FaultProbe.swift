@@ -3,9 +3,9 @@ package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// Watches every operation on files, and fails or cuts off the one a test chooses.
+/// Watches every operation on files, and lets the one that a test chooses fail, or cuts it off.
 ///
-/// After a cut nothing works any more, as after a kill. `dropUnsynced()` then takes from the disk what was never
+/// After a cut no operation works, as after a kill. `dropUnsynced()` then removes from the disk what was never
 /// synchronized, as a power cut may: contents of files without an fsync, and names that were made without an fsync of
 /// their directory.
 package final class FaultProbe: OperationProbe {
@@ -22,7 +22,7 @@ package final class FaultProbe: OperationProbe {
     var log: [(operation: Operation, path: Path)] = []
     /// Files with contents that were written and not synchronized.
     var unsyncedFiles: Set<Path> = []
-    /// Names made since the last fsync of their directory: the new name, and the old one where it was a rename.
+    /// Names made since the last fsync of their directory: the new name, and for a rename the old one.
     var unsyncedNames: [Path: (name: Path, old: Path?)] = [:]
     var order: [Path] = []
   }
@@ -33,15 +33,16 @@ package final class FaultProbe: OperationProbe {
   private let operations: Set<Operation>
 
   /// - Parameters:
-  ///   - index: which of the watched operations is the chosen one, from 0; `nil` for none.
-  ///   - operations: what is watched and counted.
+  ///   - index: the index of the chosen operation among the watched ones, from 0; `nil` for none.
+  ///   - operations: the operations that are watched and counted.
   package init(_ fault: Fault = .cut, at index: Int? = nil, of operations: Set<Operation> = FaultProbe.changing) {
     self.index = index
     self.fault = fault
     self.operations = operations
   }
 
-  /// Watches on after a run that was cut off: what that one did not synchronize is still not synchronized.
+  /// Continues to watch after a run that was cut off. Files and names that it did not synchronize are still not
+  /// synchronized.
   package init(after earlier: FaultProbe) {
     index = nil
     fault = .cut
@@ -56,7 +57,7 @@ package final class FaultProbe: OperationProbe {
     .attributes,
   ]
 
-  /// How many of the watched operations were begun.
+  /// The number of watched operations that were begun.
   package var count: Int { state.withLock { $0.count } }
   package var isCut: Bool { state.withLock { $0.isCut } }
   package var log: [(operation: Operation, path: Path)] { state.withLock { $0.log } }
@@ -106,7 +107,8 @@ package final class FaultProbe: OperationProbe {
     }
   }
 
-  /// Does to the disk what a power cut may do to what was never synchronized. Only for absolute paths.
+  /// Changes the disk as a power cut may change it, for everything that was never synchronized. Only for absolute
+  /// paths.
   package func dropUnsynced() {
     let (files, names, order) = state.withLock { ($0.unsyncedFiles, $0.unsyncedNames, $0.order) }
     for file in files where file.isAbsolute { TestFiles.truncate(file, to: 0) }

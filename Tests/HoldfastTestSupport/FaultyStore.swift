@@ -3,15 +3,15 @@ package import HoldfastStore
 package import HoldfastSystem
 internal import Synchronization
 
-/// A layer that lets requests fail for now, as networks do: some are refused before anything happened, of others only
-/// the answer is lost. Which ones, a seed says.
+/// A layer that lets requests fail temporarily, as networks do: some are refused before anything happened, of others
+/// only the answer is lost. A seed decides which.
 package final class FaultyStore: RequestLayer {
   package struct Faults: Sendable {
-    /// Of 100 requests, how many fail without effect.
+    /// The number of 100 requests that fail without effect.
     package var refused = 15
-    /// Of 100 requests, how many have their effect, and no answer.
+    /// The number of 100 requests that have their effect, and no answer.
     package var unanswered = 10
-    /// The time that each request takes at most.
+    /// The longest time that a request takes.
     package var delay = TimeSpan.zero
 
     package init() {}
@@ -28,7 +28,7 @@ package final class FaultyStore: RequestLayer {
     random = Mutex(SeededRandom(seed: seed))
   }
 
-  /// How many requests have failed.
+  /// The number of requests that have failed.
   package var failures: Int { failed.withLock { $0 } }
 
   package func request<Answer>(_ body: () throws -> Answer) throws -> Answer {
@@ -46,7 +46,7 @@ package final class FaultyStore: RequestLayer {
   }
 
   package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
-    // Of what is known nothing is asked.
+    // An object of known length is opened without a request.
     let object = try length == nil ? request { try base.open(key, length: nil) } : base.open(key, length: length)
     return RequestedObject(object, self)
   }

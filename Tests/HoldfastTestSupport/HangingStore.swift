@@ -1,7 +1,7 @@
 package import HoldfastStore
 package import HoldfastSystem
 
-/// A layer whose requests hang until the test lets them go on, as those to a server that is silent. It opens objects of
+/// A layer whose requests hang until the test lets them continue, like those to a silent server. It opens objects of
 /// known length without a request.
 package final class HangingStore: RequestLayer {
   package let base: any Store
@@ -11,7 +11,7 @@ package final class HangingStore: RequestLayer {
 
   deinit { end.open() }
 
-  /// Lets all requests go on, also those to come.
+  /// Lets all requests continue, also later ones.
   package func goOn() { end.open() }
 
   package func request<Answer>(_ body: () throws -> Answer) throws -> Answer {

@@ -1,10 +1,10 @@
 package import HoldfastModel
 
-/// What a program leaves that was cut off in the middle of a transaction.
+/// The files of a program that was cut off in the middle of a transaction.
 package enum HotJournal {
-  /// Makes a database of orders at `place`, half changed by a transaction, and beside it the journal that takes that
-  /// back.
-  /// - Returns: what was committed, as `TestDatabase.summary` says it.
+  /// Makes a database of orders at `place` that a transaction has changed half, and beside it the journal that undoes
+  /// the change.
+  /// - Returns: the committed orders, as `TestDatabase.summary` gives them.
   package static func make(at place: Path, orders: Int) throws -> String {
     let directory = TemporaryDirectory()
     let origin = directory.appending("orders.db")
@@ -13,7 +13,7 @@ package enum HotJournal {
     try database.order(orders)
     let committed = try database.summary()
     try database.run("BEGIN; UPDATE orders SET total = total + 5, note = randomblob(3000);")
-    // What a power cut leaves: the journal, and a main file that is half changed.
+    // A power cut leaves the journal, and a main file that is half changed.
     for suffix in ["", "-journal"].map({ Array($0.utf8) }) {
       guard let bytes = TestFiles.read(Path(bytes: origin.bytes + suffix)), !bytes.isEmpty else {
         throw TestDatabase.Failure(description: "SQLite keeps the transaction in memory")

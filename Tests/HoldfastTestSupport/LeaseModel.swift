@@ -1,22 +1,23 @@
 /// The protocol of leases as a small machine: a few processes, a store with create-if-absent, messages that arrive
 /// late, answers that are lost, clocks that run at different rates, and processes that may sleep between any two steps.
-/// `explore` goes through every order of steps. It lies here because tests are not optimized, and this module is.
+/// `explore` tries every order of steps. It is in this module because this module is optimized, and tests are not.
 package struct LeaseModel {
-  /// What the protocol rests on. A test takes one out, and sees that it was needed.
+  /// The rules on which the protocol depends. A test removes one, and sees that it was needed.
   package enum Rule: CaseIterable, Sendable {
-    /// A holder trusts its lease for three quarters of the duration, a waiter waits for all of it: so the rates of
+    /// A holder trusts its lease for three quarters of the duration, a waiter waits for all of it. So the rates of
     /// their clocks may differ.
     case holdersStopEarly
-    /// A holder counts from before it asked for the number, not from when it was told.
+    /// A holder counts from the time before it asked for the number, not from the time of the answer.
     case countsFromTheRequest
-    /// Whoever has created a number looks whether there is a higher one: its number may have been used and removed.
+    /// A process that has created a number checks that there is no higher one, because its number may have been used
+    /// and removed.
     case looksAfterCreating
-    /// A number that is there already is one's own only where its holder says so.
+    /// A number that exists already is a process's own only if its holder says so.
     case readsWhatIsThere
-    /// A snapshot's number is taken once.
+    /// The number of a snapshot is used once.
     case commitsOnce
-    /// A commit may be on its way while the lease is lost. So a snapshot counts only when its maker finds after the
-    /// commit that nobody else has held the lease.
+    /// A commit may be on its way while the lease is lost. So a snapshot counts only if its maker finds after the
+    /// commit that no other process has held the lease.
     case looksAfterCommitting
     /// A removal may be on its way while the lease is lost. So it names the objects that were seen under the lease.
     case removesOnlyWhatItSaw
@@ -27,7 +28,7 @@ package struct LeaseModel {
   private static let rates = [3, 4]
 
   let rules: Set<Rule>
-  /// How far each clock goes in one step of time: 3 or 4 ticks.
+  /// The ticks that each clock advances in one step of time: 3 or 4.
   let rates: [Int]
   let timeMax: Int
   let numberMax: Int
@@ -39,50 +40,52 @@ package struct LeaseModel {
 
   enum Phase: Hashable {
     case watching
-    /// A number was asked for, at this time of one's own clock, and the store has not heard of it.
+    /// A number was requested at this time of the process's own clock, and the request has not reached the store.
     case asking(number: Int, since: Int)
-    /// The store has answered: whether the number was free.
+    /// The store has answered; `isMine` is true if the number was free.
     case answered(number: Int, since: Int, isMine: Bool)
-    /// The answer was lost, so the same is asked for again.
+    /// The answer was lost, so the same number is requested again.
     case unsure(number: Int, since: Int)
-    /// It is one's own, and it remains to be seen whether it is the highest.
+    /// The number is the process's own; it is not known yet if it is the highest.
     case confirming(number: Int, until: Int)
     case holding
-    /// The manifest is there, and it remains to be seen whether the lease was held until then.
+    /// The manifest is stored; it is not known yet if the lease was held until then.
     case committed
-    /// The snapshot was acknowledged: nobody may remove its objects any more.
+    /// The snapshot was acknowledged: no process may remove its objects.
     case acknowledged
     case lost
   }
 
   struct Process: Hashable {
     var phase = Phase.watching
-    /// The highest number that was seen, and since when.
+    /// The highest number that was seen, and the time since it was seen.
     var seen = 0
     var seenSince = 0
-    /// What is held: trusted while one's own clock is before `until`.
+    /// The number that is held. It is trusted while the process's own clock is before `until`.
     var number: Int?
     var until = 0
-    /// The snapshot that it is to commit; `nil` when it was not chosen yet.
+    /// The snapshot that the process will commit; `nil` when it was not chosen yet.
     var snapshot: Int?
-    /// The processes whose objects it saw under that number, and has not removed yet, one bit each; `nil` when it has.
+    /// The processes whose objects it saw under that number and has not removed yet, one bit each; `nil` before it
+    /// looked, and after it has removed them.
     var toClear: UInt8?
-    /// Whether its own objects are there.
+    /// True if its own objects are stored.
     var hasObjects = false
-    /// A commit is on its way, under this number of the lease.
+    /// The number of the lease under which a commit is on its way.
     var committing: Int?
   }
 
   struct State: Hashable {
     var time = 0
     var processes: [Process]
-    /// Who has created each number, from 1; -1 where none has, and where it was removed.
+    /// The process that has created each number, from 1; -1 if none has, or it was removed.
     var leases: [Int8]
     var highest: Int { (leases.lastIndex { $0 >= 0 } ?? -1) + 1 }
-    /// Under which number of the lease each snapshot was committed, and whether a commit replaced another.
+    /// The number of the lease under which each snapshot was committed; `hasReplaced` is true if a commit replaced
+    /// another.
     var commits: [Int] = []
     var hasReplaced = false
-    /// Whether a snapshot was acknowledged whose objects are gone.
+    /// True if a snapshot was acknowledged whose objects are gone.
     var hasLostObjects = false
   }
 
@@ -92,7 +95,7 @@ package struct LeaseModel {
     state.processes[process].number != nil && clock(process, state) < state.processes[process].until
   }
 
-  /// What is wrong with a state; `nil` where nothing is.
+  /// Returns the fault of a state; `nil` if it has none.
   func fault(of state: State) -> String? {
     let trusted = state.processes.indices.filter { isTrusted($0, state) }
     if trusted.count > 1 { return "processes \(trusted) hold it at the same time" }
@@ -164,7 +167,8 @@ package struct LeaseModel {
       }
       found += worksteps(of: index, state)
     case .committed:
-      // Whoever takes the lease after this sees the manifest. To renew late is left out here: it shows the same.
+      // A process that takes the lease after this sees the manifest. Late renewals are left out here, because they show
+      // the same.
       let isHeld = isTrusted(index, state) || highest <= process.number ?? 0
       add { state, own in
         (own.phase, own.number) = (isHeld || !rules.contains(.looksAfterCommitting) ? .acknowledged : .lost, nil)
@@ -189,8 +193,8 @@ package struct LeaseModel {
     return found
   }
 
-  /// What a holder does under the lease: it sees what others have left under the number that has no manifest, removes
-  /// it, stores its objects, and sends its manifest. A removal and a manifest may arrive late.
+  /// The work of a holder under the lease: it sees the objects that others have left under the number that has no
+  /// manifest, removes them, stores its own objects, and sends its manifest. A removal and a manifest may arrive late.
   private func worksteps(of index: Int, _ state: State) -> [State] {
     var (next, own) = (state, state.processes[index])
     if let toClear = own.toClear {
@@ -217,7 +221,7 @@ package struct LeaseModel {
     return [next]
   }
 
-  /// - Returns: whether the number was free.
+  /// - Returns: true if the number was free.
   private func create(_ number: Int, _ process: Int, _ state: inout State) -> Bool {
     guard state.leases[number - 1] < 0 else { return false }
     state.leases[number - 1] = Int8(process)
@@ -241,14 +245,15 @@ package struct LeaseModel {
 
   // MARK: All orders
 
-  /// Whether a holder that had not renewed in time has just created the next number, and nobody else has held it since.
+  /// True if a holder that had not renewed in time has just created the next number, and no other process has held it
+  /// since.
   private func isLateRenewal(_ process: Process) -> Bool {
     guard process.number != nil, case .confirming(_, let until) = process.phase else { return false }
     return until - Self.duration * 3 / 4 >= process.until
   }
 
-  /// - Returns: how many states there are, in how many of them a holder has renewed late, and what is wrong with the
-  ///   first state with which something is.
+  /// - Returns: the number of states, the number of those in which a holder has renewed late, and the fault of the
+  ///   first state that has one.
   package func explore() -> (count: Int, lateCount: Int, fault: String?) {
     let leases = [Int8](repeating: -1, count: numberMax)
     let first = State(processes: rates.map { _ in Process() }, leases: leases)

@@ -2,7 +2,7 @@ package import HoldfastModel
 package import HoldfastStore
 package import HoldfastSystem
 
-/// A bucket of SeaweedFS with object lock, and what somebody does there who holds the credentials of the backup host.
+/// A bucket of SeaweedFS with object lock, and the actions of an attacker with the credentials of the backup host.
 package struct LockedBucket: Sendable {
   /// A version of an object, or the marker of a removal.
   package struct Version: Sendable, Hashable {
@@ -14,7 +14,7 @@ package struct LockedBucket: Sendable {
   package let name = "locked-\(UInt32.random(in: .min ... .max))"
   private let server = SeaweedFS.shared
 
-  /// - Parameter defaultDays: for how many days the bucket locks what is written without a lock.
+  /// - Parameter defaultDays: the number of days for which the bucket locks objects that are written without a lock.
   package init(defaultDays: Int? = nil) throws {
     try expect(S3Request("PUT", nil, headers: [("x-amz-bucket-object-lock-enabled", "true")]))
     guard let defaultDays else { return }
@@ -29,7 +29,8 @@ package struct LockedBucket: Sendable {
   /// The location of a repository in it.
   package var location: String { server.location(prefix: "shop/", bucket: name) }
 
-  /// It repeats what fails for now, as commands do: SeaweedFS fails now and then while it makes room for a new bucket.
+  /// Returns a store that repeats temporary failures, as commands do: SeaweedFS fails now and then while it makes room
+  /// for a new bucket.
   package func store(host: Host = TestHost.make(), _ change: (inout S3Settings) -> Void = { _ in }) -> RetryingStore {
     let store = server.store(prefix: "shop/", bucket: name, host: host) { settings in
       settings.isLocked = { !$0.hasPrefix("leases/") }
@@ -38,7 +39,7 @@ package struct LockedBucket: Sendable {
     return RetryingStore(store, Retrier(host: host))
   }
 
-  /// Sends a request, again when it fails for now.
+  /// Sends a request, and repeats it after a temporary failure.
   package func send(_ request: S3Request, _ body: String = "") throws -> HTTPAnswer {
     try store().request {
       let answer = try server.send(request, to: name, body)
@@ -54,7 +55,7 @@ package struct LockedBucket: Sendable {
     guard answer.isSuccess else { throw StoreError.unavailable(location: name, reason: "status \(answer.status)") }
   }
 
-  /// How and until when the current version of an object is locked; `nil` when it is not.
+  /// Returns the mode and the end of the lock on the current version of an object; `nil` when it is not locked.
   package func lock(of key: String) throws -> (mode: String, end: Timestamp)? {
     let answer = try send(S3Request("GET", key, query: [("retention", "")]))
     guard let found = XMLElement.parse(answer.body), let mode = found["Mode"]?.text,
@@ -63,7 +64,7 @@ package struct LockedBucket: Sendable {
     return (mode, end)
   }
 
-  /// All versions, those of one key together, the newest first.
+  /// Returns all versions, those of one key together, the newest first.
   package func versions() throws -> [Version] {
     var found: [Version] = []
     var markers: [(String, String)] = []
@@ -79,8 +80,8 @@ package struct LockedBucket: Sendable {
     }
   }
 
-  /// Does the worst: deletes every version that may be deleted, writes junk over every object, and removes it.
-  /// - Returns: the versions that were there and could not be deleted.
+  /// Deletes every version that may be deleted, writes junk over every object, and removes it.
+  /// - Returns: the versions that existed and could not be deleted.
   package func destroyEverything() throws -> [Version] {
     let before = try versions()
     let kept = try before.filter { version in

@@ -3,20 +3,19 @@ package import HoldfastStore
 package import HoldfastSystem
 internal import Synchronization
 
-/// A store in memory, as one is that lies far away: it gives listings in pages, takes objects in parts, and counts what
-/// is asked of it. It is the second implementation that keeps the contract honest, and a place where tests can damage
-/// objects.
+/// A store in memory that behaves like a remote one: it gives listings in pages, takes objects in parts, and counts
+/// requests. It is a second implementation, which keeps the contract honest, and tests can damage objects in it.
 package final class MemoryStore: Store {
-  /// How it differs from the best of stores.
+  /// The differences from the best of stores.
   package struct Traits: Sendable {
     /// See `ObjectUpload.partBytes`.
     package var partBytes: Int? = nil
-    /// How many entries a page of a listing has at most.
+    /// The maximum number of entries in a page of a listing.
     package var pageMax = 1000
-    /// For how many listings what was committed is not shown yet, and what was removed still is.
+    /// The number of listings that do not show a commit or a removal yet.
     package var lag = 0
     package var listsLengths = true
-    /// Whether listings show a tag for each content.
+    /// True if listings show a tag for each content.
     package var listsTags = false
     package var connections = 1
     package var isNear = true
@@ -37,7 +36,7 @@ package final class MemoryStore: Store {
 
   private struct State {
     var objects: [String: [UInt8]] = [:]
-    /// What listings show otherwise than it is, and for how many more of them.
+    /// The objects that listings show wrongly, and for how many more listings.
     var lagging: [String: (length: Int?, left: Int)] = [:]
     var counts = Counts()
     var opened: [String] = []
@@ -61,7 +60,7 @@ package final class MemoryStore: Store {
     return capabilities
   }
 
-  /// All objects by key; damage them by setting them.
+  /// All objects by key. A test sets them to damage them.
   package var contents: [String: [UInt8]] {
     get { state.withLock { $0.objects } }
     set { state.withLock { $0.objects = newValue } }
@@ -73,15 +72,15 @@ package final class MemoryStore: Store {
   /// Requests since they were last forgotten.
   package var counts: Counts { state.withLock { $0.counts } }
 
-  /// The objects that were asked for their length, and are there.
+  /// The objects whose length was requested, and that exist.
   package var opened: [String] { state.withLock { $0.opened } }
 
-  /// The objects of which bytes were read, as often as that was.
+  /// The objects whose bytes were read, once for each read.
   package var fetched: [String] { state.withLock { $0.fetched } }
 
   package func forgetRequests() { state.withLock { ($0.counts, $0.opened, $0.fetched) = (Counts(), [], []) } }
 
-  /// Like the ETag of S3: another one for other bytes.
+  /// Returns a tag like the ETag of S3: other bytes have another one.
   package func tag(of bytes: [UInt8]) -> String? {
     traits.listsTags
       ? String(bytes.reduce(UInt64(bytes.count)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16) : nil

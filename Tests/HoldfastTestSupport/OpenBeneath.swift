@@ -2,11 +2,11 @@ internal import CLinux
 internal import Glibc
 internal import HoldfastModel
 
-/// How a path is opened beneath a directory, by either of the two ways that there are.
+/// The two ways to open a path beneath a directory.
 package enum OpenBeneath: CaseIterable, Sendable {
   case atOnce, bySteps
 
-  /// What was opened: its inode; or why nothing was.
+  /// The result of opening: the inode, or the error.
   package enum Outcome: Equatable, Sendable {
     case opened(inode: UInt64)
     case refused(Int32)
@@ -24,6 +24,6 @@ package enum OpenBeneath: CaseIterable, Sendable {
     return fstat(descriptor, &status) == 0 ? .opened(inode: UInt64(status.st_ino)) : .refused(errno)
   }
 
-  /// How many descriptors this process has open.
+  /// The number of descriptors that this process has open.
   package static var openDescriptors: Int { TestFiles.names(in: Path("/proc/self/fd")).count }
 }

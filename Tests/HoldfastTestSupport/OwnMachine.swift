@@ -1,22 +1,23 @@
 package import HoldfastModel
 
-/// A process on a machine on which holdfast was never used: `/etc/holdfast` is not there, and `/var/lib` and
-/// `/var/cache` are directories of the test. For tests of these places themselves; all others name their places by
+/// A process on a machine on which holdfast was never used: `/etc/holdfast` does not exist, and `/var/lib` and
+/// `/var/cache` are directories of the test. It is for tests of these directories; all others name their directories by
 /// variables (`Tool.environment`). A test that uses it says `.requires(.overlayMounts)`.
 package struct OwnMachine {
   private let directory: Path
 
-  /// - Parameter directory: of the test; what processes keep in `/var` stays in it from one to the next.
+  /// - Parameter directory: a directory of the test. Files that processes keep in `/var` stay in it from one process to
+  ///   the next.
   package init(in directory: Path) {
     self.directory = directory.appending("machine")
     for path in [self.directory, lib, cache] { TestFiles.makeDirectory(path) }
   }
 
-  /// What the machine has as `/var/lib`, and as `/var/cache`.
+  /// The directories that are `/var/lib` and `/var/cache` of the machine.
   package var lib: Path { directory.appending("lib") }
   package var cache: Path { directory.appending("cache") }
 
-  /// What stands before a command so that it is started there, as root.
+  /// The words before a command that start it on this machine, as root.
   package var prefix: [String] {
     ["unshare", "--mount", "--propagation", "private", "sh", "-ec", Self.script, "sh", lib.text, cache.text]
   }

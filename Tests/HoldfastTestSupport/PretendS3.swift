@@ -2,20 +2,20 @@ package import HoldfastModel
 package import HoldfastStore
 package import HoldfastSystem
 
-/// A small server of S3 that keeps objects in memory, and does with some requests what a test says.
+/// A small S3 server that keeps objects in memory, and treats some requests as a test says.
 package final class PretendS3: Sendable {
-  /// What happens to a request instead of, or after, what it asks for.
+  /// A fault that happens to a request instead of, or after, its normal effect.
   package struct Fault {
     /// `GET`, or empty for every method.
     let method: String
-    /// What the target contains, as it was sent.
+    /// A part of the target, as it was sent.
     let target: String
     let effect: Effect
-    /// How many requests it happens to.
+    /// The number of requests to which it happens.
     let times: Int
 
     package enum Effect {
-      /// The request does what it asks for, and the connection is closed without an answer.
+      /// The request has its effect, and the connection is closed without an answer.
       case loseAnswer
       /// An answer, and nothing else.
       case answer(Int, headers: [(name: String, value: String)] = [], body: String = "")
@@ -39,9 +39,9 @@ package final class PretendS3: Sendable {
   private let server: ScriptedServer
 
   /// - Parameters:
-  ///   - verifiesChecksums: whether it verifies the SHA-256 of bodies as Amazon does, and wants them again when parts
+  ///   - verifiesChecksums: true if it verifies the SHA-256 of bodies as Amazon does, and wants them again when parts
   ///     are joined.
-  ///   - isStrict: whether it behaves as the documents of Amazon and MinIO say that a server may: whoever creates an
+  ///   - isStrict: true if it behaves as the documents of Amazon and MinIO say that a server may: the creation of an
   ///     object meets a conflict first, a join of parts fails after it began to succeed, parts must not be too small,
   ///     and now and then a request comes too fast.
   package init(
@@ -55,7 +55,7 @@ package final class PretendS3: Sendable {
   /// Its certificate, to be trusted.
   package var certificates: Path { server.certificates }
 
-  /// What nobody may read in a message.
+  /// The secrets that must not appear in a message.
   package static let secrets = ["AKIDHARMLESS", "hunter2secret", "hunter2token"]
 
   package var location: String { "s3:http://127.0.0.1:\(server.port)/\(Self.bucket)/shop/" }
@@ -74,7 +74,7 @@ package final class PretendS3: Sendable {
       host: Host(clock: clock, cancellation: cancellation, workers: 2, scratchDirectories: []))
   }
 
-  /// What happens to the next requests. The first fault that fits one happens to it.
+  /// Sets the faults of the next requests. The first fault that fits a request happens to it.
   package func fail(_ faults: Fault...) {
     let lines = faults.map { fault in
       var fields = [fault.method, fault.target, String(fault.times)]
@@ -85,12 +85,12 @@ package final class PretendS3: Sendable {
       }
       return fields.map { Hex.encode($0.utf8) }.joined(separator: ",")
     }
-    // A file appears at once, so that the server reads all of it.
+    // The file appears at once, so that the server reads all of it.
     TestFiles.write(lines.joined(separator: "\n") + "\n", to: server.file("faults.unfinished"))
     TestFiles.rename(server.file("faults.unfinished"), to: server.file("faults"))
   }
 
-  /// How far all objects in cold storage classes are thawed.
+  /// The degree to which all objects in cold storage classes are thawed.
   package enum Thaw: String { case frozen, thawing, thawed }
 
   package func set(_ thaw: Thaw) {
@@ -98,15 +98,15 @@ package final class PretendS3: Sendable {
     TestFiles.rename(server.file("thaw.unfinished"), to: server.file("thaw"))
   }
 
-  /// Holds back the answers to requests until so many of them are under way at once, at most 20 seconds. From then on
-  /// they are counted, and answered at once.
-  /// - Parameter bytes: requests for fewer bytes, or with fewer, are not meant.
+  /// Holds back the answers to requests until `count` of them are under way at once, for at most 20 seconds. From then
+  /// on they are counted, and answered at once.
+  /// - Parameter bytes: only requests for, or with, at least this many bytes are held back.
   package func holdAnswers(_ method: String, _ target: String, bytes: Int = 0, until count: Int) {
     TestFiles.write("\(method) \(target) \(count) \(bytes)", to: server.file("meeting.unfinished"))
     TestFiles.rename(server.file("meeting.unfinished"), to: server.file("meeting"))
   }
 
-  /// The most of them that were under way at once.
+  /// The largest number of them that were under way at once.
   package var mostAtOnce: Int {
     Int(String(decoding: TestFiles.read(server.file("most")) ?? [], as: UTF8.self)) ?? 0
   }

@@ -1,7 +1,7 @@
 package import HoldfastModel
 import HoldfastSystem
 
-/// A process that looks like a PostgreSQL server: it is called so, and its working directory looks like a data
+/// A process that looks like a PostgreSQL server: it has its name, and its working directory looks like a data
 /// directory.
 package final class PretendServer {
   private let programs = TemporaryDirectory()
@@ -19,7 +19,7 @@ package final class PretendServer {
     var start = RunningProcess.Start([program.text, "600"])
     start.directory = directory
     process = RunningProcess(start)
-    // `env` goes to the directory, and only then becomes the program.
+    // `env` changes to the directory, and only then becomes the program.
     let name = Path("/proc/\(process.processID)/comm")
     while TestFiles.exists(name), TestFiles.read(name) != Array("postgres\n".utf8) { Pause.briefly() }
     TestFiles.write(

@@ -1,13 +1,12 @@
 internal import Glibc
 internal import HoldfastModel
 
-/// A terminal with a test in the place of the person before it. It edits lines and shows what is typed, as terminals
-/// do.
+/// A terminal with a test in the place of the user. It edits lines and shows what is typed, as terminals do.
 package final class Pseudoterminal {
   private let master: Int32
   private let slave: Int32
   private var seen: [UInt8] = []
-  /// By which a process opens it.
+  /// The name by which a process opens it.
   package let name: String
 
   package init() {
@@ -25,13 +24,13 @@ package final class Pseudoterminal {
     close(slave)
   }
 
-  /// Everything that was shown, what was typed among it.
+  /// Everything that was shown, including what was typed.
   package var shown: String {
     drain()
     return String(decoding: seen, as: UTF8.self)
   }
 
-  /// Whether what is typed is shown.
+  /// True if typed text is shown.
   package var isEchoing: Bool {
     var settings = termios()
     return tcgetattr(slave, &settings) == 0 && settings.c_lflag & tcflag_t(ECHO) != 0
@@ -46,13 +45,13 @@ package final class Pseudoterminal {
     }
   }
 
-  /// Waits until the terminal has shown something `times` times.
-  /// - Returns: `false` after so long that it will not come.
+  /// Waits until the terminal has shown a text `times` times.
+  /// - Returns: `false` after a time in which it should have come.
   package func waits(for text: String, times: Int = 1) -> Bool {
     waits { shown.ranges(of: text).count >= times }
   }
 
-  /// Waits until something holds.
+  /// Waits until a condition holds.
   package func waits(until condition: () -> Bool) -> Bool {
     for _ in 0..<5000 {
       if condition() { return true }

@@ -3,7 +3,7 @@ package import HoldfastModel
 package import HoldfastStore
 internal import HoldfastSystem
 
-/// A real S3 server that replaces objects whatever it is asked: `rclone serve s3` on a directory.
+/// A real S3 server that replaces objects even if it is told not to: `rclone serve s3` on a directory.
 package final class RcloneServer {
   private static let credentials = S3Credentials(
     accessKeyID: SeaweedFS.accessKeyID, secretKey: SeaweedFS.secretKey)
@@ -35,10 +35,10 @@ package final class RcloneServer {
 
   deinit { process.send(SIGKILL) }
 
-  /// A location that nobody uses yet.
+  /// A location that is not used yet.
   package var location: String { "s3:http://127.0.0.1:\(port)/orders/\(UInt64.random(in: .min ... .max))/" }
 
-  /// A store below a prefix of its own.
+  /// Returns a store below a prefix of its own.
   package func store(isSingleWriter: Bool) -> S3Store {
     var settings = S3Settings { _ in Self.credentials }
     settings.isSingleWriter = isSingleWriter

@@ -2,16 +2,16 @@ package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// Refuses operations as a kernel or a file system does that does not have them: each time, or the first few.
+/// Refuses operations like a kernel or a file system that does not have them: each time, or the first few times.
 package final class RefusingProbe: OperationProbe {
   private let codes: [Operation: Int32]
   private let left: Mutex<[Operation: Int]>
   private let inner: (any OperationProbe)?
 
   /// - Parameters:
-  ///   - codes: with which errno.
-  ///   - times: how often; what is missing here is refused each time.
-  ///   - inner: what sees the operations that are not refused.
+  ///   - codes: the errno for each operation.
+  ///   - times: the number of times for each operation; one that is missing here is refused each time.
+  ///   - inner: gets the operations that are not refused.
   package init(
     _ codes: [Operation: Int32], times: [Operation: Int] = [:], then inner: (any OperationProbe)? = nil
   ) {

@@ -3,10 +3,10 @@ internal import HoldfastModel
 internal import Synchronization
 package import Testing
 
-/// Something that a test needs of the machine, and that not every machine has.
+/// A property of the machine that a test needs, and that not every machine has.
 ///
-/// A test names it as a trait, `@Test(.requires(.root))`. Where the machine lacks it the test is skipped and the reason
-/// printed. Where nothing may be skipped (`CI` or `HOLDFAST_TESTS_NO_SKIP` is set) it fails instead.
+/// A test names it as a trait, `@Test(.requires(.root))`. If the machine lacks it, the test is skipped and the reason
+/// printed. If nothing may be skipped (`CI` or `HOLDFAST_TESTS_NO_SKIP` is set), the test fails instead.
 package enum Requirement: Sendable {
   /// The tests run as root.
   case root
@@ -30,13 +30,13 @@ package enum Requirement: Sendable {
   case mariaDB
   /// OpenSSH's server for SFTP is installed.
   case sftpServer
-  /// OpenSSH is installed, and a user who is allowed to can be let in on a loopback port.
+  /// OpenSSH is installed, and a user with the right to log in can do so on a loopback port.
   case sshServer
   /// The tested binary is a release build.
   case releaseBinary
   /// Files at /dev/shm can have any size.
   case hugeSparseFiles
-  /// Files of the checkout can be taken out of the page cache: they are on a disk, which /tmp need not be.
+  /// Files of the checkout can be taken out of the page cache: they are on a disk, and /tmp need not be on one.
   case droppablePageCache
   /// Files below /tmp can have extended attributes and access control lists.
   case accessLists
@@ -45,7 +45,7 @@ package enum Requirement: Sendable {
   /// rclone is installed, whose server of S3 replaces objects.
   case rclone
 
-  /// Why a test is skipped.
+  /// The reason why a test is skipped.
   var reason: String {
     switch self {
     case .root: "needs root"
@@ -69,16 +69,16 @@ package enum Requirement: Sendable {
     }
   }
 
-  /// Whether nothing may be skipped.
+  /// True if nothing may be skipped.
   private static var forbidsSkips: Bool {
     ["CI", "HOLDFAST_TESTS_NO_SKIP"].contains { !(Tool.environmentValue($0) ?? "").isEmpty }
   }
 
-  /// What the machine was found to have, so that it is tried once.
+  /// The results of earlier trials, so that each requirement is tried once.
   private static let found = Mutex<[Requirement: Bool]>([:])
 
-  /// Whether the machine has it.
-  /// - Throws: `Missing` where it has not, and nothing may be skipped.
+  /// True if the machine has it.
+  /// - Throws: `Missing` if it does not, and nothing may be skipped.
   func isMet() throws(Missing) -> Bool {
     let isMet = Self.found.withLock { $0[self] } ?? tryOut()
     Self.found.withLock { $0[self] = isMet }
@@ -86,8 +86,8 @@ package enum Requirement: Sendable {
     return isMet
   }
 
-  /// For a test that does more where the machine has it: says what is left out where it has not.
-  /// - Throws: `Missing` where it has not, and nothing may be skipped.
+  /// For a test that does more if the machine has it. If it does not, this prints what is left out.
+  /// - Throws: `Missing` if it does not, and nothing may be skipped.
   package func allows(_ part: String) throws -> Bool {
     let isMet = try isMet()
     if !isMet { print("skipped \(part): \(reason)") }
@@ -133,7 +133,7 @@ package enum Requirement: Sendable {
     }
   }
 
-  /// Whether a script succeeds in a directory and with mounts of its own, or without these where that is not allowed.
+  /// True if a script succeeds in a directory and with mounts of its own, or without these if they are not allowed.
   private func succeeds(_ script: String) -> Bool {
     let apart = Tool.isRoot ? ["unshare", "--mount", "--propagation", "private"] : []
     return Self.withDirectory { directory in
@@ -143,7 +143,7 @@ package enum Requirement: Sendable {
     }
   }
 
-  /// Tries something in a directory that stays until it has ended.
+  /// Tries something in a directory that is removed after it.
   private static func withDirectory(
     _ directory: TemporaryDirectory = TemporaryDirectory(), _ attempt: (Path) -> Bool
   ) -> Bool {
@@ -162,7 +162,7 @@ package enum Requirement: Sendable {
 }
 
 extension Trait where Self == ConditionTrait {
-  /// Skips a test, or a suite, where the machine lacks something; fails there instead where nothing may be skipped.
+  /// Skips a test or a suite if the machine lacks something, or lets it fail there if nothing may be skipped.
   package static func requires(
     _ requirements: Requirement..., sourceLocation: SourceLocation = #_sourceLocation
   ) -> Self {

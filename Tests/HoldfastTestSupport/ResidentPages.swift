@@ -1,11 +1,11 @@
 internal import Glibc
 package import HoldfastModel
 
-/// What the page cache has of files, asked with mincore(2).
+/// The pages of files that are in the page cache, from mincore(2).
 package enum ResidentPages {
   private static let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
 
-  /// How many pages of a stretch of the file are cached. Opens and closes the file.
+  /// Returns the number of cached pages in a stretch of the file. Opens and closes the file.
   package static func count(_ path: Path, at offset: Int = 0, bytes: Int) -> Int {
     let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { fatalError("cannot open \(path): errno \(errno)") }
@@ -36,16 +36,16 @@ package enum ResidentPages {
     pread(descriptor, &block, bytes, offset)
   }
 
-  /// Tries something up to five times. The kernel may take a page from the cache for whoever needs memory, and leave
-  /// one there that two wanted at the same moment: what a read does wrong it does each time.
-  /// - Parameter attempt: gives what is wrong; `nil` where all is as it should be.
-  /// - Returns: what was wrong the last time; `nil` where it once was as it should be.
+  /// Tries something up to five times. The kernel may take a page from the cache for a process that needs memory, and
+  /// leave one there that two processes used at the same moment. A fault of the tested read happens each time.
+  /// - Parameter attempt: returns the fault; `nil` if there is none.
+  /// - Returns: the fault of the last attempt; `nil` if one attempt had none.
   package static func complaint(_ attempt: () throws -> String?) rethrows -> String? {
     for _ in 1..<5 where try attempt() == nil { return nil }
     return try attempt()
   }
 
-  /// Whether files below `directory` can be taken out of the page cache: not on a file system in memory.
+  /// True if files below `directory` can be taken out of the page cache, which a file system in memory does not allow.
   static func canBeDropped(in directory: Path) -> Bool {
     let path = directory.appending("page cache")
     TestFiles.write([UInt8](repeating: 1, count: 1 << 20), to: path)

@@ -1,13 +1,13 @@
 internal import Glibc
 package import HoldfastModel
 
-/// A program that a test has started with an environment and descriptors of its own, and how it ends. Plain system
+/// A program that a test has started with an environment and descriptors of its own, and its end. It uses plain system
 /// calls: the process can be stopped in the middle of its work, and can be given a terminal.
 package final class RunningProcess {
   package enum Input: Sendable {
     case null
     case closed
-    /// A terminal, by its path: with a session of its own, the process is asked there for what no pipe should give.
+    /// A terminal, by its path. A process with a session of its own asks there for secrets.
     case terminal(String)
   }
 
@@ -26,20 +26,20 @@ package final class RunningProcess {
 
   package struct Start: Sendable {
     package var arguments: [[UInt8]]
-    /// Everything that the process gets: nothing is inherited.
+    /// The whole environment of the process: nothing is inherited.
     package var environment = RunningProcess.plainEnvironment
     package var directory: Path?
     package var input = Input.null
     package var output = Output.captured
     package var error = Output.captured
-    /// Without, it shares the terminal of whoever runs the tests, if there is one.
+    /// True for a session of its own. Otherwise it shares the terminal of the tests, if there is one.
     package var hasOwnSession = false
 
     /// - Parameter arguments: the program, found in the test's own PATH, and its arguments.
     package init(_ arguments: [String]) { self.arguments = arguments.map { Array($0.utf8) } }
   }
 
-  /// Enough to run a program that is no concern of the test: what it finds does not depend on who runs the tests.
+  /// Enough to run a program that the test does not examine. It does not depend on the user who runs the tests.
   package static let plainEnvironment = [
     "PATH": (Tool.environmentValue("PATH") ?? "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin",
     "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/nonexistent",
@@ -47,7 +47,7 @@ package final class RunningProcess {
     "SQLITE_TMPDIR": "/tmp",
   ]
 
-  /// After so long a process is killed: a test fails then and does not hang.
+  /// A process is killed after this many seconds, so that a test fails and does not hang.
   private static let patienceSeconds = 120
   private let identifier: pid_t
   private let output: CaughtStream
@@ -71,11 +71,11 @@ package final class RunningProcess {
 
   package func send(_ signal: Int32) { kill(identifier, signal) }
 
-  /// Of the process, as the kernel knows it.
+  /// The ID of the process in the kernel.
   package var processID: Int32 { identifier }
 
   /// Stops the process (SIGSTOP) as soon as `condition` holds.
-  /// - Returns: `false` when it ended before.
+  /// - Returns: `false` when the process ended before.
   package func stop(when condition: () -> Bool) -> Bool {
     while !condition() {
       var raw: Int32 = 0
@@ -87,7 +87,7 @@ package final class RunningProcess {
     kill(identifier, SIGSTOP)
     var raw: Int32 = 0
     while waitpid(identifier, &raw, WUNTRACED) < 0, errno == EINTR {}
-    // The low byte 0x7f tells a stop from an end.
+    // The low byte 0x7f distinguishes a stop from an end.
     if raw & 0xff == 0x7f { return true }
     status = raw
     return false
@@ -114,7 +114,7 @@ package final class RunningProcess {
       errorBytes: error.contents())
   }
 
-  /// Waits for the end and lets other tests run meanwhile: for what spends its time waiting.
+  /// Waits for the end and lets other tests run meanwhile, for a process that mostly waits.
   package func end() async -> ProcessResult {
     guard status == nil else { return wait() }
     let hasEnded = await Patience.waits(.seconds(Self.patienceSeconds)) {
@@ -128,7 +128,7 @@ package final class RunningProcess {
 
   private static func hasEnded(_ identifier: pid_t) -> Bool {
     var information = siginfo_t()
-    // It stays there to be waited for.
+    // With WNOWAIT its status can still be waited for.
     let code = waitid(P_PID, id_t(identifier), &information, WEXITED | WNOHANG | WNOWAIT)
     return code != 0 || information.si_signo != 0
   }
@@ -162,7 +162,7 @@ package final class RunningProcess {
     posix_spawnattr_setsigdefault(&attributes, &all)
     var flags = Int32(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)
     // POSIX_SPAWN_SETSID, which not every header shows. The first terminal that the leader of a session opens becomes
-    // its controlling one.
+    // its controlling terminal.
     if start.hasOwnSession { flags |= 0x80 }
     posix_spawnattr_setflags(&attributes, Int16(flags))
     var identifier = pid_t()
@@ -195,7 +195,7 @@ package final class RunningProcess {
   }
 }
 
-/// How a process ended, and what it wrote.
+/// The end of a process, and its output.
 package struct ProcessResult: Sendable {
   /// The exit status; negative: the signal that ended it.
   package let exitStatus: Int32
@@ -216,7 +216,7 @@ private final class CaughtStream {
   init(_ kind: RunningProcess.Output) {
     switch kind {
     case .captured:
-      // Not a pipe: nobody has to read while the process runs.
+      // A file and not a pipe: nobody has to read it while the process runs.
       let name = Self.freshName()
       let descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
       guard descriptor >= 0 else { fatalError("cannot capture: errno \(errno)") }
@@ -265,7 +265,7 @@ private final class CaughtStream {
     childSide = nil
   }
 
-  /// Takes what lies in the terminal, so that the process never waits for room.
+  /// Takes the bytes in the terminal, so that the process never waits for room.
   func drain() {
     guard let terminal else { return }
     var block = [UInt8](repeating: 0, count: 4096)

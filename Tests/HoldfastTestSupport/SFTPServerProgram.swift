@@ -1,17 +1,17 @@
 package import HoldfastModel
 
 /// Programs that speak SFTP on their standard input and output, in place of ssh and a server: OpenSSH's server itself,
-/// or a script before it that does what no good server does.
+/// or a script in front of it that behaves as no good server does.
 package struct SFTPServerProgram: Sendable {
   package static let path = Path("/usr/lib/openssh/sftp-server")
   private let directory = TemporaryDirectory()
 
   package init() { TestFiles.write(Self.script, to: directory.appending("server.py")) }
 
-  /// The server as it is. What ssh would be told counts for nothing.
+  /// The unchanged server. The arguments for ssh are ignored.
   package static var plain: String { "sh -c \(path.text)" }
 
-  /// What the script does.
+  /// The behaviour of the script.
   package enum Mode: Sendable {
     /// Answers nothing at all.
     case silent
@@ -21,27 +21,27 @@ package struct SFTPServerProgram: Sendable {
     case huge
     /// Answers with packets that a generator makes.
     case random(seed: UInt64)
-    /// Answers so many requests, and then none any more.
+    /// Answers this many requests, and then none.
     case stalls(after: Int)
-    /// Ends after so many answers.
+    /// Ends after this many answers.
     case ends(after: Int)
-    /// Does the first request of a kind and ends before it answers, once.
+    /// Executes the first request of a kind and ends before it answers, once.
     case losesAnswer(to: String)
-    /// Ends at random moments, before or after it does what it was asked for.
+    /// Ends at random moments, before or after it executes a request.
     case unreliable(seed: UInt64)
-    /// Has not these extensions.
+    /// Lacks these extensions.
     case without([String])
     /// Refuses requests of a kind with a status.
     case refuses(String, status: Int)
-    /// Has no space left: refuses to write, and says that nothing is free.
+    /// Has no space left: refuses to write, and reports no free space.
     case full
     /// Lists without an end.
     case endless
     /// Lists a name.
     case lists(name: [UInt8])
-    /// Answers a read with so many bytes.
+    /// Answers a read with this many bytes.
     case reads(count: Int)
-    /// Answers with other numbers than asked.
+    /// Answers with other request numbers than were sent.
     case otherNumbers
 
     fileprivate var words: [String] {
@@ -71,7 +71,7 @@ package struct SFTPServerProgram: Sendable {
     return "sh -c '\(words.joined(separator: " "))'"
   }
 
-  /// How often it was started.
+  /// The number of times that it was started.
   package var starts: Int { TestFiles.names(in: directory.path).count { $0.hasPrefix("start-") } }
 
   private static let script = #"""

@@ -15,12 +15,12 @@ package final class SSHServer {
   private let directory = TemporaryDirectory()
   private let process: RunningProcess
   package let port: UInt16
-  /// Who can log in.
+  /// The user who can log in.
   package let user: String
 
   /// - Parameters:
-  ///   - user: who logs in; by default who runs the tests.
-  ///   - subsystem: what answers.
+  ///   - user: the user who logs in; by default the one who runs the tests.
+  ///   - subsystem: the program that answers.
   package convenience init(user: String? = nil, subsystem: String = "internal-sftp") throws {
     try self.init(user: user ?? Self.ownName) { directory in
       let place = directory.path.text
@@ -33,8 +33,8 @@ package final class SSHServer {
     }
   }
 
-  /// A server whose machine was set up by commands for its root, which find the client's key as `holdfast.pub`. They
-  /// change an /etc and a /home of the server's own. For root.
+  /// Makes a server whose machine was set up by commands for its root, which find the client's key as `holdfast.pub`.
+  /// They change an /etc and a /home of the server's own. It needs root.
   package convenience init(user: String, setUpBy commands: String) throws {
     try self.init(user: user) { directory in
       let place = directory.path.text
@@ -57,13 +57,13 @@ package final class SSHServer {
 
   private struct Setup {
     var configuration: String
-    /// What root does before the server starts.
+    /// The commands of root before the server starts.
     var script = ""
   }
 
   private init(user: String, _ makeSetup: (TemporaryDirectory) -> Setup) throws {
     self.user = user
-    // sshd goes to the directory as the user who logs in.
+    // sshd enters the directory as the user who logs in.
     TestFiles.setMode(directory.path, 0o755)
     for name in ["host", "client", "stranger"] { try Self.makeKey(directory.appending(name)) }
     TestFiles.write(
@@ -96,7 +96,7 @@ package final class SSHServer {
     guard made.exitStatus == 0 else { throw Failure(description: made.error) }
   }
 
-  /// `nil` when the port is taken.
+  /// Returns `nil` when the port is taken.
   private static func start(_ directory: TemporaryDirectory, port: UInt16, _ setup: Setup) -> RunningProcess? {
     let place = directory.path.text
     let pid = directory.appending("pid")
@@ -118,7 +118,7 @@ package final class SSHServer {
       MaxStartups 64
 
       """, to: directory.appending("config"))
-    // A root's sshd wants a directory of its own in /run, which this gives it without touching the machine's.
+    // An sshd of root needs a directory of its own in /run. This makes it without touching the machine's.
     let script = """
       set -e
       mount -t tmpfs tmpfs /run && mkdir /run/sshd
@@ -150,14 +150,14 @@ package final class SSHServer {
     TestFiles.write("[127.0.0.1]:\(port) \(words[0]) \(words[1])\n", to: directory.appending(name))
   }
 
-  /// Where a directory is on it.
+  /// Returns the location of a directory on it.
   package func location(_ path: Path) -> String { "sftp:\(user)@127.0.0.1:\(port)\(path.text)" }
 
-  /// Hosts that the client knows.
+  /// The hosts that the client knows.
   package enum Known: String { case known, changed, unknown }
 
-  /// The command that connects, in place of `ssh`: nothing of the machine's or the user's own configuration counts.
-  /// - Parameter key: `client`, or `stranger` whom the server does not let in.
+  /// Returns the command that connects, in place of `ssh`. It ignores the configuration of the machine and of the user.
+  /// - Parameter key: `client`, or `stranger`, which the server does not accept.
   package func command(known: Known = .known, key: String = "client") -> String {
     let place = directory.path.text
     return "ssh -F none -i \(place)/\(key) -o IdentitiesOnly=yes -o IdentityAgent=none"
@@ -165,6 +165,6 @@ package final class SSHServer {
       + " -o StrictHostKeyChecking=yes"
   }
 
-  /// Ends it: nobody gets a connection any more.
+  /// Ends it: there are no more connections.
   package func stop() { process.send(SIGKILL) }
 }

@@ -1,17 +1,17 @@
 internal import Glibc
 package import HoldfastModel
 
-/// A server on loopback that does with each request what the script of a test says, down to the single bytes.
+/// A server on loopback that treats each request as the script of a test says, down to single bytes.
 ///
 /// The script is Python and defines `answer(peer, request)`. The request has `method`, `target` (as it was sent),
 /// `path` and `query` (decoded) and `headers` (by names in lower case). `peer.body()` reads its body, `peer.send(…)`
 /// sends bytes or text as they are, and `peer.reply(status, headers, body)` a whole answer. The connection is kept
 /// unless the function returns false.
 package final class ScriptedServer: @unchecked Sendable {
-  // Sendable without a lock: nothing of it changes.
+  // Sendable without a lock, because nothing in it changes.
 
   package struct Request: Sendable {
-    /// From 1 on, in the order in which connections were made.
+    /// The number of the connection, from 1, in the order in which connections were made.
     package let connection: Int
     package let method: String
     package let target: String
@@ -25,7 +25,7 @@ package final class ScriptedServer: @unchecked Sendable {
   private let process: RunningProcess
   package let port: UInt16
 
-  /// - Parameter certificate: for a server by TLS; nobody has signed it.
+  /// - Parameter certificate: for a server with TLS; no authority has signed it.
   package init(_ script: String, certificate: Certificate? = nil) {
     let file = directory.appending("server.py")
     TestFiles.write(Self.beginning + "\n\n\n" + script + "\n\n\n" + Self.end, to: file)

@@ -8,7 +8,7 @@ package struct SealedTool: Sendable {
   package var directory: TemporaryDirectory { tool.directory }
   package var source: Path { tool.source }
   package var repository: Path { tool.repository }
-  /// Of the recipient that `makeRepository` seals to.
+  /// The identity of the recipient that `makeRepository` seals to.
   package var identity: Path { directory.appending("identity") }
   package var writerKey: Path { directory.appending("writer.key") }
   package var state: Path { tool.state }
@@ -18,10 +18,10 @@ package struct SealedTool: Sendable {
     TestFiles.write("an order", to: source.appending("orders"))
   }
 
-  /// How `holdfast` is started: change what should be otherwise.
+  /// Returns the start of `holdfast`. A test changes what should be different.
   package func start(_ arguments: [String]) -> RunningProcess.Start {
     var start = tool.start(arguments)
-    // Nobody who runs the tests shall be asked for a passphrase.
+    // The user who runs the tests must not be asked for a passphrase.
     start.hasOwnSession = true
     start.environment["HOLDFAST_WRITER_KEY_FILE"] = writerKey.text
     return start
@@ -42,7 +42,7 @@ package struct SealedTool: Sendable {
   }
 
   /// Makes a key file in the temporary directory.
-  /// - Returns: what is public of it.
+  /// - Returns: its public key.
   @discardableResult
   package func generate(_ name: String, _ options: String...) -> String {
     let result = run(["key", "generate", name] + options)
@@ -60,7 +60,7 @@ package struct SealedTool: Sendable {
     return recipient
   }
 
-  /// A file with a passphrase, that only its owner can read.
+  /// Writes a file with a passphrase, which only its owner can read.
   package func writePassphrase(_ text: String, to name: String = "passphrase") {
     writeSecret(Array(text.utf8), to: name)
   }
@@ -70,13 +70,13 @@ package struct SealedTool: Sendable {
     TestFiles.setMode(directory.appending(name), 0o600)
   }
 
-  /// The secret of a key file: its last line.
+  /// Returns the secret of a key file: its last line.
   package func secret(_ name: String) -> String {
     let text = String(decoding: TestFiles.read(directory.appending(name)) ?? [], as: UTF8.self)
     return text.split(separator: "\n").last.map(String.init) ?? ""
   }
 
-  /// The short IDs that `key list` shows of the recipients, or of the writers.
+  /// Returns the short IDs that `key list` shows of the recipients, or of the writers.
   package func shortIDs(of kind: String) -> [String] {
     run("key", "list").output.split(separator: "\n").compactMap { line in
       let words = line.split(separator: " ")
@@ -84,7 +84,7 @@ package struct SealedTool: Sendable {
     }
   }
 
-  /// `text` with what differs from run to run substituted, keys among it.
+  /// Returns `text` with everything substituted that differs from run to run, including keys.
   package func plain(_ text: String) -> String {
     var plain = text
     plain.replace(/holdfast-recipient-[0-9a-f]{128}-[0-9a-f]{8}/, with: "RECIPIENT")

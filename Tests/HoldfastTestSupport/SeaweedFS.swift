@@ -6,13 +6,13 @@ internal import Synchronization
 
 /// A real S3 server on loopback, which ends with the process of the tests. Every test has a prefix of its own in it.
 package final class SeaweedFS: @unchecked Sendable {
-  // Sendable without a lock: nothing of it changes.
+  // Sendable without a lock, because nothing in it changes.
 
   package static let accessKeyID = "holdfast"
   package static let secretKey = "holdfastsecret"
   private static let credentials = S3Credentials(accessKeyID: accessKeyID, secretKey: secretKey)
   package static let bucket = "orders"
-  /// Ports of its other protocol are so much higher than those of HTTP.
+  /// The distance of the ports of its other protocol from those of HTTP.
   private static let otherPorts: UInt16 = 10_000
 
   /// The program, which `Scripts/install-engines` installs; `nil` when it is missing.
@@ -23,7 +23,7 @@ package final class SeaweedFS: @unchecked Sendable {
   }()
 
   private static let started = Mutex<SeaweedFS?>(nil)
-  /// It removes the directory with everything in it when it ends.
+  /// The process of the server, which removes its directory when it ends.
   private let process: RunningProcess
   package let port: UInt16
 
@@ -78,7 +78,7 @@ package final class SeaweedFS: @unchecked Sendable {
     rm -rf "$2"
     """
 
-  /// The first of four ports that nobody uses, nor those of the other protocol.
+  /// Returns the first of four ports that are free, together with those of the other protocol.
   private static func freePorts() -> UInt16 {
     while true {
       let base = UInt16.random(in: 10_000..<20_000)
@@ -86,7 +86,7 @@ package final class SeaweedFS: @unchecked Sendable {
     }
   }
 
-  /// A port that nobody uses.
+  /// Returns a free port.
   static func freePort() -> UInt16 {
     while true {
       let port = UInt16.random(in: 10_000..<30_000)
@@ -117,7 +117,7 @@ package final class SeaweedFS: @unchecked Sendable {
     fatalError("weed does not start: \(String(decoding: TestFiles.read(log) ?? [], as: UTF8.self).suffix(2000))")
   }
 
-  /// The keys of the multipart uploads below a prefix that nobody has completed, asked for without S3Store.
+  /// Returns the keys of the uncompleted multipart uploads below a prefix, without S3Store.
   package func unfinishedUploads(below prefix: String) throws -> [String] {
     let answer = try send(S3Request("GET", nil, query: [("uploads", ""), ("prefix", prefix)]))
     return String(decoding: answer.body, as: UTF8.self).split(separator: "<Upload>").dropFirst().compactMap { upload in
@@ -140,7 +140,7 @@ package final class SeaweedFS: @unchecked Sendable {
     }
   }
 
-  /// A store below a prefix of its own.
+  /// Returns a store below a prefix of its own.
   package func store(
     prefix: String = "\(UInt64.random(in: .min ... .max))/", bucket: String = SeaweedFS.bucket,
     host: Host = TestHost.make(),

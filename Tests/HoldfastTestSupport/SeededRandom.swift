@@ -1,4 +1,4 @@
-/// A small generator whose seed is printed when a test fails, so that the failure can be had again.
+/// A small generator whose seed is printed when a test fails, so that the failure can be repeated.
 package struct SeededRandom: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
@@ -20,7 +20,7 @@ package struct SeededRandom: RandomNumberGenerator, Sendable {
     return Array(bytes.prefix(count))
   }
 
-  /// Bytes that compress about two to one.
+  /// Returns bytes that compress about two to one.
   package mutating func text(_ count: Int) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(count)

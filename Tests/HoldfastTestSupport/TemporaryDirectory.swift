@@ -1,7 +1,7 @@
 internal import Glibc
 package import HoldfastModel
 
-/// A directory of its own for one test, removed with everything in it when the test lets go of it.
+/// A directory for one test, removed with everything in it when the test releases it.
 package final class TemporaryDirectory: Sendable {
   package let path: Path
 
@@ -12,14 +12,14 @@ package final class TemporaryDirectory: Sendable {
     self.path = path
   }
 
-  /// One on another file system than that of /tmp.
-  /// - Returns: `nil` where there is no such place.
+  /// Makes one on another file system than that of /tmp.
+  /// - Returns: `nil` if `place` does not exist.
   package init?(in place: Path) {
     guard let path = Self.make(in: place) else { return nil }
     self.path = path
   }
 
-  /// One in the checkout, which is on a disk where /tmp is in memory.
+  /// Makes one in the checkout, which is on a disk even if /tmp is in memory.
   package static func inCheckout() -> TemporaryDirectory {
     TemporaryDirectory(in: Tool.root.appending(".build")) ?? TemporaryDirectory()
   }

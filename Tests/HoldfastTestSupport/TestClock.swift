@@ -6,7 +6,7 @@ internal import Synchronization
 package final class TestClock: Sendable {
   private let state: Mutex<(now: Timestamp, uptime: TimeSpan)>
 
-  /// - Parameter start: as `TimeText.parse` reads it.
+  /// - Parameter start: a time that `TimeText.parse` reads.
   package init(_ start: String) {
     state = Mutex((TimeText.parse(start) ?? Timestamp(seconds: 0, nanoseconds: 0), .seconds(1000)))
   }
@@ -25,6 +25,6 @@ package final class TestClock: Sendable {
 
   package func advance(days: Double) { advance(.days(days)) }
 
-  /// Sets the time of day, as an operator or a time server does; no time passes by it.
+  /// Sets the time of day, as an operator or a time server does. The uptime does not change.
   package func set(days: Double) { state.withLock { $0.now.seconds += Int64(days * 86_400) } }
 }

@@ -2,8 +2,8 @@ internal import Glibc
 package import HoldfastModel
 internal import Synchronization
 
-/// A real PostgreSQL cluster on a socket in a temporary directory; stopped when the test lets go of it. The server
-/// refuses to run as root: then it, and whatever a test runs beside it, runs as the user `postgres`.
+/// A real PostgreSQL cluster on a socket in a temporary directory. It is stopped when the test releases it. The server
+/// refuses to run as root: then it, and the programs that a test runs beside it, run as the user `postgres`.
 package final class TestCluster {
   package struct Failure: Error, CustomStringConvertible {
     package let description: String
@@ -11,7 +11,7 @@ package final class TestCluster {
     package init(description: String) { self.description = description }
   }
 
-  /// Of the socket, of the log, and of whatever the server's user shall be able to read and write.
+  /// The directory of the socket, of the log, and of everything that the server's user must read and write.
   package let directory = TemporaryDirectory()
   package let data: Path
   package private(set) var isRunning = false
@@ -19,11 +19,11 @@ package final class TestCluster {
   /// A cluster with the usual options, which is never started; `nil` until the first test needs one.
   private static let model = Mutex<TestCluster?>(nil)
 
-  /// Makes a new cluster; it is not started.
+  /// Makes a new cluster, which is not started.
   /// - Parameters:
-  ///   - settings: beside those that keep a test fast.
-  ///   - options: of `initdb`: `--wal-segsize=1`, `--no-data-checksums`; `nil` for the usual ones.
-  ///   - isUnlikeOthers: whether its system identifier is its own. To make that takes a second of processor time, so
+  ///   - settings: further settings, beside those that keep a test fast.
+  ///   - options: options of `initdb`: `--wal-segsize=1`, `--no-data-checksums`; `nil` for the usual ones.
+  ///   - isUnlikeOthers: true if its system identifier is its own. Making that takes a second of processor time, so
   ///     others are copies of one cluster, and have its identifier.
   package init(settings: [String: String] = [:], options: [String]? = nil, isUnlikeOthers: Bool = false) throws {
     data = directory.appending("data")
@@ -39,7 +39,7 @@ package final class TestCluster {
     set(["fsync": "off", "shared_buffers": "'16MB'", "autovacuum": "off"].merging(settings) { $1 })
   }
 
-  /// The data directory that is copied. It goes when the process of the tests ends.
+  /// Returns the data directory that is copied. It is removed when the process of the tests ends.
   private static func modelData() throws -> Path {
     try model.withLock { model in
       if let model { return model.data }
@@ -50,7 +50,7 @@ package final class TestCluster {
     }
   }
 
-  /// Takes over a data directory that is there: one that was restored.
+  /// Makes a cluster of an existing data directory, for example a restored one.
   package init(restored data: Path) throws {
     self.data = data
     programs = try Self.findPrograms()
@@ -61,7 +61,7 @@ package final class TestCluster {
     if isRunning { try? stop("immediate") }
   }
 
-  /// The highest version of Debian's packages.
+  /// Returns the directory of the programs, of the highest version among Debian's packages.
   private static func findPrograms() throws -> Path {
     let versions = Path("/usr/lib/postgresql")
     guard let version = TestFiles.names(in: versions).compactMap({ Int($0) }).max() else {
@@ -72,12 +72,12 @@ package final class TestCluster {
 
   // MARK: The server's user
 
-  /// What stands before a command so that it runs as the user of the server.
+  /// The words before a command that run it as the user of the server.
   package static var asServer: [String] {
     Tool.isRoot ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] : []
   }
 
-  /// Makes that user the owner of something, with all that lies in it.
+  /// Makes that user the owner of a file or directory, with everything in it.
   package static func giveToServer(_ path: Path) throws {
     guard Tool.isRoot else { return }
     let start = RunningProcess.Start(["chown", "-R", "postgres:postgres", path.text])
@@ -85,10 +85,11 @@ package final class TestCluster {
     guard result.exitStatus == 0 else { throw Failure(description: result.error) }
   }
 
-  /// A program of this test as that user can run it: the build may lie where only its owner gets.
+  /// Returns a copy of a program of this test that that user can run: the build may be accessible to its owner only.
   package func copy(of program: Path, as name: String) throws -> Path {
     let copy = directory.appending(name)
-    // By another process: a child that is started meanwhile would inherit the open file, and nobody could run it.
+    // Another process copies it. If this one did, a child that is started meanwhile would inherit the open file, and it
+    // could not be run.
     let start = RunningProcess.Start(["cp", program.text, copy.text])
     let result = RunningProcess(start).wait()
     guard result.exitStatus == 0 else { throw Failure(description: result.error) }
@@ -96,7 +97,7 @@ package final class TestCluster {
     return copy
   }
 
-  /// How a program is started beside the server, as its user, in `directory`.
+  /// Returns the start of a program beside the server, as its user, in `directory`.
   package func start(_ arguments: [String]) -> RunningProcess.Start {
     var start = RunningProcess.Start(Self.asServer + arguments)
     start.directory = directory.path
@@ -116,17 +117,17 @@ package final class TestCluster {
 
   // MARK: The server
 
-  /// Adds settings to postgresql.conf; the last of a name counts. They are for the next start, or for a reload.
+  /// Adds settings to postgresql.conf; the last one of a name counts. They apply from the next start or reload.
   package func set(_ settings: [String: String]) {
     let file = data.appending("postgresql.conf")
     let lines = settings.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)\n" }.joined()
     TestFiles.write((TestFiles.read(file) ?? []) + Array(lines.utf8), to: file)
   }
 
-  /// What the server has said.
+  /// The log of the server.
   package var log: String { String(decoding: TestFiles.read(directory.appending("log")) ?? [], as: UTF8.self) }
 
-  /// Starts the server; returns when it answers, after a recovery therefore when a hot standby would.
+  /// Starts the server, and returns when it answers. After a recovery this is when a hot standby would answer.
   /// - Parameter more: options of the server.
   package func start(more: String = "") throws {
     do {
@@ -150,10 +151,10 @@ package final class TestCluster {
       programs.appending("pg_ctl").text, action, "--pgdata", data.text, "--wait", "--timeout=100", more: arguments)
   }
 
-  /// How libpq reaches it.
+  /// The connection string for libpq.
   package var connection: String { "host=\(directory.path.text) user=postgres dbname=postgres" }
 
-  /// What a statement answers: columns joined by `|`, rows by newlines.
+  /// Returns the answer to a statement: columns joined by `|`, rows by newlines.
   @discardableResult
   package func psql(_ statement: String, database: String = "postgres") throws -> String {
     let output = try run(
@@ -162,8 +163,8 @@ package final class TestCluster {
     return output.hasSuffix("\n") ? String(output.dropLast()) : output
   }
 
-  /// Starts a session, and waits until one has its advisory lock, or waits for it.
-  /// - Parameter state: of the lock, as a condition on `pg_locks`.
+  /// Starts a session, and waits until a session has its advisory lock, or waits for it.
+  /// - Parameter state: the state of the lock, as a condition on `pg_locks`.
   package func session(_ statements: String, until state: String) throws -> RunningProcess {
     let process = RunningProcess(start([program("psql"), "-XAtq", "-d", connection, "-c", statements]))
     let patience = Pseudoterminal()
@@ -181,12 +182,12 @@ package final class TestCluster {
     return process
   }
 
-  /// A program of PostgreSQL's, such as `pg_waldump`.
+  /// Returns the path of a program of PostgreSQL's, such as `pg_waldump`.
   package func program(_ name: String) -> String { programs.appending(name).text }
 
-  /// A tablespace in a directory of its own, which is made.
+  /// Makes a tablespace in a directory of its own, which is made too.
   /// - Parameter place: `nil` for one of its name beside the data directory.
-  /// - Returns: where it lies, and its object identifier, the name of its link in `pg_tblspc`.
+  /// - Returns: its directory, and its object identifier, which is the name of its link in `pg_tblspc`.
   @discardableResult
   package func makeTablespace(_ name: String, at place: Path? = nil) throws -> (place: Path, oid: String) {
     let place = place ?? directory.appending(name)
@@ -213,8 +214,8 @@ package final class TestCluster {
     RunningProcess(start([program("pgbench"), "-n", "-c", "\(clients)", "-T", "\(seconds)", connection]))
   }
 
-  /// The sums of accounts, tellers, branches and history: in every committed state of pgbench the same number, so one
-  /// element.
+  /// Returns the sums of accounts, tellers, branches and history. In every committed state of pgbench they are the same
+  /// number, so the set has one element.
   package func pgbenchSums() throws -> Set<String> {
     let sums = try psql(
       """

@@ -1,9 +1,9 @@
 internal import CSQLite
 package import HoldfastModel
 
-/// A connection to a real SQLite database, as a shop's program has it.
+/// A connection to a real SQLite database, like that of a shop's program.
 package final class TestDatabase: @unchecked Sendable {
-  // Sendable because SQLite serializes what is done with a connection (SQLITE_OPEN_FULLMUTEX).
+  // Sendable because SQLite serializes all use of a connection (SQLITE_OPEN_FULLMUTEX).
   private let connection: OpaquePointer
 
   package struct Failure: Error, CustomStringConvertible {
@@ -31,7 +31,7 @@ package final class TestDatabase: @unchecked Sendable {
     }
   }
 
-  /// The first column of the first row, as text.
+  /// Returns the first column of the first row, as text.
   package func text(_ query: String) throws -> String {
     var statement: OpaquePointer?
     defer { sqlite3_finalize(statement) }
@@ -44,7 +44,7 @@ package final class TestDatabase: @unchecked Sendable {
   /// A table of orders whose notes fill several pages each.
   package static let orders = "CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER, note BLOB);"
 
-  /// Commits `count` orders of one transaction.
+  /// Commits `count` orders in one transaction.
   package func order(_ count: Int, noteBytes: Int = 3000) throws {
     try run(
       """
@@ -53,7 +53,7 @@ package final class TestDatabase: @unchecked Sendable {
       """)
   }
 
-  /// What the orders are, in one line; and that the database is sound.
+  /// Returns the totals of the orders in one line, with the result of an integrity check.
   package func summary() throws -> String {
     let integrity = try text("PRAGMA integrity_check")
     return try text(

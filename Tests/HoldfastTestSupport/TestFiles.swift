@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
-/// Files for tests, made with plain system calls: not with the code that is tested.
+/// Files for tests, made with plain system calls and not with the code that is tested.
 package enum TestFiles {
   package static func write(_ bytes: [UInt8], to path: Path) {
     let descriptor = path.withCString { open($0, O_WRONLY | O_CREAT | O_TRUNC, 0o644) }
@@ -41,7 +41,7 @@ package enum TestFiles {
     }
   }
 
-  /// A part of a file; `nil` when it is shorter.
+  /// Returns a part of a file; `nil` when the file is shorter.
   package static func read(_ path: Path, at offset: Int, count: Int) -> [UInt8]? {
     let descriptor = path.withCString { open($0, O_RDONLY) }
     guard descriptor >= 0 else { return nil }
@@ -100,19 +100,19 @@ package enum TestFiles {
     _ = holdfast_punch_hole(descriptor, offset, count)
   }
 
-  /// What a name stands for, without following it.
+  /// The status of a name, without following a link.
   package struct Status: Equatable {
     package enum Kind: Sendable { case directory, file, symbolicLink, other }
     package let kind: Kind
     package let size: Int
-    /// Bytes that it occupies.
+    /// The number of bytes that it occupies.
     package let allocated: Int
     package let linkCount: Int
     package let inode: UInt64
     package let modifiedSeconds: Int
   }
 
-  /// `nil` where nothing is.
+  /// Returns `nil` if nothing has this name.
   package static func status(_ path: Path) -> Status? {
     var raw = stat()
     guard path.withCString({ lstat($0, &raw) }) == 0 else { return nil }
@@ -128,7 +128,7 @@ package enum TestFiles {
       inode: UInt64(raw.st_ino), modifiedSeconds: raw.st_mtim.tv_sec)
   }
 
-  /// The mode of a file, without its type.
+  /// Returns the mode of a file, without its type.
   package static func permissions(_ path: Path) -> UInt32? {
     var raw = stat()
     return path.withCString { lstat($0, &raw) } == 0 ? raw.st_mode & 0o7777 : nil
@@ -160,7 +160,7 @@ package enum TestFiles {
     setModified(newPath, seconds: raw.st_mtim.tv_sec, nanoseconds: raw.st_mtim.tv_nsec)
   }
 
-  /// Names directly in a directory, unsorted.
+  /// Returns the names directly in a directory, unsorted.
   package static func names(in path: Path) -> [String] {
     guard let stream = path.withCString({ opendir($0) }) else { return [] }
     defer { closedir(stream) }
@@ -174,7 +174,7 @@ package enum TestFiles {
     return names
   }
 
-  /// Paths of all regular files below a directory, sorted.
+  /// Returns the paths of all regular files below a directory, sorted.
   package static func allFiles(in path: Path) -> [Path] {
     names(in: path).sorted().flatMap { name in
       let child = path.appending(name)

@@ -11,7 +11,8 @@ package enum TestHost {
       scratchDirectories: [Path("/tmp")])
   }
 
-  /// A clock that is ahead by so many seconds: to it, everything that a test has just written is old and settled.
+  /// Returns a clock that is ahead by this many seconds: to it, everything that a test has just written is old and
+  /// settled.
   package static func clock(ahead seconds: Int64) -> Clock {
     Clock(
       now: {

@@ -1,32 +1,32 @@
 package import HoldfastModel
 
-/// A write-ahead log made by hand, of a cluster that never was: segments of 1 MiB with the commits and restore points
-/// that a test wants.
+/// A write-ahead log made by hand, of a cluster that never existed: segments of 1 MiB with the commits and restore
+/// points that a test needs.
 package struct TestLog: Sendable {
   package static let segmentBytes = 1 << 20
   private static let pageBytes = 8192
   package let system: SystemIdentifier
   package let timeline: UInt32
-  /// From the first segment on.
+  /// The bytes from the first segment on.
   private var bytes: [UInt8] = []
   private let firstNumber: UInt64
   private var previous: UInt64 = 0
 
-  /// - Parameter firstNumber: of the first segment.
+  /// - Parameter firstNumber: the number of the first segment.
   package init(system: UInt64 = 7_123_456_789_012_345_678, timeline: UInt32 = 1, firstNumber: UInt64 = 1) {
     self.system = SystemIdentifier(system)
     self.timeline = timeline
     self.firstNumber = firstNumber
   }
 
-  /// The same log on another timeline: what follows is not in the first one.
+  /// Returns the same log on another timeline: later records are not in the first one.
   package func branch(timeline: UInt32) -> TestLog {
     var branch = TestLog(system: system.value, timeline: timeline, firstNumber: firstNumber)
     (branch.bytes, branch.previous) = (bytes, previous)
     return branch
   }
 
-  /// Where the next record begins.
+  /// The position at which the next record begins.
   package var place: LogSequenceNumber {
     var log = self
     log.beginPage()
@@ -38,7 +38,7 @@ package struct TestLog: Sendable {
   // MARK: Records
 
   /// - Parameter time: microseconds since 1970-01-01 UTC.
-  /// - Returns: where its record begins.
+  /// - Returns: the position at which its record begins.
   @discardableResult
   package mutating func commit(at time: Int64, isAbort: Bool = false) -> LogSequenceNumber {
     append(manager: 1, info: isAbort ? 0x20 : 0, data: Self.littleEndian(UInt64(bitPattern: Self.ownTime(time))))
@@ -50,13 +50,13 @@ package struct TestLog: Sendable {
     return append(manager: 0, info: 0x70, data: Self.littleEndian(UInt64(bitPattern: Self.ownTime(time))) + padded)
   }
 
-  /// `CREATE TABLESPACE`.
+  /// Appends a `CREATE TABLESPACE` record.
   @discardableResult
   package mutating func tablespace(_ oid: UInt32, in location: String) -> LogSequenceNumber {
     append(manager: 5, info: 0, data: Self.littleEndian(oid) + Array(location.utf8) + [0])
   }
 
-  /// As a server notes its settings when it starts with others.
+  /// Appends the record with which a server notes its settings when it starts with other ones.
   /// - Parameter level: `wal_level`: 0 is `minimal`.
   @discardableResult
   package mutating func parameters(level: Int32, connections: Int32) -> LogSequenceNumber {
@@ -64,13 +64,13 @@ package struct TestLog: Sendable {
     return append(manager: 0, info: 0x60, data: values.flatMap { Self.littleEndian($0) } + [0, 0])
   }
 
-  /// A record without meaning.
+  /// Appends a record without meaning.
   @discardableResult
   package mutating func filler(_ count: Int) -> LogSequenceNumber {
     append(manager: 10, info: 0, data: [UInt8](repeating: 0x5a, count: count))
   }
 
-  /// Fills the segment with records until so many of its bytes are left.
+  /// Fills the segment with records until `rest` of its bytes are left.
   package mutating func fill(leaving rest: Int) {
     while true {
       let left = Self.segmentBytes - bytes.count % Self.segmentBytes
@@ -79,7 +79,7 @@ package struct TestLog: Sendable {
     }
   }
 
-  /// As `pg_switch_wal` does: the rest of the segment does not count.
+  /// Ends the segment as `pg_switch_wal` does: the rest of the segment does not count.
   package mutating func switchSegment() {
     append(manager: 0, info: 0x40, data: [])
     while !bytes.count.isMultiple(of: Self.segmentBytes) { bytes.append(0) }
@@ -117,7 +117,7 @@ package struct TestLog: Sendable {
     return LogSequenceNumber(start)
   }
 
-  /// Writes the header of a page, where one begins here.
+  /// Writes the header of a page, if one begins here.
   private mutating func beginPage(remaining: Int = 0, isContinued: Bool = false) {
     guard bytes.count.isMultiple(of: Self.pageBytes) else { return }
     let isLong = bytes.count.isMultiple(of: Self.segmentBytes)
@@ -137,7 +137,7 @@ package struct TestLog: Sendable {
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
   }
 
-  /// CRC-32C, bit by bit.
+  /// Returns the CRC-32C, computed bit by bit.
   private static func checksum(_ bytes: [UInt8]) -> UInt32 {
     var state = UInt32.max
     for byte in bytes {

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import HoldfastModel
 
-/// A server on loopback that does to whoever asks what the path says, and writes down who asked for what.
+/// A server on loopback that answers as the path says, and records all requests.
 package final class TestServer {
   package struct Request: Sendable {
     package let method: String
@@ -16,7 +16,7 @@ package final class TestServer {
   /// `http://127.0.0.1:PORT`, or https.
   package let address: String
 
-  /// - Parameter isSecure: by TLS, with a certificate that nobody has signed.
+  /// - Parameter isSecure: true for TLS, with a certificate that no authority has signed.
   package init(isSecure: Bool = false) {
     let script = directory.appending("server.py")
     TestFiles.write(Self.script, to: script)
@@ -31,11 +31,11 @@ package final class TestServer {
 
   deinit { process.send(SIGKILL) }
 
-  /// Everything that was asked, in order.
+  /// All requests, in order.
   package var requests: [Request] {
     let lines = (TestFiles.read(directory.appending("requests")) ?? []).split(separator: UInt8(ascii: "\n"))
     return lines.map { line in
-      // Fields in hexadecimal digits: a body may hold anything.
+      // Fields are in hexadecimal digits, because a body may contain anything.
       let fields = String(decoding: line, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
       let texts = fields.map { String(decoding: Hex.decode($0.dropFirst()) ?? [], as: UTF8.self) }
       return Request(method: texts[0], path: texts[1], agent: texts[2], type: texts[3], body: texts[4])

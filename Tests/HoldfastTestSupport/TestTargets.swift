@@ -2,8 +2,8 @@ package import HoldfastStore
 package import HoldfastSystem
 
 extension TargetStore {
-  /// Targets `home`, `b`, `c` … of which all are in step, and to which every object is sent whose key has a folder: the
-  /// folder is the first part of its key.
+  /// Makes targets `home`, `b`, `c` …, which are all in step. Every object whose key has a folder is sent to them; the
+  /// folder is the first part of the key.
   package convenience init(
     _ home: any Store, _ others: [any Store], _ policy: TargetPolicy = TargetPolicy(), clock: Clock = .system,
     behind: Set<String> = []
@@ -29,7 +29,7 @@ extension Store {
 }
 
 extension ReadableBytes {
-  /// All of them.
+  /// Returns all bytes.
   package func all() throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: Int(length))
     try bytes.withUnsafeMutableBytes { try read(into: $0, at: 0) }

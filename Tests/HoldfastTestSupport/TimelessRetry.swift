@@ -2,7 +2,7 @@ package import HoldfastModel
 package import HoldfastStore
 package import HoldfastSystem
 
-/// Tries that wait without time passing: each wait only moves a clock.
+/// Retries that wait without time passing: each wait only moves a clock.
 package struct TimelessRetry {
   package let clock = TestClock("2026-11-22T14:00:00Z")
   package let cancellation = Cancellation()
@@ -16,6 +16,6 @@ package struct TimelessRetry {
     return Retrier(policy, host: host, sleep: { [clock] in clock.advance($0) }, tell: tell)
   }
 
-  /// The time that was waited in all.
+  /// The total time that was waited.
   package var waited: TimeSpan { clock.clock.uptime() - .seconds(1000) }
 }

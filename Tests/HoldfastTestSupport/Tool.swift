@@ -8,18 +8,18 @@ package struct Tool: Sendable {
   package var source: Path { directory.appending("source") }
   package var repository: Path { directory.appending("repository") }
   package var cache: Path { directory.appending("cache") }
-  /// Of the machine that the test stands for: its configuration and writer key, and what it remembers.
+  /// The directories of the machine that the test stands for: its configuration and writer key, and its memory.
   package var configuration: Path { directory.appending("configuration") }
   package var state: Path { directory.appending("state") }
 
-  /// Where the package lies.
+  /// The root directory of the package.
   package static let root: Path = {
     var path = Path(#filePath)
     for _ in 0..<3 { path = path.parent ?? .root }
     return path
   }()
 
-  /// HOLDFAST_BINARY, else what `swift build` makes.
+  /// The binary: HOLDFAST_BINARY, otherwise the one that `swift build` makes.
   package static let binary: Path = {
     let named = environmentValue("HOLDFAST_BINARY").map { Path($0) }
     let path = named ?? root.appending(".build/debug/holdfast")
@@ -32,7 +32,7 @@ package struct Tool: Sendable {
     TestFiles.makeDirectory(source)
   }
 
-  /// Everything that `run` gives a process: no place of the machine or of a user is left to be looked at.
+  /// The whole environment that `run` gives a process. It refers to no directory of the machine or of a user.
   package var environment: [String: String] {
     RunningProcess.plainEnvironment.merging([
       "HOME": directory.appending("home").text, "HOLDFAST_REPOSITORY": repository.text,
@@ -40,7 +40,7 @@ package struct Tool: Sendable {
     ]) { $1 }
   }
 
-  /// How `holdfast` is started: change what should be otherwise.
+  /// Returns the start of `holdfast`. A test changes what should be different.
   package func start(_ arguments: [String]) -> RunningProcess.Start {
     var start = RunningProcess.Start([Self.binary.text] + arguments)
     start.environment = environment
@@ -69,8 +69,8 @@ package struct Tool: Sendable {
     return RunningProcess(start).wait()
   }
 
-  /// `text` with what differs from run to run substituted: the directory, IDs, times, durations; and blanks between
-  /// columns made two.
+  /// Returns `text` with everything substituted that differs from run to run: the directory, IDs, times, durations.
+  /// Blanks between columns become two.
   package func plain(_ text: String) -> String {
     var plain = text
     plain.replace(directory.path.text, with: "DIR")
@@ -83,8 +83,8 @@ package struct Tool: Sendable {
     return plain
   }
 
-  /// The objects of the repository that were begun and not committed. Those of leases, which are there for a moment, do
-  /// not count.
+  /// The objects of the repository that were begun and not committed. Those of leases, which exist only for a moment,
+  /// are left out.
   package var unfinishedObjects: [Path] {
     TestFiles.allFiles(in: repository).filter { $0.text.contains("/.unfinished-") && !$0.text.contains("/leases/") }
   }
@@ -94,11 +94,11 @@ package struct Tool: Sendable {
 }
 
 extension Path {
-  /// As text, for command lines; only for paths that a test has made of text.
+  /// The path as text, for command lines; only for paths that a test has made from text.
   package var text: String { String(decoding: bytes, as: UTF8.self) }
 }
 
-/// A small file system in memory, mounted as long as it lives. A test that uses it says `.requires(.mounts)`.
+/// A small file system in memory, mounted as long as this value lives. A test that uses it says `.requires(.mounts)`.
 package final class SmallDisk {
   package let path: Path
 
@@ -112,7 +112,7 @@ package final class SmallDisk {
     try Self.mount("-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", path.text)
   }
 
-  /// Shows a file or directory at another place as well, on the same device.
+  /// Shows a file or directory at another path as well, on the same device.
   package init(showing original: Path, at path: Path) throws {
     self.path = path
     try Self.mount("--bind", original.text, path.text)

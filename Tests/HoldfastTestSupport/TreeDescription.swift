@@ -2,8 +2,8 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
-/// Everything about a tree that a restore must bring back, read with plain system calls; two equal ones are the same
-/// tree.
+/// Everything in a tree that a restore must bring back, read with plain system calls. Two equal descriptions mean the
+/// same tree.
 package struct TreeDescription: Equatable, CustomStringConvertible {
   package struct Node: Equatable {
     package var mode: UInt32
@@ -14,13 +14,13 @@ package struct TreeDescription: Equatable, CustomStringConvertible {
     package var content: [UInt8]
     package var device: UInt64
     package var extended: [String: [UInt8]]
-    /// The first name of the same file, where it has several.
+    /// The first name of the same file, if it has several.
     package var sameAs: String?
   }
 
   package private(set) var nodes: [String: Node] = [:]
 
-  /// - Parameter ignoringRoot: whether the attributes of the directory itself do not matter.
+  /// - Parameter ignoringRoot: true if the attributes of the directory itself are ignored.
   package init(of path: Path, ignoringRoot: Bool = false) {
     var seen: [UInt64: String] = [:]
     add(path, name: ".", &seen)
@@ -84,7 +84,7 @@ package struct TreeDescription: Equatable, CustomStringConvertible {
     return names.sorted { $0.lexicographicallyPrecedes($1) }
   }
 
-  /// What differs, in words.
+  /// Returns the differences, in words.
   package func differences(from other: TreeDescription) -> [String] {
     Set(nodes.keys).union(other.nodes.keys).sorted().compactMap { name in
       switch (nodes[name], other.nodes[name]) {

@@ -1,22 +1,24 @@
 internal import Glibc
 
-/// How many of the many equal cases of a test are tried. By day it is some, which are drawn anew in every run, so that
-/// each has its turn; at night, where `HOLDFAST_TESTS_LONGER` is set (`Scripts/test --all`), it is all of them.
+/// The number of cases that are tried of a test with many equal ones. By day it is some, which are drawn anew in every
+/// run, so that each is tried at some time; at night, when `HOLDFAST_TESTS_LONGER` is set (`Scripts/test --all`), it is
+/// all of them.
 package enum Trials {
   package static let areAll = getenv("HOLDFAST_TESTS_LONGER") != nil
 
-  /// The places at which a fault is tried, of so many: by day the first, the last, and one in `share` of the others.
+  /// Returns the indices below `count` at which a fault is tried: by day the first, the last, and one in `share` of the
+  /// others.
   package static func places(_ count: Int, oneIn share: Int = 4) -> [Int] {
     if areAll { return Array(0..<count) }
     let drawn = stride(from: Int.random(in: 0..<share), to: count, by: share)
     return Set(drawn).union([0, count - 1].filter { (0..<count).contains($0) }).sorted()
   }
 
-  /// So many seeds, each of them new.
+  /// Returns new seeds: `byDay` of them by day, `atNight` at night.
   package static func seeds(byDay: Int, atNight: Int) -> [UInt64] {
     (0..<(areAll ? atNight : byDay)).map { _ in UInt64.random(in: 0 ... .max) }
   }
 
-  /// The first so many of some cases by day, all of them at night.
+  /// Returns the first `byDay` cases by day, and all of them at night.
   package static func first<Case>(_ byDay: Int, of all: [Case]) -> [Case] { areAll ? all : Array(all.prefix(byDay)) }
 }

@@ -1,7 +1,7 @@
 internal import HoldfastModel
 
-/// `holdfast` run by a user without privileges and without a home: nobody where the tests run as root, else who runs
-/// them. A test that uses it says `.requires(.unprivilegedUser)`.
+/// `holdfast` run by a user without privileges and without a home: nobody if the tests run as root, otherwise the user
+/// who runs them. A test that uses it says `.requires(.unprivilegedUser)`.
 package struct Unprivileged {
   package static let userID: UInt32 = 65534
   private let tool: Tool
@@ -13,14 +13,14 @@ package struct Unprivileged {
 
   package init(_ tool: Tool) throws {
     self.tool = tool
-    // The build may lie where only its owner gets.
+    // The build may be accessible to its owner only.
     binary = Tool.isRoot ? tool.directory.appending("holdfast").text : Tool.binary.text
     guard Tool.isRoot else { return }
     let copied = tool.other("cp", Tool.binary.text, binary)
     guard copied.exitStatus == 0 else { throw Failure(description: copied.error) }
   }
 
-  /// Whether that user can run it at all.
+  /// True if that user can run it.
   static var isPossible: Bool {
     let tool = Tool()
     TestFiles.setMode(tool.directory.path, 0o777)

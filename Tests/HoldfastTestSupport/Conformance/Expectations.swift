@@ -1,7 +1,7 @@
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// How promises are checked.
+/// Checks the promises of a store.
 extension StoreConformance {
   func put(_ bytes: [UInt8], at key: String, in store: any Store) throws {
     let writer = try store.create(key)
@@ -27,10 +27,10 @@ extension StoreConformance {
     guard try condition() else { throw Violation(description: "\(rawValue): \(try finding())") }
   }
 
-  /// How often a listing is looked at that may lag.
+  /// The number of looks at a listing that may lag.
   private static var looksMax: Int { 50 }
 
-  /// Names as a listing shows them: at once, or sooner or later where the store declares that they may lag.
+  /// Checks the names in a listing: at once, or after some looks if the store declares that listings may lag.
   func expectNames(
     _ names: [String], below prefix: String, in store: any Store, _ finding: String = "other names"
   ) throws {

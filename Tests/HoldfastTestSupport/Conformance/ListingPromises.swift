@@ -1,7 +1,7 @@
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What listings show, and what removal leaves.
+/// The promises about listings, and about removals.
 extension StoreConformance {
   func checkNames(_ store: any Store) throws {
     try expectNames([], below: "", in: store, "a new store is not empty")
@@ -85,7 +85,7 @@ extension StoreConformance {
     try entries(of: prefix, depth, after: name, max: max, in: store).map(\.name)
   }
 
-  /// All entries after `name`, page by page.
+  /// Returns all entries after `name`, page by page.
   private func entries(
     of prefix: String, _ depth: ListingDepth, after name: String? = nil, max: Int, in store: any Store
   ) throws -> [ListingEntry] {
@@ -117,7 +117,7 @@ extension StoreConformance {
     }
   }
 
-  /// Where listings show tags, every way to list shows the same, and another one for other bytes.
+  /// Checks that every way to list shows the same tag, and another one for other bytes, if listings show tags.
   func checkTags(_ store: any Store) throws {
     guard store.capabilities.listsAtOnce else { return }
     try put([1, 2], at: "t/b/first", in: store)
@@ -161,7 +161,7 @@ extension StoreConformance {
 }
 
 extension ListingEntry {
-  /// Without what only some stores tell.
+  /// The entry without what only some stores show.
   fileprivate var untagged: ListingEntry { ListingEntry(name: name, kind: kind.untagged) }
 }
 

@@ -2,7 +2,7 @@ internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Who is kept out, and for how long.
+/// The promises about locks: who is excluded, and for how long.
 extension StoreConformance {
   func checkLock(_ store: any Store) throws {
     guard store.capabilities.locks else { return try checkThatItLacksLocks(store) }

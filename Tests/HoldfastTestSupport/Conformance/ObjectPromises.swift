@@ -1,7 +1,7 @@
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What is written, and read back.
+/// The promises about objects that are written and read back.
 extension StoreConformance {
   func checkRoundTrip(_ store: any Store) throws {
     var random = SeededRandom(seed: 91)
@@ -125,7 +125,7 @@ extension StoreConformance {
     let bytes = random.bytes(200_000)
     try put(bytes, at: "a/b", in: store)
     let object = try store.open("a/b", length: 200_000)
-    // Neighbours, gaps, overlaps, nothing, and in no order.
+    // Neighbours, gaps, overlaps and an empty range, in no order.
     let ranges = [0..<10, 10..<70_000, 150_000..<200_000, 69_999..<70_001, 5..<5, 100_000..<120_000, 20..<30]
     object.expect(ranges.map { UInt64($0.lowerBound)..<UInt64($0.upperBound) })
     for _ in 1...2 {
@@ -169,7 +169,7 @@ extension StoreConformance {
     try expect(try read(store.open("a/b")) == Array(parts.joined()), "a part counts twice")
   }
 
-  /// Of an answer that was lost nobody knows: whoever asks again is told that it was done.
+  /// After a lost answer the outcome is unknown, so a repeated commit must be told that it was done.
   func checkRepeatedCommit(_ store: any Store) throws {
     let upload = try store.upload("a/b")
     try ([1, 2, 3] as [UInt8]).withUnsafeBytes { try upload.send($0, at: 0) }

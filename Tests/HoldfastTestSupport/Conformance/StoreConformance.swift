@@ -1,6 +1,6 @@
 package import HoldfastStore
 
-/// What every store promises (Store.swift), one promise a case. A store's tests run all of them:
+/// The promises of every store (Store.swift), one a case. The tests of a store run all of them:
 ///
 ///     @Test(arguments: StoreConformance.allCases) func keeps(_ promise: StoreConformance) throws {
 ///       try promise.check(TheStore(…))   // a new and empty one each time
@@ -43,8 +43,8 @@ package enum StoreConformance: String, CaseIterable, Sendable {
     package let description: String
   }
 
-  /// - Parameter store: new and empty.
-  /// - Throws: `Violation`, or what the store threw where it should not.
+  /// - Parameter store: a new and empty store.
+  /// - Throws: `Violation`, or an error of the store that it should not throw.
   package func check(_ store: any Store) throws {
     switch self {
     case .whatIsCommittedIsReadBack: try checkRoundTrip(store)
