@@ -70,7 +70,7 @@ extension Repository {
     // A new file system contains `lost+found`, and a probe may have been unable to remove its objects.
     let names = try store.names(below: "").filter { $0 != "lost+found/" && $0 != StoreProbe.prefix }
     if names.isEmpty || names == [Keys.keyring] { try checkIsNotDeleted(store) }
-    // A keyring without a descriptor was left by a killed run. Where objects are locked, it would stay the first
+    // A keyring without a descriptor was left by a killed run. If objects are locked, it would stay the first
     // version.
     if names == [Keys.keyring], store.capabilities.objectLock == nil { return try store.removeAll(below: Keys.keyring) }
     guard !names.isEmpty else { return }

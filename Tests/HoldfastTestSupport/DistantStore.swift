@@ -40,7 +40,7 @@ package final class DistantStore: Store {
     return capabilities
   }
 
-  // MARK: What was asked
+  // MARK: Recorded requests
 
   /// The requests since they were last forgotten, ordered by their beginning.
   package var requests: [Request] { noted.withLock { $0 }.sorted { $0.began < $1.began } }

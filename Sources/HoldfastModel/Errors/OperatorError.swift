@@ -8,7 +8,7 @@ package protocol OperatorError: Error, CustomStringConvertible, Sendable {
   /// The next thing to do, as a sentence; `nil` when there is nothing useful to say.
   var hint: String? { get }
   var exitStatus: ExitStatus { get }
-  /// Whose fault it is. There is no default: every error states it.
+  /// Says whose fault it is. There is no default: every error states it.
   var scope: ErrorScope { get }
 }
 

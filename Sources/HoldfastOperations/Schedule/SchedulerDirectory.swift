@@ -43,7 +43,7 @@ package struct SchedulerDirectory {
   private let machine: MachineContext
   private var files: FileSystem { machine.host.files }
 
-  // MARK: Which
+  // MARK: Choosing
 
   /// Returns all scheduler directories for this user.
   /// - Parameter root: the root directory of an image; `nil` for this machine.
@@ -76,7 +76,7 @@ package struct SchedulerDirectory {
     return schedulers[0]
   }
 
-  // MARK: What would be there
+  // MARK: Files to install
 
   package func items(_ schedule: Schedule) throws -> [Item] {
     let settings = try "# " + Self.json(schedule)
@@ -116,7 +116,7 @@ package struct SchedulerDirectory {
     return Int(hash % 60)
   }
 
-  // MARK: What is there
+  // MARK: Installed files
 
   /// Returns the files of the schedule that exist.
   /// - Throws: when one of them is not holdfast's.

@@ -84,7 +84,7 @@ package struct ConfiguredRun {
   /// Returns the worst status of all.
   package static func status(of outcomes: [SourceOutcome]) -> ExitStatus { .worst(of: outcomes.map(\.status)) }
 
-  // MARK: What is due
+  // MARK: Due steps
 
   /// Does what is due. All sources are captured before any is merged, pruned or verified, so that no backup waits for
   /// these. The observer is told of every step.

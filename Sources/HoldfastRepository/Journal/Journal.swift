@@ -152,7 +152,7 @@ package struct Journal: Sendable {
     throw Self.tooFast(source)
   }
 
-  // MARK: For whoever takes it as information only
+  // MARK: As information only
 
   /// Returns the entries of a source; empty when the journal is damaged or may not be read, which other code reports.
   package func entriesIfReadable(of source: SourceName, in listing: Listing? = nil) throws -> [JournalEntry] {

@@ -101,7 +101,7 @@ extension NotesStore {
     }
   }
 
-  // MARK: What a backup notes
+  // MARK: Notes of a backup
 
   /// Throws if a part of a chain is collected, so that no snapshot builds on it.
   package func checkIsLeft(_ chain: Chain) throws {

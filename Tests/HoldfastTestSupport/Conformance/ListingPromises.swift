@@ -144,7 +144,7 @@ extension StoreConformance {
     try expect(try store.find([]).isEmpty, "something was found of nothing")
   }
 
-  // MARK: What is declared
+  // MARK: Declarations
 
   func checkSettling(_ store: any Store) throws {
     try put([1], at: "a/b/c", in: store)
