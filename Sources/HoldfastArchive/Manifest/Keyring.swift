@@ -78,7 +78,7 @@ package struct Keyring: Hashable, Sendable, Codable {
 
     private enum CodingKeys: String, CodingKey { case name, key, mayPrune, revoked }
 
-    /// Gives the right to every writer of a keyring from before it existed.
+    /// Gives the right to prune to every writer of a keyring from before that right existed.
     package init(from decoder: any Decoder) throws {
       let container = try decoder.container(keyedBy: CodingKeys.self)
       name = try container.decode(String.self, forKey: .name)

@@ -16,7 +16,7 @@ package struct AnomalyCheck: Sendable {
   /// The most snapshots of the same kind that are compared. With fewer than `historyMin` nothing counts as usual.
   package static let historyMax = 60
   private static let historyMin = 5
-  /// An anomaly lies this many spreads above the median, and is `mostFactor` times the maximum of the history.
+  /// An anomaly is at least this many spreads above the median, and `mostFactor` times the maximum of the history.
   private static let spreadsMax = 6.0
   private static let mostFactor = 1.5
   /// A share of the source from here on is always reported, whatever was accepted before.

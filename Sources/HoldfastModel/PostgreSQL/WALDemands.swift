@@ -25,7 +25,8 @@ package struct WALDemands: Hashable, Sendable, Codable {
 package struct WALTablespace: Hashable, Sendable, Codable {
   /// The position at which its record begins.
   package var lsn: LogSequenceNumber
-  /// The position at which the record before it begins. A recovery that must not replay this record has to end there.
+  /// The position at which the record before it begins: the last one at which a recovery that must not replay this one
+  /// can end.
   package var previous: LogSequenceNumber
   /// The OID of the tablespace, as the names in `pg_tblspc` have it.
   package var oid: UInt32
@@ -50,7 +51,8 @@ package struct WALTablespace: Hashable, Sendable, Codable {
 package struct WALParameters: Hashable, Sendable, Codable {
   /// The position at which the record begins.
   package var lsn: LogSequenceNumber
-  /// The position at which the record before it begins. A recovery that must not replay this record has to end there.
+  /// The position at which the record before it begins: the last one at which a recovery that must not replay this one
+  /// can end.
   package var previous: LogSequenceNumber
   /// `wal_level`; 0 is `minimal`.
   package var level: Int32

@@ -1,4 +1,4 @@
-/// The beginning of an ID or digest, too long for anybody to make another object with the same one. It identifies an
+/// The beginning of an ID or digest, so long that nobody can make another object with the same one. It identifies an
 /// object to an operator who knows it from elsewhere.
 package struct Pin: Hashable, Sendable {
   /// The least number of hexadecimal digits: 128 bits.
