@@ -146,6 +146,15 @@ class TidyTests(TestInDirectory):
                     (path + "6", "`fatalError`"), (path + "7", "`public`"), (path + "8", "do it, or write an issue"),
                     ("Tests/Words.swift:2", "force unwrap"))
 
+    def test_doc_comments_that_begin_with_a_question(self) -> None:
+        self.write("Sources/HoldfastModel/Words.swift", "\n".join([
+            "/// Whether it is so.", "let a = 1", "/// True if it is so,", "/// where nobody asked.", "let b = 1",
+            "  /// - Parameters:", "  ///   - c: whether it is so.", "  /// - Returns: what it is.",
+            "  /// - Throws: when it is not.", "let d = 1",
+            "// Where this comment stands, nothing is documented.", "/// Wherever it is.", "let e = 1"]) + "\n")
+        path = "Sources/HoldfastModel/Words.swift:"
+        self.expect((path + "1", "`Whether`"), (path + "7", "`whether`"), (path + "8", "`what`"))
+
     def test_decisions_with_the_same_number_and_without_one(self) -> None:
         self.write("docs/decisions/0001-second.md", "# Second\n")
         self.write("docs/decisions/third.md", "# Third\n")

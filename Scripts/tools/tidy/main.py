@@ -4,11 +4,12 @@ import argparse
 from pathlib import Path
 
 from .arrows import circle_findings, folder_findings, module_findings, printed_tables
-from .text import decision_findings, glibc_findings, length_findings, width_findings, word_findings
+from .text import (decision_findings, glibc_findings, length_findings, opening_findings, width_findings,
+                   word_findings)
 from .tree import Finding, Tree
 
 RULES = (module_findings, folder_findings, circle_findings, glibc_findings, length_findings, width_findings,
-         word_findings, decision_findings)
+         opening_findings, word_findings, decision_findings)
 
 
 def findings(root: Path) -> list[Finding]:

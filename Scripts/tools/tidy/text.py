@@ -23,6 +23,9 @@ FORBIDDEN = {
     re.compile(r"\bpublic\b"): "`public`: other modules see what is `package`",
 }
 ONLY_IN_SOURCES = "`fatalError`"  # a test that cannot go on may end so
+# A question, or half a sentence, which is understood only with what follows it.
+OPENING = re.compile(r"\s*///\s+(?:-\s+(?:Parameter \w+|(?!Throws)\w+):\s+)?"
+                     r"(Of|What|Where|Whether|How|Which|Who|When) ", re.IGNORECASE)
 
 
 def length_findings(tree: Tree) -> list[Finding]:
@@ -58,6 +61,14 @@ def word_findings(tree: Tree) -> list[Finding]:
                 continue
             found += [file.found(file.swift.line(match.start()), text) for match in pattern.finditer(file.swift.code)]
     return found
+
+
+def opening_findings(tree: Tree) -> list[Finding]:
+    """Doc comments that begin with a question. A line is a beginning when nothing is before it, or a list's item."""
+    return [file.found(number, f"`{match[1]}`: begin with what it is (\"True if …\") or does (\"Returns …\")")
+            for file in tree.below("Sources") for number, line in enumerate(file.lines, 1)
+            if (match := OPENING.match(line))
+            and ("-" in match[0] or not file.lines[number - 2].lstrip().startswith("///"))]
 
 
 def glibc_findings(tree: Tree) -> list[Finding]:

@@ -169,7 +169,7 @@ package final class PageFetcher {
   }
 
   /// Reads frames that no page needs, to verify their stored bytes.
-  /// - Parameter frames: of the archive, ascending.
+  /// - Parameter frames: the numbers of frames of the archive, ascending.
   package func verify(archive: UInt64, frames: some Sequence<UInt32>) throws {
     let locations = frames.lazy.map { PageLocation(archive: archive, frame: $0, offset: 0) }
     var announcement = FrameAnnouncement(of: locations, readers)
