@@ -53,18 +53,14 @@ package struct LogJSON: Encodable {
         timeline: timeline.timeline, first: timeline.first.text, last: timeline.last.text, segments: timeline.count,
         storedBytes: timeline.storedBytes,
         gaps: timeline.gaps.map { Gap(first: $0.first.text, last: $0.last.text, segments: $0.count) },
-        lastTransaction: Self.exact(timeline.lastTransaction))
+        lastTransaction: timeline.lastTransaction.map { TimeText.exact($0) })
     }
     snapshots = log.snapshots.map { reach in
       Reach(
         snapshot: reach.snapshot.id.description, time: reach.snapshot.envelope.time.started.description,
         timeline: reach.timeline,
-        end: reach.end, lastTransaction: Self.exact(reach.lastTransaction), missing: reach.missing?.text,
+        end: reach.end, lastTransaction: reach.lastTransaction.map { TimeText.exact($0) }, missing: reach.missing?.text,
         minimalFrom: reach.minimalFrom, brokenAt: reach.brokenAt)
     }
-  }
-
-  private static func exact(_ microseconds: Int64?) -> String? {
-    microseconds.map { TimeText.exact(Timestamp(microseconds: $0)) }
   }
 }

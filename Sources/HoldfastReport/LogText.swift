@@ -10,7 +10,7 @@ package enum LogText {
     for timeline in log.timelines {
       var line =
         "  timeline \(timeline.timeline)  \(timeline.first) to \(timeline.last)  \(Amount.count(timeline.count, "segment"))  \(Amount.bytes(timeline.storedBytes)) stored"
-      if let last = timeline.lastTransaction { line += "  last transaction \(exact(last))" }
+      if let last = timeline.lastTransaction { line += "  last transaction \(TimeText.exact(last))" }
       lines.append(line)
       lines += timeline.gaps.map { gap in
         gap.count == 1
@@ -36,7 +36,7 @@ package enum LogText {
           ?? "the log that it needs is not archived")
     }
     var line = start + "recovery reaches \(end) on timeline \(timeline)"
-    if let last = reach.lastTransaction { line += ", \(exact(last))" }
+    if let last = reach.lastTransaction { line += ", \(TimeText.exact(last))" }
     if let missing = reach.missing { line += ", and ends there: \(missing) is missing" }
     if let minimal = reach.minimalFrom {
       line += ", and ends there: from \(minimal) on the log was written with wal_level = minimal"
@@ -44,6 +44,4 @@ package enum LogText {
     if let broken = reach.brokenAt { line += ", and ends there: beyond \(broken) the log cannot be followed" }
     return line
   }
-
-  private static func exact(_ microseconds: Int64) -> String { TimeText.exact(Timestamp(microseconds: microseconds)) }
 }

@@ -1,6 +1,7 @@
 package import HoldfastArchive
 package import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastSystem
 
 /// A restore as `--json` shows it.
 package struct RestoreJSON: Encodable {

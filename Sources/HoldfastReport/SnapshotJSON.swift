@@ -1,5 +1,6 @@
 package import HoldfastArchive
 internal import HoldfastModel
+internal import HoldfastSystem
 
 /// A snapshot as `--json` shows it.
 package struct SnapshotJSON: Encodable {

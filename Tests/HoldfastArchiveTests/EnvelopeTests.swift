@@ -1,6 +1,7 @@
 import HoldfastArchive
 import HoldfastCodec
 import HoldfastModel
+import HoldfastSystem
 import Testing
 
 /// Descriptor and envelope: the exact bytes, and what is refused (format.md, sections 2 and 5).

@@ -9,8 +9,8 @@ import Testing
 @Suite struct JournalObjectTests {
   private func entry(_ number: Int, texts: [String] = []) -> JournalEntry {
     var entry = JournalEntry(
-      command: .backup, host: "shop-1", began: 1_763_885_978_000 + Int64(number) * 60_000,
-      ended: 1_763_885_979_000 + Int64(number) * 60_000, took: 1000, status: 0)
+      command: .backup, host: "shop-1", began: Timestamp(milliseconds: 1_763_885_978_000 + Int64(number) * 60_000),
+      ended: Timestamp(milliseconds: 1_763_885_979_000 + Int64(number) * 60_000), took: .seconds(1), status: 0)
     entry.keep(texts: texts)
     entry.warnings = UInt64(texts.count)
     return entry
@@ -26,8 +26,9 @@ import Testing
     let commands: [RunCommand] = [.backup, .merge, .verify, .prune, .restore, .drill]
     var entry = JournalEntry(
       command: commands.randomElement(using: &random) ?? .backup, host: "host-\(random.next() % 5)",
-      began: Int64(random.next() % 4_000_000_000_000), ended: Int64(random.next() % 4_000_000_000_000),
-      took: Int64(random.next() % 1_000_000_000), status: Int32(random.next() % 256))
+      began: Timestamp(milliseconds: Int64(random.next() % 4_000_000_000_000)),
+      ended: Timestamp(milliseconds: Int64(random.next() % 4_000_000_000_000)),
+      took: .milliseconds(Double(random.next() % 1_000_000_000)), status: Int32(random.next() % 256))
     func some<Value>(_ value: Value) -> Value? { random.next() % 2 == 0 ? value : nil }
     entry.snapshot = some(Identifier(bytes: random.bytes(16))) ?? nil
     entry.sequence = some(random.next() >> 2)
@@ -170,7 +171,7 @@ import Testing
   func aLineThatIsNotSoundIsPassedOver(_ line: String) throws {
     let sound = SampleJournal.line(#""x":1"#)
     let object = try JournalObject(parsing: SampleJournal.bytes(Array("\(line)\n\(sound)\n".utf8)), name: "j")
-    #expect(object.entries.map(\.took) == [5])
+    #expect(object.entries.map(\.took) == [.milliseconds(5)])
   }
 
   @Test func whatANewerVersionAddsIsPassedOver() throws {

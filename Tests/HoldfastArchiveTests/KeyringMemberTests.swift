@@ -1,6 +1,7 @@
 import HoldfastArchive
 import HoldfastCodec
 import HoldfastModel
+import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import HoldfastArchive
 import HoldfastCodec
 import HoldfastModel
+import HoldfastSystem
 
 /// A sealed envelope, and what an attacker can make of its text: the digest on the second line always fits.
 enum SignedSample {

@@ -40,7 +40,9 @@ import Testing
 
   /// Writes into the journal that a snapshot was taken.
   private func note(_ sequence: UInt64, in far: FarShop) throws {
-    var entry = JournalEntry(command: .backup, host: "shop-1", began: 0, ended: 0, took: 1, status: 0)
+    var entry = JournalEntry(
+      command: .backup, host: "shop-1", began: Timestamp(milliseconds: 0), ended: Timestamp(milliseconds: 0),
+      took: .milliseconds(1), status: 0)
     entry.sequence = sequence
     _ = try far.open().journal.append(entry, to: far.shop.snapshot().sourceName)
   }

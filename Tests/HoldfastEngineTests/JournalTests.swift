@@ -16,7 +16,10 @@ import Testing
   init() throws { source = try #require(SourceName("orders")) }
 
   private func entry(_ number: Int, host: String = "shop-1") -> JournalEntry {
-    JournalEntry(command: .backup, host: host, began: Int64(number), ended: Int64(number), took: 1, status: 0)
+    JournalEntry(
+      command: .backup, host: host, began: Timestamp(milliseconds: Int64(number)),
+      ended: Timestamp(milliseconds: Int64(number)),
+      took: .milliseconds(1), status: 0)
   }
 
   private func names(_ shop: TestShop) throws -> [String] { try shop.repository.store.names(below: "journal/orders/") }
@@ -84,7 +87,9 @@ import Testing
         WorkerThread.start {
           for number in 0..<20 {
             let entry = JournalEntry(
-              command: .backup, host: "host-\(thread)", began: Int64(number), ended: 0, took: 1, status: 0)
+              command: .backup, host: "host-\(thread)", began: Timestamp(milliseconds: Int64(number)),
+              ended: Timestamp(milliseconds: 0),
+              took: .milliseconds(1), status: 0)
             do { _ = try journal.append(entry, to: source) } catch { failures.withLock { $0.append("\(error)") } }
           }
         }
@@ -95,7 +100,7 @@ import Testing
       let entries = try journal.read(source).entries
       #expect(entries.count == 80)
       for thread in 0..<4 {
-        #expect(entries.filter { $0.host == "host-\(thread)" }.map(\.began) == (0..<20).map { Int64($0) })
+        #expect(entries.filter { $0.host == "host-\(thread)" }.map(\.began.milliseconds) == (0..<20).map { Int64($0) })
       }
     }
   }
@@ -109,14 +114,17 @@ import Testing
     let stopping = StoppingStore(inner) { journal in
       for number in 3..<7 {
         _ = try journal.append(
-          JournalEntry(command: .backup, host: "other", began: Int64(number), ended: 0, took: 1, status: 0), to: source)
+          JournalEntry(
+            command: .backup, host: "other", began: Timestamp(milliseconds: Int64(number)),
+            ended: Timestamp(milliseconds: 0),
+            took: .milliseconds(1), status: 0), to: source)
       }
     }
     let repository = try Repository.open(stopping, host: shop.host)
     stopping.others = shop.repository.journal
     _ = try repository.journal.append(entry(99), to: source)
     let entries = try shop.repository.journal.read(source).entries
-    #expect(entries.map(\.began) == [0, 1, 2, 3, 4, 5, 6, 99])
+    #expect(entries.map(\.began.milliseconds) == [0, 1, 2, 3, 4, 5, 6, 99])
     #expect(try names(shop).count <= 3)
   }
 
@@ -133,7 +141,7 @@ import Testing
     for number in 0..<others { _ = try other.append(entry(3 + number), to: source) }
     #expect(try own.append(entry(99), to: source).isEmpty)
     if others == 0 { #expect(store.counts.listings == 2, "what was read before is not read again") }
-    #expect(try own.read(source).entries.map(\.began) == (0..<3 + others).map { Int64($0) } + [99])
+    #expect(try own.read(source).entries.map(\.began.milliseconds) == (0..<3 + others).map { Int64($0) } + [99])
   }
 
   @Test func aDamagedJournalIsNamedAndTheOneBeforeGoesOn() throws {

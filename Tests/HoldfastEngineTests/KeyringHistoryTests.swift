@@ -3,6 +3,7 @@ import HoldfastCodec
 import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
+import HoldfastSystem
 import HoldfastTestShop
 import HoldfastTestSupport
 import Testing

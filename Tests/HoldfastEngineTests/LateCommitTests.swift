@@ -108,7 +108,7 @@ import Testing
     let numbers = LeaseNumbers(store: memory, name: "source")
     let record = LeaseRecord(
       holder: Randomness.system.identifier(), term: .minutes(2), locked: false, host: "other", process: 7,
-      time: "2026-03-01T12:00:00.000Z")
+      time: RecordedTime(text: "2026-03-01T12:00:00.000Z"))
     let next = try (numbers.all().max() ?? 0) + 1
     try #require(try LeaseHolder(numbers, record, clock: clock.clock, terms: LeaseTerms()).ask(for: next))
   }

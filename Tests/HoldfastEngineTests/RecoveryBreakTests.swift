@@ -46,7 +46,9 @@ import Testing
     }
     try snapshot(shop)
     let found = try reach(shop)
-    #expect(found.end == broken && found.brokenAt == broken && found.lastTransaction == Self.noon + 2)
+    #expect(
+      found.end == broken && found.brokenAt == broken && found.lastTransaction == Timestamp(microseconds: Self.noon + 2)
+    )
     #expect(found.minimalFrom == nil && found.missing == nil)
     for target in [
       RecoveryTarget.end, .lsn(log.place), .restorePoint("none"), .time(Timestamp(microseconds: Self.noon + 5)),
@@ -114,7 +116,7 @@ import Testing
     func reads() throws -> Int {
       let probe = Reads(log.segments[0].name.text + "-")
       let logs = try WALStatus(shop.repository(probe: probe)) { _ in }.run(nil)
-      #expect(logs.first?.snapshots.allSatisfy { $0.lastTransaction == Self.noon + 5 } == true)
+      #expect(logs.first?.snapshots.allSatisfy { $0.lastTransaction == Timestamp(microseconds: Self.noon + 5) } == true)
       return probe.count
     }
     try snapshot(shop)

@@ -65,7 +65,9 @@ import Testing
     #expect(throws: EngineError.self) { try plan(.time(Timestamp(microseconds: Self.noon)), shop) }
     // What is shown of the archive is the same.
     let reach = try #require(WALStatus(shop.repository) { _ in }.run(nil).first?.snapshots.first)
-    #expect(reach.end == barrier && reach.minimalFrom == barrier && reach.lastTransaction == Self.noon)
+    #expect(
+      reach.end == barrier && reach.minimalFrom == barrier
+        && reach.lastTransaction == Timestamp(microseconds: Self.noon))
   }
 
   /// A record that begins in one segment and ends in the next is in neither of them alone.

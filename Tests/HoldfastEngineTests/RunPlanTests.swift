@@ -231,7 +231,8 @@ import Testing
   }
 
   private func round(_ next: Int, daysAgo: Double) -> VerifyRound {
-    VerifyRound(next: next, time: Self.now.seconds - Int64(daysAgo * Double(Self.day)))
+    VerifyRound(
+      next: next, time: Timestamp(seconds: Self.now.seconds - Int64(daysAgo * Double(Self.day)), nanoseconds: 0))
   }
 
   @Test func aRoundBeginsAtItsBeginningAndGoesOnWhereItWas() throws {
@@ -262,8 +263,12 @@ import Testing
   @Test func aRecordThatMakesNoSenseBeginsAnew() throws {
     #expect(try #require(proof(round(-1, daysAgo: 2), within: "30d")).first == 0)
     #expect(try #require(proof(round(1 << 40, daysAgo: 2), within: "30d")).first == 0)
-    #expect(try #require(proof(VerifyRound(next: 0, time: .min), within: "30d")).count == VerifyRound.parts)
-    #expect(try #require(proof(VerifyRound(next: 0, time: .max), within: "30d")).count == 2260)
+    #expect(
+      try #require(proof(VerifyRound(next: 0, time: Timestamp(seconds: .min, nanoseconds: 0)), within: "30d")).count
+        == VerifyRound.parts)
+    #expect(
+      try #require(proof(VerifyRound(next: 0, time: Timestamp(seconds: .max, nanoseconds: 0)), within: "30d")).count
+        == 2260)
   }
 
   /// Whenever one looks, every part was proved within the time that the site wants.
@@ -280,7 +285,7 @@ import Testing
       let plan = RunPlan(history, policy, now: now, opens: true, mayPrune: true)
       for case .verify(let first, let count) in plan.lines.map(\.step) {
         for part in first..<(first + count) { proved[part % VerifyRound.parts] = now.seconds }
-        history.verifyRound = VerifyRound(next: (first + count) % VerifyRound.parts, time: now.seconds)
+        history.verifyRound = VerifyRound(next: (first + count) % VerifyRound.parts, time: now)
       }
       if random.next() % 200 == 0, let oldest = proved.min() {
         #expect(now.seconds - oldest <= 30 * Self.day, "seed \(seed)")

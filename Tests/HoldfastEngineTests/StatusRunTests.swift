@@ -159,12 +159,12 @@ import Testing
     #expect(verified.restoreDuration == .milliseconds(250), "of the stored bytes of the chain")
     sample.run(.restore, 19) { ($0.restoredBytes, $0.isDelta) = (9_000_000, true) }
     sample.run(.restore, 18, .failed) { $0.restoredBytes = 9_000_000 }
-    sample.run(.restore, 17) { ($0.restoredBytes, $0.took) = (9_000_000, 0) }
+    sample.run(.restore, 17) { ($0.restoredBytes, $0.took) = (9_000_000, .zero) }
     sample.run(.restore, 16)
     #expect(sample.status().speed?.basis == .verifies, "none of these was measured")
-    sample.run(.restore, 15) { ($0.restoredBytes, $0.took) = (1, 1_000_000) }
+    sample.run(.restore, 15) { ($0.restoredBytes, $0.took) = (1, .seconds(1000)) }
     for hours in [14.0, 13, 12, 11] { sample.run(.restore, hours, .incomplete) { $0.restoredBytes = 10_000 } }
-    sample.run(.drill, 10) { ($0.restoredBytes, $0.took) = (60_000, 6000) }
+    sample.run(.drill, 10) { ($0.restoredBytes, $0.took) = (60_000, .seconds(6)) }
     let restored = sample.status()
     let writing = try #require(restored.speed)
     #expect(writing.basis == .restores && writing.runs == 5 && writing.bytesPerSecond == 10_000)
@@ -265,7 +265,7 @@ import Testing
           $0.snapshot = random.next() % 2 == 0 ? id : nil
           $0.share = random.next() % 2 == 0 ? Double(random.next() % 101) / 100 : nil
           ($0.provedBytes, $0.restoredBytes) = (random.next() % 1000, random.next() % 1000)
-          $0.took = Int64(random.next() % 1000)
+          $0.took = .milliseconds(Double(random.next() % 1000))
         }
       }
       let status = sample.status(

@@ -67,9 +67,10 @@ struct StatusSample {
     _ command: RunCommand, _ hoursAgo: Double, _ status: HoldfastModel.ExitStatus = .done,
     _ change: (inout JournalEntry) -> Void = { _ in }
   ) {
-    let began = time(hoursAgo).milliseconds
+    let began = time(hoursAgo)
     var entry = JournalEntry(
-      command: command, host: "shop-1", began: began, ended: began + 1000, took: 1000, status: status.rawValue)
+      command: command, host: "shop-1", began: began, ended: Timestamp(milliseconds: began.milliseconds + 1000),
+      took: .seconds(1), status: status.rawValue)
     change(&entry)
     journal.append(entry)
   }

@@ -2,6 +2,7 @@ import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
+import HoldfastSystem
 import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
@@ -33,8 +34,9 @@ import Testing
   }
 
   private func write(run: Int, sequence: UInt64?) throws {
-    let time = Int64(1_700_000_000_000 + run)
-    var entry = JournalEntry(command: .backup, host: "here", began: time, ended: time, took: 1, status: 0)
+    let time = Timestamp(milliseconds: 1_700_000_000_000 + Int64(run))
+    var entry = JournalEntry(
+      command: .backup, host: "here", began: time, ended: time, took: .milliseconds(1), status: 0)
     entry.sequence = sequence
     #expect(try shop.repository.journal.append(entry, to: source).isEmpty)
   }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
@@ -7,6 +8,17 @@ import Testing
 
 /// Proofs that follow on each other reach everything, and this machine remembers how far they have come.
 @Suite struct VerifyRoundTests {
+  /// What a machine remembers outlives an update of the program: its bytes stay.
+  @Test func theTimeIsStoredInWholeSeconds() throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    let time = Timestamp(seconds: 1_790_000_000, nanoseconds: 999_999_999)
+    let bytes = try encoder.encode(VerifyRound(next: 7, time: time))
+    #expect(String(decoding: bytes, as: UTF8.self) == #"{"next":7,"time":1790000000}"#)
+    let read = try JSONDecoder().decode(VerifyRound.self, from: bytes)
+    #expect(read == VerifyRound(next: 7, time: Timestamp(seconds: 1_790_000_000, nanoseconds: 0)))
+  }
+
   private func filled() throws -> TestShop {
     let shop = try TestShop()
     var random = SeededRandom(seed: 7)

@@ -94,11 +94,11 @@ import Testing
     }
     #expect(facts.map(\.digest) == log.segments.map { Hasher.digest($0.bytes) })
     #expect(facts.map { $0.log?.transactions } == [1, 2, 0])
-    #expect(facts.map { $0.log?.latest } == [Self.noon, Self.noon + 5, nil])
+    #expect(facts.map { $0.log?.latest?.microseconds } == [Self.noon, Self.noon + 5, nil])
     #expect(facts.map { $0.log?.openRecord != nil } == [false, true, false])
     #expect(facts.allSatisfy { ($0.log?.lastRecord ?? LogSequenceNumber(0)) < ($0.log?.end ?? LogSequenceNumber(0)) })
     let point = try #require(facts[0].log?.restorePoints.first)
-    #expect(point.name == "release 7" && point.time == Self.noon + 1)
+    #expect(point.name == "release 7" && point.time == Timestamp(microseconds: Self.noon + 1))
     #expect(point.lsn > LogSequenceNumber(1 << 20) && point.lsn < LogSequenceNumber(2 << 20))
   }
 

@@ -150,7 +150,7 @@ import Testing
     }
     #expect(try plan().last.text == name + ".unfinished")
     let reach = try #require(WALStatus(shop.repository) { _ in }.run(nil).first?.snapshots.first)
-    #expect(reach.lastTransaction == WALPushTests.noon + 1)
+    #expect(reach.lastTransaction == Timestamp(microseconds: WALPushTests.noon + 1))
     _ = try pushes.push(log.segments[1].name.text, log.segments[1].bytes, shop)
     #expect(throws: EngineError.self) { try plan() }
     let error = #expect(throws: EngineError.self) { try pushes.fetch(name, shop) }

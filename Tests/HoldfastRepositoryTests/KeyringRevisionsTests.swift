@@ -3,6 +3,7 @@ import HoldfastCodec
 import HoldfastModel
 import HoldfastRepository
 import HoldfastStore
+import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 

@@ -31,7 +31,8 @@ import Testing
     }
     let entry = record().entry(of: part, isSealed: false)
     var expected = JournalEntry(
-      command: .backup, host: "shop-1", began: 1_795_442_703_123, ended: 1_795_442_705_000, took: 1877, status: 0)
+      command: .backup, host: "shop-1", began: Timestamp(milliseconds: 1_795_442_703_123),
+      ended: Timestamp(milliseconds: 1_795_442_705_000), took: .milliseconds(1877), status: 0)
     (expected.snapshot, expected.sequence, expected.kind) = (snapshot, 7, .differential)
     (expected.readBytes, expected.storedBytes, expected.provedBytes, expected.restoredBytes) = (1, 2, 3, 4)
     (expected.share, expected.begin, expected.isDelta, expected.incomplete) = (0.25, 0.5, true, 6)
@@ -48,9 +49,9 @@ import Testing
   @Test func aPartCountsBeforeTheRun() throws {
     let run = record { $0.status = .incomplete }
     let own = try run.entry(of: part { ($0.status, $0.duration) = (.failed, .seconds(3)) }, isSealed: false)
-    #expect(own.status == ExitStatus.failed.rawValue && own.took == 3000)
+    #expect(own.status == ExitStatus.failed.rawValue && own.took == .seconds(3))
     let runs = try run.entry(of: part(), isSealed: false)
-    #expect(runs.status == ExitStatus.incomplete.rawValue && runs.took == 1877)
+    #expect(runs.status == ExitStatus.incomplete.rawValue && runs.took == .milliseconds(1877))
   }
 
   /// The failure first, then what is wrong in the source, then the warnings of the run. In a sealed repository the
@@ -68,7 +69,7 @@ import Testing
     let spans: [TimeSpan] = [
       .zero, .seconds(1e11), .seconds(1e11 + 1), .seconds(-1), .seconds(.nan), .seconds(.infinity), .seconds(0.0004),
     ]
-    for (span, took) in zip(spans, [0, 100_000_000_000_000, 0, 0, 0, 0, 0] as [Int64]) {
+    for (span, took) in zip(spans, [.zero, .seconds(1e11), .zero, .zero, .zero, .zero, .zero] as [TimeSpan]) {
       let run = record {
         $0.duration = span
         $0.failure = "\u{1b}[2J" + String(repeating: "\u{1f512}", count: 100) + "\n"

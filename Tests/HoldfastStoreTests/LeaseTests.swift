@@ -10,6 +10,18 @@ import Testing
   private static let terms = LeaseTerms(duration: .minutes(2))
   private let memory = MemoryStore()
 
+  /// Other versions of the program read a number of a lease: its bytes stay.
+  @Test func theTextOfATimeIsStoredAsItIs() throws {
+    let holder = try #require(Identifier(bytes: 1...16 as ClosedRange<UInt8>))
+    let record = LeaseRecord(
+      holder: holder, term: .minutes(2), locked: true,
+      host: "shop", process: 7, time: RecordedTime(Timestamp(seconds: 1_790_000_000, nanoseconds: 1_999_999)))
+    #expect(
+      String(decoding: try record.serialized(), as: UTF8.self)
+        == #"{"format":1,"holder":"HOLDER","host":"shop","locked":true,"process":7,"seconds":120,"time":"2026-09-21T14:13:20.001Z"}"#
+        .replacing("HOLDER", with: holder.description) + "\n")
+  }
+
   /// A machine with a clock of its own.
   private struct Machine {
     let clock = TestClock("2026-05-01T12:00:00Z")
@@ -39,7 +51,7 @@ import Testing
   private static func record(locked: Bool) -> LeaseRecord {
     LeaseRecord(
       holder: Randomness.system.identifier(), term: terms.duration, locked: locked, host: "shop", process: 7,
-      time: "2026-05-01T12:00:00.000Z")
+      time: RecordedTime(text: "2026-05-01T12:00:00.000Z"))
   }
 
   /// Calls of a store get no answer, or are done and their answer is lost.

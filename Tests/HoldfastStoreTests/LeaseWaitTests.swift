@@ -26,7 +26,7 @@ import Testing
     let time = TestClock("2026-05-01T12:00:00Z")
     let dead = LeaseRecord(
       holder: Randomness.system.identifier(), term: terms.duration, locked: false, host: "shop", process: 7,
-      time: "2026-05-01T12:00:00.000Z")
+      time: RecordedTime(text: "2026-05-01T12:00:00.000Z"))
     let numbers = LeaseNumbers(store: store, name: "orders")
     #expect(try LeaseHolder(numbers, dead, clock: time.clock, terms: terms).ask(for: 1))
     var told: [TimeSpan] = []

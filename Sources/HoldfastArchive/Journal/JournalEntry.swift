@@ -8,17 +8,20 @@ package struct JournalEntry: Hashable, Sendable, Codable {
   package static let hostBytesMax = 64
   /// The longest line in bytes; a longer one is not read.
   package static let lineBytesMax = 16 << 10
-  /// Milliseconds on either side of 1970, up to about the year 5000. No run has a time beyond that.
-  private static let timeMax: Int64 = 100_000_000_000_000
+  /// No run takes longer.
+  static let durationMax = TimeSpan.seconds(100_000_000_000)
+  /// About 3000 years on either side of 1970. No run has a time beyond that.
+  private static let times =
+    Timestamp(seconds: -100_000_000_000, nanoseconds: 0)...Timestamp(seconds: 100_000_000_000, nanoseconds: 0)
 
   package var command: RunCommand
   /// The machine on which the run took place.
   package var host: String
-  /// The beginning by the clock of that machine: milliseconds since 1970-01-01 UTC.
-  package var began: Int64
-  package var ended: Int64
-  /// The duration in milliseconds, by a clock that nobody can set.
-  package var took: Int64
+  /// The beginning by the clock of that machine.
+  @InstantInMilliseconds package var began: Timestamp
+  @InstantInMilliseconds package var ended: Timestamp
+  /// The duration by a clock that nobody can set.
+  @SpanInMilliseconds package var took: TimeSpan
   /// The exit status; for a run on several sources, the status that this source alone would have given.
   package var status: Int32
   /// The snapshot that was made, merged or restored. For a verify of one snapshot together with its chain: that
@@ -48,7 +51,7 @@ package struct JournalEntry: Hashable, Sendable, Codable {
   /// The first warnings; none in a sealed repository.
   package var texts: [String]?
 
-  package init(command: RunCommand, host: String, began: Int64, ended: Int64, took: Int64, status: Int32) {
+  package init(command: RunCommand, host: String, began: Timestamp, ended: Timestamp, took: TimeSpan, status: Int32) {
     self.command = command
     self.host = Self.shortened(host, to: Self.hostBytesMax)
     self.began = began
@@ -106,8 +109,8 @@ extension JournalEntry {
   private var isSound: Bool {
     let counts = [readBytes, storedBytes, provedBytes, restoredBytes, incomplete, warnings, sequence]
     let texts = self.texts ?? []
-    return (-Self.timeMax...Self.timeMax).contains(began) && (-Self.timeMax...Self.timeMax).contains(ended)
-      && (0...Self.timeMax).contains(took) && (0...255).contains(status)
+    return Self.times.contains(began) && Self.times.contains(ended)
+      && (.zero...Self.durationMax).contains(took) && (0...255).contains(status)
       && counts.allSatisfy { ($0 ?? 0) <= Limits.sizeMax }
       && [share, begin].allSatisfy { $0.map { (0...1).contains($0) } ?? true }
       && texts.count <= Self.textsMax && texts.allSatisfy { Self.isSound($0, Self.textBytesMax) }

@@ -1,4 +1,5 @@
 package import HoldfastModel
+package import HoldfastSystem
 
 /// `holdfast.json` (format.md, section 2): identifies a repository, its format and whether it is sealed.
 package struct Descriptor: Hashable, Sendable, Codable {

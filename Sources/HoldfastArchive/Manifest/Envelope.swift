@@ -1,6 +1,6 @@
 package import HoldfastCodec
 package import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// The small clear part of a manifest (format.md, section 5): identifies a snapshot, its parent, its archives and its
 /// body.

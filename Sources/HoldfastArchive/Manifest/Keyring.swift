@@ -1,5 +1,6 @@
 package import HoldfastCodec
 package import HoldfastModel
+package import HoldfastSystem
 
 /// One revision of the keyring (format.md, section 9): the recipients that a repository is sealed to, and the writers
 /// whose snapshots count.

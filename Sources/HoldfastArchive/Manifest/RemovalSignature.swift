@@ -1,5 +1,6 @@
 package import HoldfastCodec
 internal import HoldfastModel
+internal import HoldfastSystem
 
 /// The data that a writer signs when it removes a snapshot (format.md, section 12). Every revision of notes repeats all
 /// notes, and its writer may lack the right to prune. So each removal has the signature of the writer that made it.

@@ -1,5 +1,6 @@
 package import HoldfastCodec
 package import HoldfastModel
+package import HoldfastSystem
 
 /// One revision of the notes on a source (format.md, section 12), which were made on its snapshots after they were
 /// taken. Each revision contains all notes.

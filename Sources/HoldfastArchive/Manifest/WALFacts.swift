@@ -6,7 +6,8 @@ package import HoldfastModel
 package struct WALFacts: Hashable, Sendable, Codable {
   package static let restorePointsMax = 1024
 
-  /// Describes a file that contains log. Times are microseconds since 1970-01-01 UTC, as exact as PostgreSQL's.
+  /// Describes a file that holds log. Times are exact to the microsecond, like PostgreSQL's, and are stored as
+  /// microseconds since 1970-01-01 UTC.
   package struct Log: Hashable, Sendable, Codable {
     /// The end of the last complete record.
     package var end: LogSequenceNumber
@@ -18,15 +19,14 @@ package struct WALFacts: Hashable, Sendable, Codable {
     /// Number of commits and aborts.
     package var transactions: UInt64
     /// The latest time of a commit or abort.
-    package var latest: Int64?
+    package var latest: Timestamp?
     package var restorePoints: [RestorePoint]
     /// `nil` when the program that archived the file did not look for them.
     package var demands: WALDemands?
 
     package init(
       end: LogSequenceNumber, lastRecord: LogSequenceNumber?, openRecord: LogSequenceNumber?, transactions: UInt64,
-      latest: Int64?,
-      restorePoints: [RestorePoint], demands: WALDemands?
+      latest: Timestamp?, restorePoints: [RestorePoint], demands: WALDemands?
     ) {
       self.end = end
       self.lastRecord = lastRecord
@@ -37,13 +37,28 @@ package struct WALFacts: Hashable, Sendable, Codable {
       self.demands = demands
     }
 
+    private enum CodingKeys: String, CodingKey {
+      case end, lastRecord, openRecord, transactions, latest, restorePoints, demands
+    }
+
+    package init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      end = try container.decode(LogSequenceNumber.self, forKey: .end)
+      lastRecord = try container.decodeIfPresent(LogSequenceNumber.self, forKey: .lastRecord)
+      openRecord = try container.decodeIfPresent(LogSequenceNumber.self, forKey: .openRecord)
+      transactions = try container.decode(UInt64.self, forKey: .transactions)
+      latest = try container.decodeIfPresent(Int64.self, forKey: .latest).map { Timestamp(microseconds: $0) }
+      restorePoints = try container.decode([RestorePoint].self, forKey: .restorePoints)
+      demands = try container.decodeIfPresent(WALDemands.self, forKey: .demands)
+    }
+
     package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(end, forKey: .end)
       try container.encode(lastRecord, forKey: .lastRecord)
       try container.encode(openRecord, forKey: .openRecord)
       try container.encode(transactions, forKey: .transactions)
-      try container.encode(latest, forKey: .latest)
+      try container.encode(latest?.microseconds, forKey: .latest)
       try container.encode(restorePoints, forKey: .restorePoints)
       try container.encodeIfPresent(demands, forKey: .demands)
     }
@@ -54,9 +69,9 @@ package struct WALFacts: Hashable, Sendable, Codable {
     package var name: String
     /// The position at which its record begins.
     package var lsn: LogSequenceNumber
-    package var time: Int64
+    package var time: Timestamp
 
-    package init(name: String, lsn: LogSequenceNumber, time: Int64) {
+    package init(name: String, lsn: LogSequenceNumber, time: Timestamp) {
       self.name = name
       self.lsn = lsn
       self.time = time
@@ -65,6 +80,20 @@ package struct WALFacts: Hashable, Sendable, Codable {
     private enum CodingKeys: String, CodingKey {
       case lsn = "place"
       case name, time
+    }
+
+    package init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      name = try container.decode(String.self, forKey: .name)
+      lsn = try container.decode(LogSequenceNumber.self, forKey: .lsn)
+      time = Timestamp(microseconds: try container.decode(Int64.self, forKey: .time))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(name, forKey: .name)
+      try container.encode(lsn, forKey: .lsn)
+      try container.encode(time.microseconds, forKey: .time)
     }
   }
 
@@ -103,22 +132,5 @@ package struct WALFacts: Hashable, Sendable, Codable {
     return max(demands.tablespaces.count, demands.parameters.count) <= WALDemands.countMax
       && demands.tablespaces.allSatisfy { $0.location.isEmpty || !$0.directory.isEmpty }
       && demands.parameters.allSatisfy { $0.minima.keys.allSatisfy(WALParameters.names.contains) }
-  }
-}
-
-extension Timestamp {
-  private static let microsecondsPerSecond: Int64 = 1_000_000
-
-  package init(microseconds: Int64) {
-    var (seconds, rest) = microseconds.quotientAndRemainder(dividingBy: Self.microsecondsPerSecond)
-    if rest < 0 { (seconds, rest) = (seconds - 1, rest + Self.microsecondsPerSecond) }
-    self.init(seconds: seconds, nanoseconds: UInt32(rest) * 1000)
-  }
-
-  /// Microseconds since 1970-01-01 UTC, rounded down; a time out of range becomes the nearest one in range.
-  package var microseconds: Int64 {
-    let (product, isOver) = seconds.multipliedReportingOverflow(by: Self.microsecondsPerSecond)
-    let (sum, isBeyond) = product.addingReportingOverflow(Int64(nanoseconds / 1000))
-    return isOver || isBeyond ? (seconds < 0 ? .min : .max) : sum
   }
 }

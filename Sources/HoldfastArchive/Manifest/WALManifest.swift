@@ -1,6 +1,6 @@
 package import HoldfastCodec
 package import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// States that a WAL file is archived, and where its bytes are (format.md, section 11).
 package struct WALManifest: Hashable, Sendable, Codable {

@@ -64,8 +64,24 @@ package struct VerifyRound: Hashable, Sendable, Codable {
 
   /// The part with which the next verify begins.
   package var next: Int
-  /// The time at which the last verify began, in seconds since 1970-01-01 UTC.
-  package var time: Int64
+  /// When the last verify began; stored in whole seconds since 1970-01-01 UTC.
+  package var time: Timestamp
 
-  package init(next: Int, time: Int64) { (self.next, self.time) = (next, time) }
+  package init(next: Int, time: Timestamp) { (self.next, self.time) = (next, time) }
+
+  private enum CodingKeys: String, CodingKey {
+    case next, time
+  }
+
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    next = try container.decode(Int.self, forKey: .next)
+    time = Timestamp(seconds: try container.decode(Int64.self, forKey: .time), nanoseconds: 0)
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(next, forKey: .next)
+    try container.encode(time.seconds, forKey: .time)
+  }
 }

@@ -29,7 +29,7 @@ extension MachineRecords {
   /// - Parameter time: the time at which the verify began.
   package func remember(provedFrom first: Int, count: Int, of name: SourceName, at time: Timestamp) throws {
     try change(VerifyProgress.self) { record in
-      record.rounds[name.text] = VerifyRound(next: (first + count) % VerifyRound.parts, time: time.seconds)
+      record.rounds[name.text] = VerifyRound(next: (first + count) % VerifyRound.parts, time: time)
     }
   }
 }

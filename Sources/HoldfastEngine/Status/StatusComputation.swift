@@ -126,9 +126,9 @@ package struct StatusComputation {
   }
 
   private func run(_ entry: JournalEntry) -> SourceStatus.Run {
-    let ended = Timestamp(milliseconds: entry.ended)
-    return SourceStatus.Run(
-      command: entry.command, ended: ended, age: age(of: ended), status: entry.status, text: entry.texts?.first,
+    SourceStatus.Run(
+      command: entry.command, ended: entry.ended, age: age(of: entry.ended), status: entry.status,
+      text: entry.texts?.first,
       share: entry.share, snapshot: entry.command == .verify ? entry.snapshot : nil)
   }
 
@@ -147,10 +147,10 @@ package struct StatusComputation {
     let total = snapshots.reduce(0.0) { $0 + Double($1.envelope.storedBytes) }
     guard total > 0 else { return nil }
     let verifies = journal.verifies.filter { entry in
-      age(of: Timestamp(milliseconds: entry.began)).map { $0 <= window } ?? false
+      age(of: entry.began).map { $0 <= window } ?? false
     }.map {
       Verified(
-        began: Timestamp(milliseconds: $0.began), share: $0.share ?? 0, begin: $0.begin,
+        began: $0.began, share: $0.share ?? 0, begin: $0.begin,
         chain: history.members(of: $0.snapshot))
     }
     if verifies.isEmpty {
@@ -201,7 +201,7 @@ package struct StatusComputation {
 
   private func describeRestore(_ status: inout SourceStatus) {
     let restores = journal.restores.suffix(Self.speedRuns)
-    let verifies = journal.verifies.filter { ($0.provedBytes ?? 0) > 0 && $0.took > 0 }.suffix(Self.speedRuns)
+    let verifies = journal.verifies.filter { ($0.provedBytes ?? 0) > 0 && $0.took > .zero }.suffix(Self.speedRuns)
     if !restores.isEmpty {
       status.speed = speed(restores, .restores) { $0.restoredBytes }
       status.restoreDuration = status.newest.flatMap { newest in
@@ -219,8 +219,8 @@ package struct StatusComputation {
     _ runs: ArraySlice<JournalEntry>, _ basis: SourceStatus.Speed.Basis, bytes: (JournalEntry) -> UInt64?
   ) -> SourceStatus.Speed {
     let all = runs.reduce(0.0) { $0 + Double(bytes($1) ?? 0) }
-    let seconds = runs.reduce(0.0) { $0 + Double($1.took) } / 1000
-    return SourceStatus.Speed(basis: basis, runs: runs.count, bytesPerSecond: all / seconds)
+    let duration = runs.reduce(.zero) { $0 + $1.took }
+    return SourceStatus.Speed(basis: basis, runs: runs.count, bytesPerSecond: all / duration.seconds)
   }
 
   // MARK: Availability
@@ -232,7 +232,7 @@ package struct StatusComputation {
       return nil
     }
     let taken = journal.counted.filter { $0.command == .backup && $0.snapshot != nil && $0.incomplete == 0 }.map {
-      (from: Timestamp(milliseconds: $0.ended), started: Timestamp(milliseconds: $0.began))
+      (from: $0.ended, started: $0.began)
     }
     let there = facts.snapshots.filter(\.isComplete).map { (from: $0.finishedAt, started: $0.envelope.started) }
     // Spans of time since the journal begins.

@@ -59,7 +59,7 @@ struct StatusJournal {
     counted = entries.filter { $0.status != ExitStatus.locked.rawValue }
     // The first entry that was written, not the one with the smallest time: a clock that was once wrong by years must
     // not make a long history. A time later than now is ignored.
-    oldest = entries.lazy.map { Timestamp(milliseconds: $0.began) }.first { $0 <= now }
+    oldest = entries.lazy.map(\.began).first { $0 <= now }
   }
 
   /// The verifies that read data and found no damage to data.
@@ -84,7 +84,7 @@ struct StatusJournal {
   var restores: [JournalEntry] {
     counted.filter {
       ($0.command == .restore || $0.command == .drill) && !$0.hasFailed && $0.isDelta != true
-        && ($0.restoredBytes ?? 0) > 0 && $0.took > 0
+        && ($0.restoredBytes ?? 0) > 0 && $0.took > .zero
     }
   }
 }

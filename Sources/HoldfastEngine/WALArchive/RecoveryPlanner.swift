@@ -195,7 +195,7 @@ package struct RecoveryPlanner {
     switch target {
     case .time(let time):
       if isLater(candidate) { return .beforeSnapshot }
-      return try first(in: path, stop: stop) { ($0.latest ?? .min) > time.microseconds }
+      return try first(in: path, stop: stop) { $0.latest.map { $0 > time } ?? false }
     case .restorePoint(let name):
       let shown = Path(name).description
       return try first(in: path, stop: stop) { $0.restorePoints.contains { $0.name == shown } }
@@ -257,7 +257,7 @@ package struct RecoveryPlanner {
     var end = "\(reach.end) on timeline \(last.timeline)"
     if let lsn = reach.lastRecord { end += " (the last record begins at \(lsn))" }
     if let latest = reach.latest {
-      end += ", where the last transaction ended at \(TimeText.exact(Timestamp(microseconds: latest)))"
+      end += ", where the last transaction ended at \(TimeText.exact(latest))"
     }
     switch reach.barrier {
     case .broken(let lsn, let file):

@@ -18,8 +18,8 @@ struct RecoveryReach {
   let end: LogSequenceNumber
   /// The last position at which recovery can be told to stop.
   let lastRecord: LogSequenceNumber?
-  /// The latest time of a commit or abort: microseconds since 1970-01-01 UTC.
-  let latest: Int64?
+  /// The latest time of a commit or abort.
+  let latest: Timestamp?
   let barrier: Barrier?
 }
 
@@ -81,20 +81,20 @@ extension RecoveryPath {
     return nil
   }
 
-  /// Returns the latest time of a commit or abort, in microseconds since 1970-01-01 UTC.
-  private func latest(upTo last: Int) throws -> Int64? {
+  /// The latest time of a commit or abort.
+  private func latest(upTo last: Int) throws -> Timestamp? {
     for index in files.indices.reversed() where index <= last {
       if let latest = try log(index).latest { return latest }
     }
     return nil
   }
 
-  private func latest(before lsn: LogSequenceNumber) throws -> Int64? {
+  private func latest(before lsn: LogSequenceNumber) throws -> Timestamp? {
     guard let last = files.firstIndex(where: { $0.number(size) == size.number(of: lsn) }) else { return nil }
-    var near: Int64?
+    var near: Timestamp?
     try forEachEvent(in: last..<last + 1) { event in
       guard event.lsn < lsn, case .transactionEnd(_, let time) = event else { return }
-      near = max(near ?? .min, time.microseconds)
+      near = near.map { max($0, time) } ?? time
     }
     return try near ?? latest(upTo: last - 1)
   }

@@ -45,7 +45,7 @@ package enum RecoveryTarget: Hashable, Sendable {
   /// Returns true if recovery stops at this event; never for a position and for the end.
   func isMet(by event: WALEvent) -> Bool {
     switch (self, event) {
-    case (.time(let time), .transactionEnd(_, let ended)): ended.microseconds > time.microseconds
+    case (.time(let time), .transactionEnd(_, let ended)): ended > time
     case (.restorePoint(let name), .restorePoint(_, _, let found)): found == Array(name.utf8)
     default: false
     }

@@ -19,9 +19,8 @@ package struct WALStatus {
     package let count: UInt64
     package let storedBytes: UInt64
     package let gaps: [Gap]
-    /// The time at which the last transaction ended, in microseconds since 1970-01-01 UTC; `nil` if none is archived,
-    /// or it cannot be read here.
-    package let lastTransaction: Int64?
+    /// The end of the last transaction; `nil` when none is archived, or nobody here can read it.
+    package let lastTransaction: Timestamp?
   }
 
   /// The end of what recovery can reach from a snapshot.
@@ -31,8 +30,8 @@ package struct WALStatus {
     package let timeline: UInt32?
     /// The end of the last record that can be reached.
     package let end: LogSequenceNumber?
-    package let lastTransaction: Int64?
-    /// The missing segment, if the log has a gap.
+    package let lastTransaction: Timestamp?
+    /// The missing segment, when the log has a gap.
     package let missing: WALFileName?
     /// The beginning of a part of the log that was written with `wal_level = minimal`, which no server replays.
     package let minimalFrom: LogSequenceNumber?
@@ -99,7 +98,7 @@ package struct WALStatus {
         storedBytes = storedBytes.saturatingAdding(try inventory.archived(file).manifest.object.length)
       }
     }
-    var latest: Int64?
+    var latest: Timestamp?
     for file in files.reversed() where latest == nil && !isClosed {
       try noting(inventory) { latest = try inventory.noted(file)?.latest }
     }

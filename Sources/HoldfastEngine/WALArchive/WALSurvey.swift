@@ -13,7 +13,7 @@ final class WALSurvey {
   /// The facts that the parser has found so far.
   final class Notes {
     private var transactions: UInt64 = 0
-    private var latest: Int64?
+    private var latest: Timestamp?
     private var points: [WALFacts.RestorePoint] = []
     private var demands = WALDemands()
     private(set) var isOverfull = false
@@ -28,11 +28,11 @@ final class WALSurvey {
       switch event {
       case .transactionEnd(_, let time):
         transactions += 1
-        latest = max(latest ?? .min, time.microseconds)
+        latest = latest.map { max($0, time) } ?? time
       case .restorePoint(let lsn, let time, let name):
         guard points.count < pointsMax else { return isOverfull = true }
         points.append(
-          WALFacts.RestorePoint(name: Path(bytes: name).description, lsn: lsn, time: time.microseconds))
+          WALFacts.RestorePoint(name: Path(bytes: name).description, lsn: lsn, time: time))
       }
     }
 

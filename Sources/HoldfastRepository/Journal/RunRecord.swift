@@ -61,8 +61,8 @@ package struct RunRecord: Sendable {
   /// - Parameter isSealed: true if texts are left out, because they may name files; then only their number is kept.
   package func entry(of part: Part, isSealed: Bool) -> JournalEntry {
     var entry = JournalEntry(
-      command: command, host: host, began: began.milliseconds, ended: ended.milliseconds,
-      took: Self.milliseconds(part.duration ?? duration), status: (part.status ?? status).rawValue)
+      command: command, host: host, began: began, ended: ended, took: part.duration ?? duration,
+      status: (part.status ?? status).rawValue)
     entry.snapshot = part.snapshot
     entry.sequence = part.sequence
     entry.kind = part.kind
@@ -77,19 +77,5 @@ package struct RunRecord: Sendable {
     entry.warnings = warningCount + UInt64(part.findings.count) + (failure == nil ? 0 : 1)
     if !isSealed { entry.keep(texts: (failure.map { [$0] } ?? []) + part.findings + warnings) }
     return entry
-  }
-
-  private static func milliseconds(_ duration: TimeSpan) -> Int64 {
-    (.zero ... .seconds(1e11)).contains(duration) ? Int64(saturating: (duration.seconds * 1000).rounded()) : 0
-  }
-}
-
-extension Timestamp {
-  /// Milliseconds since 1970-01-01 UTC, truncated.
-  package var milliseconds: Int64 { microseconds / 1000 }
-
-  package init(milliseconds: Int64) {
-    let (product, isOver) = milliseconds.multipliedReportingOverflow(by: 1000)
-    self.init(microseconds: isOver ? (milliseconds < 0 ? .min : .max) : product)
   }
 }

@@ -36,10 +36,33 @@ package struct WaitingRecord: Hashable, MachineRecord {
   /// The time of the last update: the boot ID, the uptime, and the clock.
   private var boot: String?
   private var uptime = TimeSpan.zero
-  private var clock: Int64?
+  private var clock: Timestamp?
   private var waiting: [Waiting] = []
 
   package init() {}
+
+  private enum CodingKeys: String, CodingKey {
+    case repository, boot, uptime, clock, waiting
+  }
+
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    repository = try container.decodeIfPresent(Identifier.self, forKey: .repository)
+    boot = try container.decodeIfPresent(String.self, forKey: .boot)
+    uptime = try container.decode(TimeSpan.self, forKey: .uptime)
+    clock = try container.decodeIfPresent(Int64.self, forKey: .clock).map { Timestamp(seconds: $0, nanoseconds: 0) }
+    waiting = try container.decode([Waiting].self, forKey: .waiting)
+  }
+
+  /// The clock is stored in whole seconds since 1970-01-01 UTC.
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encodeIfPresent(repository, forKey: .repository)
+    try container.encodeIfPresent(boot, forKey: .boot)
+    try container.encode(uptime, forKey: .uptime)
+    try container.encodeIfPresent(clock?.seconds, forKey: .clock)
+    try container.encode(waiting, forKey: .waiting)
+  }
 
   /// Adds the time since the last update, and begins to count for new removals.
   /// - Parameters:
@@ -57,13 +80,13 @@ package struct WaitingRecord: Hashable, MachineRecord {
       ($0.item.source, $0.item.revision, $0.item.snapshot.description)
         < ($1.item.source, $1.item.revision, $1.item.snapshot.description)
     }
-    (self.boot, self.uptime, clock) = (boot, uptime, now.seconds)
+    (self.boot, self.uptime, clock) = (boot, uptime, now)
   }
 
   private func passed(grace: TimeSpan, boot: String?, uptime: TimeSpan, now: Timestamp) -> TimeSpan {
     guard let clock else { return .zero }
     if let boot, boot == self.boot { return max(.zero, uptime - self.uptime) }
-    return min(max(.zero, .seconds(Double(now.seconds) - Double(clock))), grace / 2)
+    return min(max(.zero, now - clock), grace / 2)
   }
 
   /// Returns the duration for which this removal has been known; `nil` when it is not known.

@@ -99,7 +99,7 @@ package final class Lease: Sendable {
     if lock.showsThatOthersAreGone { numbers.removeUnfinished() }
     let record = LeaseRecord(
       holder: random.identifier(), term: terms.duration, locked: lock.showsThatOthersAreGone,
-      host: Host.name, process: Host.processID, time: TimeText.utc(host.clock.now()))
+      host: Host.name, process: Host.processID, time: RecordedTime(host.clock.now()))
     let holder = LeaseHolder(numbers, record, clock: host.clock, terms: terms)
     let early = lock.showsThatOthersAreGone ? nil : look
     var watch = early?.watch ?? LeaseWatch(terms: terms, seesWhoIsGone: lock.showsThatOthersAreGone)

@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 package import HoldfastModel
+package import HoldfastSystem
 
 /// The content of a lease's number (format.md, section 14).
 package struct LeaseRecord: Hashable, Codable, Sendable {
@@ -18,7 +19,7 @@ package struct LeaseRecord: Hashable, Codable, Sendable {
   /// Text for people: the name of the holder's machine, its process, and the time at which it began, by its clock.
   let host: String
   let process: Int32
-  let time: String
+  let time: RecordedTime
 
   private enum CodingKeys: String, CodingKey {
     case format, holder
@@ -43,7 +44,7 @@ package struct LeaseRecord: Hashable, Codable, Sendable {
     self = record
   }
 
-  package init(holder: Identifier, term: TimeSpan, locked: Bool, host: String, process: Int32, time: String) {
+  package init(holder: Identifier, term: TimeSpan, locked: Bool, host: String, process: Int32, time: RecordedTime) {
     (self.holder, self.term, self.locked) = (holder, term, locked)
     (self.host, self.process, self.time) = (host, process, time)
   }

@@ -43,8 +43,8 @@ extension S3Store {
 // MARK: Testing the lock
 
 extension S3Store {
-  /// The time for which the test object stays locked, in seconds.
-  private static let triedSeconds: Int64 = 20 * 60
+  /// So long the object with which the lock is tried stays locked.
+  private static let triedSpan = TimeSpan.minutes(20)
 
   /// Tests the lock. It locks an object for twenty minutes (so long because clocks differ), and tries to delete it for
   /// good, with all rights that these credentials have.
@@ -55,7 +55,7 @@ extension S3Store {
     let key = try self.key(name)
     defer { try? remove(name) }
     var end = client.clock.now()
-    end.seconds += Self.triedSeconds
+    end.seconds += Self.triedSpan.wholeSeconds
     let upload = S3Upload(
       client, key: key, name: name, headers: S3Retention.headers(lock, until: end), isConditional: false,
       hasOwnName: true)

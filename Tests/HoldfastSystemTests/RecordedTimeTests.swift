@@ -1,5 +1,4 @@
 import FoundationEssentials
-import HoldfastArchive
 import HoldfastModel
 import HoldfastSystem
 import Testing

@@ -1,5 +1,4 @@
 package import HoldfastModel
-internal import HoldfastSystem
 
 /// A time in a manifest: RFC 3339 in UTC. The text is kept as it was read, because a digest or a signature covers it.
 package struct RecordedTime: Hashable, Sendable, Codable, CustomStringConvertible {
@@ -15,9 +14,10 @@ package struct RecordedTime: Hashable, Sendable, Codable, CustomStringConvertibl
     parsed = TimeText.parse(text)
   }
 
-  /// True if the text is a time. Every manifest that is read was checked for this.
-  var isSound: Bool { parsed != nil }
-  var isTooLong: Bool { text.utf8.count > Limits.manifestTextBytesMax }
+  /// True if it is a time, which every manifest that is read has been checked for.
+  package var isSound: Bool { parsed != nil }
+  /// True if no manifest may contain a text of this length.
+  package var isTooLong: Bool { text.utf8.count > Limits.manifestTextBytesMax }
 
   /// The time; the beginning of 1970 when the text is not sound.
   package var moment: Timestamp { parsed ?? Timestamp(seconds: 0, nanoseconds: 0) }
