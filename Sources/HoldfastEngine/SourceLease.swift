@@ -20,7 +20,7 @@ extension Lease {
       if let lease = try take(on: name, of: repository, waits: true) { return lease }
     }
     throw EngineError(
-      "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
+      .transient, "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
   }
 
   /// - Parameter onWait: called once if the call has waited for seconds for a holder that may be dead.

@@ -76,7 +76,7 @@ extension Repository {
     guard !names.isEmpty else { return }
     let isRepository = (try? store.object(Keys.descriptor)) != nil
     throw EngineError(
-      isRepository ? "\(store.location) is a repository already" : "\(store.location) is not empty",
+      .usage, isRepository ? "\(store.location) is a repository already" : "\(store.location) is not empty",
       hint: isRepository
         ? "Run `holdfast list` to see what is in it." : store.scheme.emptyPlaceHint)
   }

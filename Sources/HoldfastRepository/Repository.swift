@@ -87,7 +87,7 @@ package struct Repository: Sendable {
         throw DamageError(Keys.descriptor, "it is missing, though there are snapshots in \(store.location)")
       }
       throw EngineError(
-        "there is no repository in \(store.location)",
+        .usage, "there is no repository in \(store.location)",
         hint:
           "\(store.scheme.absenceQuestion) If it is new, run `holdfast init --repository \(store.location)`; else name another place with --repository.",
         exitStatus: .noRepository)
@@ -114,6 +114,7 @@ package struct Repository: Sendable {
     let pin = try expectedKeyring.map { text in
       guard let pin = Pin(text) else {
         throw EngineError(
+          .usage,
           "\"\(text.isEmpty ? "" : Path(text).description)\" is not the digest of a keyring: it has \(Pin.digitsMin) hexadecimal digits at least, and fewer can be forged",
           hint: "Say the whole one that `holdfast key list` shows, as you have written it down.", exitStatus: .usage)
       }
@@ -121,7 +122,7 @@ package struct Repository: Sendable {
     }
     if let pin, let expectedKeyring, !history.contains(where: { pin.fits($0.digest) }) {
       throw EngineError(
-        "the repository in \(store.location) has no revision \(expectedKeyring) of its keyring",
+        .repository, "the repository in \(store.location) has no revision \(expectedKeyring) of its keyring",
         hint: "It is not the one that is expected. Compare `holdfast key list` with what you have written down.",
         exitStatus: .dataLoss)
     }

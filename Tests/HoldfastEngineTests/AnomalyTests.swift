@@ -170,7 +170,7 @@ import Testing
     let id = try shop.snapshot().id.short
     #expect(
       throws: EngineError(
-        "snapshot \(id) has no anomaly", hint: "Run `holdfast list` to see which have.", exitStatus: .usage)
+        .usage, "snapshot \(id) has no anomaly", hint: "Run `holdfast list` to see which have.", exitStatus: .usage)
     ) { try shop.open().notes.accept(shop.snapshot(), reason: "") }
   }
 }

@@ -92,6 +92,34 @@ import Testing
       error?.message == "none of the identities at hand opens this snapshot; it is sealed to \(sealed.owner)")
   }
 
+  /// An identity that is missing proves no damage. No backup makes a chain that is sealed to others in part, but its
+  /// writer can sign one, and nothing in it is wrong for whoever has all identities.
+  @Test func aChainThatIsSealedToOthersInPartIsClosed() throws {
+    let second = try RecoveryIdentity()
+    var change = try KeyringChange(sealed.shop.open(as: .owner))
+    try change.add(Keyring.Member(second.recipient, name: "second"))
+    _ = try change.publish()
+    let late = try sealed.backup()
+    #expect(late.envelope.kind == .full)
+    try sealed.replace(late) {
+      $0.kind = .incremental
+      $0.parent = snapshots[1].asParent
+      let number = UInt64(snapshots.map(\.envelope.archives.count).reduce(0, +))
+      $0.archives = ArchiveList(
+        $0.archives.map {
+          Envelope.Archive(
+            number: number + $0.number, sequence: $0.sequence, id: $0.id, length: $0.length, digest: $0.digest)
+        })
+    }
+    var credentials = Credentials.none
+    credentials.identities = { _ in [second] }
+    let repository = try Repository.open(sealed.store, host: sealed.shop.host, credentials: credentials)
+    let report = try sealed.shop.verify(data: true, in: repository)
+    #expect(report.snapshots.map(\.isClosed) == [true, true, true])
+    #expect(report.snapshots.flatMap(\.findings) == [])
+    #expect(report.exitStatus == .done && report.provenFrames > 0)
+  }
+
   // MARK: The newest snapshot
 
   private func verify(expecting head: String) throws -> Verify.Report {

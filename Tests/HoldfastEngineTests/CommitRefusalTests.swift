@@ -50,7 +50,7 @@ import Testing
     TestFiles.write("an order", to: shop.source.appending("orders"))
     #expect(
       throws: EngineError(
-        "no reader would take the manifest of this snapshot: its times are not sound; nothing was committed",
+        .usage, "no reader would take the manifest of this snapshot: its times are not sound; nothing was committed",
         hint: "Split the source into several, or leave out what is so large with --exclude. Please report it.")
     ) { try shop.backup() }
     #expect(throws: EngineError.self) { try shop.snapshot() }
@@ -62,7 +62,7 @@ import Testing
     let (name, bytes) = try #require(WALPushTests.log().segments.first)
     #expect(
       throws: EngineError(
-        "no reader would take what would be archived of \(name): its time is not sound; nothing was archived",
+        .usage, "no reader would take what would be archived of \(name): its time is not sound; nothing was archived",
         hint: "Check the clock of this machine. Please report it.")
     ) { try WALPushTests().push("\(name)", bytes, shop) }
     let archived = TestFiles.allFiles(in: shop.repositoryPath).filter { $0.text.contains("/repository/wal/") }

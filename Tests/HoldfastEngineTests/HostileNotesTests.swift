@@ -95,8 +95,8 @@ import Testing
     _ = try change.publish()
     #expect(
       throws: EngineError(
-        "the keyring was changed while something was noted; nothing was committed",
-        hint: "Run the same command again.", scope: .transient)
+        .transient, "the keyring was changed while something was noted; nothing was committed",
+        hint: "Run the same command again.")
     ) { try late.notes.pin(snapshots[0], reason: "") }
     #expect(try shop.open().notes.read(name).notes.revision == 0)
   }

@@ -207,8 +207,7 @@ import Testing
     try put([1], at: "journal/orders/0000000001/x", in: shop)
     #expect(
       throws: EngineError(
-        "the journal of orders changes faster than it can be read", hint: "Run the same command again.",
-        scope: .transient)
+        .transient, "the journal of orders changes faster than it can be read", hint: "Run the same command again.")
     ) {
       try shop.repository.journal.append(entry(1), to: source)
     }

@@ -94,11 +94,13 @@ import Testing
     let place = try shop.open().location
     #expect(
       throws: EngineError(
+        .repository,
         "no number is left for a snapshot of source: something in the repository bears the highest there is",
         hint: "Look at sources/source/ in \(place), and remove what is no snapshot.", exitStatus: .dataLoss)
     ) { try shop.backup(in: shop.open()) }
     #expect(
       throws: EngineError(
+        .repository,
         "no number is left for the notes on source: something in the repository bears the highest there is",
         hint: "Look at sources/source/notes/ in \(place), and remove what is no revision.", exitStatus: .dataLoss)
     ) { try shop.open().notes.pin(shop.number(1), reason: "") }

@@ -129,7 +129,7 @@ import Testing
     let full = try shop.number(1).id.short
     #expect(
       throws: EngineError(
-        "snapshot \(full) is being collected: it does not come back",
+        .usage, "snapshot \(full) is being collected: it does not come back",
         hint: "While `holdfast restore \(full)` still finds it, restore it elsewhere.")
     ) { try shop.undelete(second) }
   }
@@ -139,7 +139,7 @@ import Testing
     try shop.prune()
     let first = try shop.number(1)
     let refusal = EngineError(
-      "snapshot \(first.id.short) is removed", hint: "Run `holdfast undelete \(first.id.short)` first.")
+      .usage, "snapshot \(first.id.short) is removed", hint: "Run `holdfast undelete \(first.id.short)` first.")
     #expect(throws: refusal) { try shop.open().notes.pin(first, reason: "") }
     #expect(throws: refusal) { try shop.open().notes.tag(first, add: [], remove: []) }
   }

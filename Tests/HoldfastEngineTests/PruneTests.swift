@@ -91,7 +91,7 @@ import Testing
     let shop = try makeShop([.full])
     #expect(
       throws: EngineError(
-        "no rule says what to keep",
+        .usage, "no rule says what to keep",
         hint:
           "Say at least one of --keep-last, --keep-daily and the like, or set `keep` for the source in the configuration; --dry-run shows what would go.",
         exitStatus: .usage)
@@ -257,7 +257,8 @@ import Testing
     #expect(report.actions == ["1 removed", "2 keep", "1 removed", "2 keep"])
     let place = try shop.open().location
     #expect(
-      throws: EngineError("there is no source nobody in \(place)", hint: "Run `holdfast list` to see all sources.")
+      throws: EngineError(
+        .usage, "there is no source nobody in \(place)", hint: "Run `holdfast list` to see all sources.")
     ) { try shop.prune { $0.source = SourceName("nobody") } }
   }
 

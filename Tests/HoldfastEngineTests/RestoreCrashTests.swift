@@ -65,7 +65,7 @@ import Testing
           Pause.briefly()
         }
       }
-      throw EngineError("the target is never free", hint: nil)
+      throw EngineError(.usage, "the target is never free", hint: nil)
     }
 
     /// Every file under its final name is one of the two days' in all its bytes.

@@ -107,7 +107,7 @@ import Testing
     #expect(
       error
         == EngineError(
-          "\(place) belongs to an SQLite database that process \(user.processID) (python3) has open",
+          .usage, "\(place) belongs to an SQLite database that process \(user.processID) (python3) has open",
           hint: "Name a directory that no server uses, or stop the server first."))
     user.stop()
     try shop.restore(to: "copy") { $0.isDelta = true }

@@ -43,7 +43,7 @@ import Testing
     } catch let error as EngineError {
       return .failure(error)
     } catch {
-      return .failure(EngineError("another error: \(error)", hint: nil))
+      return .failure(EngineError(.usage, "another error: \(error)", hint: nil))
     }
   }
 

@@ -118,7 +118,8 @@ import Testing
     #expect(
       error
         == EngineError(
-          "the command printed nothing; nothing was committed", hint: "Run it by itself to see what it says."))
+          .machine, "the command printed nothing; nothing was committed", hint: "Run it by itself to see what it says.")
+    )
     #expect(throws: (any Error).self) { try shop.snapshot() }
   }
 
@@ -154,7 +155,7 @@ import Testing
     #expect(
       error
         == EngineError(
-          "the source orders of this repository is the directory \(shop.source), not the output of a command",
+          .usage, "the source orders of this repository is the directory \(shop.source), not the output of a command",
           hint: "Say another --name."))
   }
 }

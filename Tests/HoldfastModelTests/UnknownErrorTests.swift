@@ -6,7 +6,7 @@ import Testing
   private struct Strange: Error, CustomStringConvertible { let description = "the moon is full" }
 
   @Test func anErrorOfOursIsToldAsItself() {
-    let told = describe(EngineError("the disk is full", hint: "Make room.", exitStatus: .incomplete, scope: .machine))
+    let told = describe(EngineError(.machine, "the disk is full", hint: "Make room.", exitStatus: .incomplete))
     #expect(told.message == "the disk is full")
     #expect(told.hint == "Make room.")
     #expect(told.exitStatus == .incomplete)

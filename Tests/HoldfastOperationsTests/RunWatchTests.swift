@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test func anErrorIsTheReasonOfTheFailure() throws {
-    let error = EngineError("the disk is full", hint: nil, exitStatus: .incomplete)
+    let error = EngineError(.machine, "the disk is full", hint: nil, exitStatus: .incomplete)
     #expect(throws: error) { try watch().run { throw error } }
     #expect(throws: Strange.self) { try watch().run { throw Strange() } }
     #expect(recorder.records.map(\.status) == [.incomplete, .failed])

@@ -145,7 +145,7 @@ import Testing
   }
 
   @Test func aMachineThatRemembersNothingSaysSo() {
-    #expect(throws: EngineError("there is no directory for it", hint: nil, scope: .machine)) {
+    #expect(throws: EngineError(.machine, "there is no directory for it", hint: nil)) {
       try MemoryFolder(making: nil, files: files)
     }
   }

@@ -34,7 +34,8 @@ extension BackupCommand {
     }
     guard name == nil else {
       throw EngineError(
-        "\(source) is a configured source, and has its name already", hint: "Leave --name out.", exitStatus: .usage)
+        .usage, "\(source) is a configured source, and has its name already", hint: "Leave --name out.",
+        exitStatus: .usage)
     }
     let run = ConfiguredRun(settings: settings, machine: machine, observer: output.observer(machine))
     return (run, try run.sources([wanted]), true)

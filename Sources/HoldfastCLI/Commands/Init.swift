@@ -56,6 +56,7 @@ struct Init: ParsableCommand {
     if !targets.others.isEmpty, let home = try openedHome(context) { return try complete(home, targets) }
     guard unsealed != (passphrase || !recipient.isEmpty) else {
       throw EngineError(
+        .usage,
         unsealed
           ? "--unsealed and recipients exclude each other" : "a repository is sealed, and nobody is named to open it",
         hint: unsealed
@@ -65,7 +66,7 @@ struct Init: ParsableCommand {
     }
     let recipients = try recipient.map { try Recipient(text: $0) }
     guard Set(recipients).count == recipients.count else {
-      throw EngineError("one recipient is named twice", hint: "Name each once.", exitStatus: .usage)
+      throw EngineError(.usage, "one recipient is named twice", hint: "Name each once.", exitStatus: .usage)
     }
     try targets.checkMayBeMade(of: nil)
     let store = try context.store(sharedWith: sharedGroup())
@@ -127,7 +128,7 @@ struct Init: ParsableCommand {
     guard let group else { return nil }
     guard let id = Groups.id(of: group) else {
       throw EngineError(
-        "there is no group \(Path(group)) on this machine",
+        .usage, "there is no group \(Path(group)) on this machine",
         hint:
           "Make it with `groupadd --system \(group)`, and add users with `usermod --append --groups \(group) USER`.",
         exitStatus: .usage)

@@ -117,7 +117,7 @@ extension RestoreCommand {
   /// Returns a path as text for a configuration file.
   private func text(_ path: Path) throws -> String {
     guard let text = String(validating: path.bytes, as: UTF8.self) else {
-      throw EngineError("\(path) cannot be written into a restore_command", hint: "Use a path of UTF-8.")
+      throw EngineError(.usage, "\(path) cannot be written into a restore_command", hint: "Use a path of UTF-8.")
     }
     return text
   }

@@ -183,7 +183,7 @@ struct RestoreCommand: ParsableCommand {
       let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
       guard parts.count == 2, places[parts[0]] == nil else {
         throw EngineError(
-          "\"\(text)\" does not say where a tablespace goes",
+          .usage, "\"\(text)\" does not say where a tablespace goes",
           hint: "Say it once for each, like --tablespace 16384=/srv/fast.",
           exitStatus: .usage)
       }
@@ -233,7 +233,7 @@ enum PathArgument {
     let path = Path(bytes: Array(parts.joined(separator: [Path.separator])))
     guard !text.isEmpty, path.isSoundEntryPath else {
       throw EngineError(
-        "\"\(text)\" is not a path within a snapshot", hint: "Give it as `holdfast show --files` prints it.",
+        .usage, "\"\(text)\" is not a path within a snapshot", hint: "Give it as `holdfast show --files` prints it.",
         exitStatus: .usage)
     }
     return path

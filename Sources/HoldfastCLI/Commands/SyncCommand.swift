@@ -35,7 +35,7 @@ struct SyncCommand: ParsableCommand {
     let targets = RepositoryTargets(context)
     guard !targets.others.isEmpty else {
       throw EngineError(
-        "the repository has no other targets",
+        .usage, "the repository has no other targets",
         hint: "Name them below `targets:` of the repository, and the repository by its name there.", exitStatus: .usage)
     }
     let chosen = try targets.chosen(to)

@@ -64,7 +64,7 @@ struct VerifyCommand: ParsableCommand {
   func run() throws {
     guard expectHead != "" else {
       throw EngineError(
-        "the snapshot that is expected to be the newest is empty",
+        .usage, "the snapshot that is expected to be the newest is empty",
         hint: "Say its ID, as `holdfast backup --json` reports it.", exitStatus: .usage)
     }
     let machine = location.machine(output)

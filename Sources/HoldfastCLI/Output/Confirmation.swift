@@ -21,7 +21,7 @@ enum Confirmation {
     do { try impact.check() } catch { Console.error("  WARNING: \(describe(error).message)") }
     Console.errorFragment("Type yes to go on: ")
     guard try Console.answer(cancellation).lowercased() == "yes" else {
-      throw EngineError("it was not confirmed, and nothing was changed", hint: "Answer yes, or say --yes.")
+      throw EngineError(.usage, "it was not confirmed, and nothing was changed", hint: "Answer yes, or say --yes.")
     }
   }
 }

@@ -20,8 +20,8 @@ enum Console {
     let reason = SystemError("write", Path("standard output"), code: code).reason
     outputFailure.withLock {
       $0 = EngineError(
-        "the results could not be written to standard output: \(reason)",
-        hint: "What was asked is done; send the output elsewhere to see it.", scope: .machine)
+        .machine, "the results could not be written to standard output: \(reason)",
+        hint: "What was asked is done; send the output elsewhere to see it.")
     }
   }
 

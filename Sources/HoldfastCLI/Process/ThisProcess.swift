@@ -38,8 +38,8 @@ enum ThisProcess {
     } catch {
       guard error.isNotFound else { throw error }
       throw EngineError(
-        "where this program lies cannot be told: /proc is not mounted",
-        hint: "Mount it: mount -t proc proc /proc", scope: .machine)
+        .machine, "where this program lies cannot be told: /proc is not mounted",
+        hint: "Mount it: mount -t proc proc /proc")
     }
   }
 

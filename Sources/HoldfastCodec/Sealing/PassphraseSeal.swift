@@ -50,8 +50,8 @@ package struct PassphraseSeal: Hashable, Sendable, Codable {
     }
     guard isDerived else {
       throw EngineError(
-        "there is not enough memory to try a passphrase: it takes \(1 << (logN - 10)) MiB",
-        hint: "Free some, or raise the limit of this process (ulimit -v).", scope: .machine)
+        .machine, "there is not enough memory to try a passphrase: it takes \(1 << (logN - 10)) MiB",
+        hint: "Free some, or raise the limit of this process (ulimit -v).")
     }
     return SealingKey(SymmetricKey(data: key))
   }

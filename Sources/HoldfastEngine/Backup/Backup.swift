@@ -169,8 +169,8 @@ package struct Backup {
     let damage = try commit.run(
       envelope, state: record.summarizer.summary, parent: base.state, chain: base.kind == .full ? nil : base.chain,
       mismatch: EngineError(
-        "the new manifest does not give back what was captured; nothing was committed",
-        hint: "Check this machine's memory, and run with --full. Please report it.", scope: .machine))
+        .machine, "the new manifest does not give back what was captured; nothing was committed",
+        hint: "Check this machine's memory, and run with --full. Please report it."))
     if let damage {
       record.add(Problem(path: .root, reason: "the snapshot does not bear its tags: \(damage.message)"))
     }

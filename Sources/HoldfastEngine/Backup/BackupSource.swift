@@ -34,6 +34,7 @@ struct BackupSource {
       if error.isNotFound {
         let status = try? files.status(of: options.source, followLink: true)
         throw EngineError(
+          .usage,
           status == nil
             ? "the source \(options.source) does not exist" : "the source \(options.source) is not a directory",
           hint: "Name the directory that holds the order database.")
@@ -43,13 +44,13 @@ struct BackupSource {
     if let repositoryDirectory, let resolved = try? files.resolve(repositoryDirectory) {
       guard !path.contains(resolved), !resolved.contains(path) else {
         throw EngineError(
-          "the repository \(resolved) and the source \(path) lie in one another",
+          .usage, "the repository \(resolved) and the source \(path) lie in one another",
           hint: "Keep the repository on another disk than the source.")
       }
     }
     guard try root.listing().count > 0 else {
       throw EngineError(
-        "the source \(path) is empty",
+        .usage, "the source \(path) is empty",
         hint: "Is its disk mounted? Nothing was recorded; earlier snapshots are as they were.")
     }
     return (root, path)
@@ -64,7 +65,7 @@ struct BackupSource {
     if options.command != nil { return try StreamCapture.check(name, known: known) }
     guard options.name == nil, let known, known.text != path.description else { return }
     throw EngineError(
-      "the source \(name) of this repository is \(known.text), not \(path)",
+      .usage, "the source \(name) of this repository is \(known.text), not \(path)",
       hint: "Say `--name \(name)` if it has moved here, or another --name if it is another one.")
   }
 
@@ -75,7 +76,7 @@ struct BackupSource {
       let glob = Glob(pattern, below: [path, options.source])
       guard glob.canMatch else {
         throw EngineError(
-          "the exclusion \(pattern.isEmpty ? "\"\"" : Path(pattern).description) can match nothing in \(path)",
+          .usage, "the exclusion \(pattern.isEmpty ? "\"\"" : Path(pattern).description) can match nothing in \(path)",
           hint: "Write a name, or a path from the source on, without \"..\".", exitStatus: .usage)
       }
       return glob
@@ -86,7 +87,7 @@ struct BackupSource {
   func checkIsAnything(_ record: ChangeRecord) throws {
     guard root != nil, record.summarizer.summary.entries <= 1, record.problems.isEmpty else { return }
     throw EngineError(
-      "nothing of the source \(path) is left to capture: what is in it is left out",
+      .usage, "nothing of the source \(path) is left to capture: what is in it is left out",
       hint: "See what --exclude says. Nothing was recorded; earlier snapshots are as they were.")
   }
 }

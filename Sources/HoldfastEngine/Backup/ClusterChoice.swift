@@ -79,14 +79,14 @@ struct ClusterChoice {
         ": \(path(of: cluster)) is a copy, and the server of its postmaster.pid, process \(process), runs on another directory"
     }.first
     return EngineError(
-      "no PostgreSQL server runs on a data directory in \(source)\(copy ?? "")",
+      .usage, "no PostgreSQL server runs on a data directory in \(source)\(copy ?? "")",
       hint: "Name the data directory of the server, or leave out --postgres for one that is stopped.")
   }
 
   private mutating func withhold(_ cluster: PostgresCluster, _ failure: PostgresFailure?) throws {
     guard !cluster.root.isEmpty else {
       throw EngineError(
-        "a PostgreSQL server runs on \(path(of: cluster)): a plain copy of it would be worth nothing",
+        .usage, "a PostgreSQL server runs on \(path(of: cluster)): a plain copy of it would be worth nothing",
         hint:
           "Say --postgres 'host=/var/run/postgresql user=postgres' to capture it while it runs, or stop it first, or leave it out with --exclude."
       )

@@ -98,7 +98,7 @@ final class LiveDatabases {
       let message = "a PostgreSQL server was started on \(cluster.shownPath) while it was captured"
       guard !cluster.root.isEmpty else {
         throw EngineError(
-          message + "; nothing was committed",
+          .machine, message + "; nothing was committed",
           hint: "Run the same command again, with --postgres while the server runs.")
       }
       record.add(Problem(path: cluster.root, reason: message + ": its files may be of different moments"))

@@ -39,7 +39,7 @@ extension OtherDatabases {
 
   private static func refusal(_ message: String) -> EngineError {
     EngineError(
-      message + "; nothing was committed",
+      .usage, message + "; nothing was committed",
       hint:
         "Say --from-command 'mariadb-backup --backup --stream=xbstream' --name NAME, or back up a file system snapshot that --before makes, or stop the server."
     )

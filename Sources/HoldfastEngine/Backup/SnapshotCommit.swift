@@ -103,8 +103,9 @@ struct SnapshotCommit {
     } catch let damage as DamageError {
       try repository.catalog.withdraw(manifest, of: name, sequence)
       throw EngineError(
+        .transient,
         "the manifest of this snapshot took too long to store, and another run has removed what belongs to it: \(damage.message); nothing was committed",
-        hint: "Run the same command again.", scope: .transient)
+        hint: "Run the same command again.")
     }
     do {
       try lease.checkHeld()
@@ -130,7 +131,7 @@ struct SnapshotCommit {
       return try chain.map { try Chain($0, followedBy: snapshot) } ?? repository.catalog.chain(to: snapshot)
     } catch let damage as DamageError {
       throw EngineError(
-        "no reader would take the manifest of this snapshot: \(damage.finding); nothing was committed",
+        .usage, "no reader would take the manifest of this snapshot: \(damage.finding); nothing was committed",
         hint: "Split the source into several, or leave out what is so large with --exclude. Please report it.")
     }
   }
@@ -139,7 +140,7 @@ struct SnapshotCommit {
     do {
       guard let cache = draft else {
         let reason = isCacheInSource ? "its directory lies in the source" : "no directory for it can be written"
-        throw EngineError(reason + "; set HOLDFAST_CACHE_DIR", hint: nil)
+        throw EngineError(.machine, reason + "; set HOLDFAST_CACHE_DIR", hint: nil)
       }
       try cache.keep(beside: chain?.full.id ?? envelope.snapshot)
     } catch {
@@ -182,7 +183,7 @@ struct SnapshotCommit {
     kept?.end(state)
     if proof.hasHardLinks, try !leadToFiles(container, parent: parent, name: key) {
       throw EngineError(
-        "the snapshot would have a hard link to what is not in it; nothing was committed",
+        .machine, "the snapshot would have a hard link to what is not in it; nothing was committed",
         hint: "Make everything in the source readable, or leave out what is not with --exclude. Please report it.")
     }
     return (kept, cache != nil)
@@ -194,6 +195,7 @@ struct SnapshotCommit {
       return try proof.finish()
     } catch StateExcess.bytes {
       throw EngineError(
+        .usage,
         "the state of this snapshot would take more than the \(Amount.bytes(bytesMax)) that a reader lets it take; nothing was committed",
         hint: "Run it with --full; if that does not help, split the source into several. Please report it.")
     }

@@ -41,6 +41,7 @@ struct SnapshotDraft {
     let sequence = (seen.compactMap { $0 }.max() ?? 0).saturatingAdding(1)
     guard sequence <= Limits.sequenceMax else {
       throw EngineError(
+        .repository,
         "no number is left for a snapshot of \(name): something in the repository bears the highest there is",
         hint: "Look at \(Keys.source(name)) in \(repository.location), and remove what is no snapshot.",
         exitStatus: .dataLoss)

@@ -53,7 +53,7 @@ final class StreamCapture {
   static func check(_ name: SourceName, known: SourceOrigin?) throws {
     guard case .directory(let path) = known else { return }
     throw EngineError(
-      "the source \(name) of this repository is the directory \(path), not the output of a command",
+      .usage, "the source \(name) of this repository is the directory \(path), not the output of a command",
       hint: "Say another --name.")
   }
 
@@ -82,7 +82,7 @@ final class StreamCapture {
     }
     guard size > 0 else {
       throw EngineError(
-        "the command printed nothing; nothing was committed", hint: "Run it by itself to see what it says.")
+        .machine, "the command printed nothing; nothing was committed", hint: "Run it by itself to see what it says.")
     }
     try writeDown(owner)
   }

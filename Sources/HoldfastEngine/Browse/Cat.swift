@@ -63,14 +63,16 @@ package struct Cat {
       case .file(let file) where file.consistency != .unreadable: return (file, reader.mapOffset)
       case .file:
         throw EngineError(
-          "\(path) could not be read when the snapshot was taken", hint: "Try an older snapshot.",
+          .usage, "\(path) could not be read when the snapshot was taken", hint: "Try an older snapshot.",
           exitStatus: .incomplete)
       case .hardLink(let original): return try find(original, in: state)
       default:
-        throw EngineError("\(path) is not a file", hint: "Run `holdfast restore --path` for directories and links.")
+        throw EngineError(
+          .usage, "\(path) is not a file", hint: "Run `holdfast restore --path` for directories and links.")
       }
     }
-    throw EngineError("the snapshot has no \(path)", hint: "Run `holdfast show SNAPSHOT --files` to see what it has.")
+    throw EngineError(
+      .usage, "the snapshot has no \(path)", hint: "Run `holdfast show SNAPSHOT --files` to see what it has.")
   }
 
   /// A part of the file in memory. Pages that are not fetched are zero.

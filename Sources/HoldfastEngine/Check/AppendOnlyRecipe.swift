@@ -22,7 +22,8 @@ package struct AppendOnlyRecipe: Sendable {
     let shown = location.text
     guard shown.unicodeScalars.allSatisfy(Path.isPrintable), !shown.unicodeScalars.contains("\u{FFFD}") else {
       throw EngineError(
-        "\(Path(shown)) has characters that cannot be pasted into a shell", hint: "Name a location without them.",
+        .usage, "\(Path(shown)) has characters that cannot be pasted into a shell",
+        hint: "Name a location without them.",
         exitStatus: .usage)
     }
     self.location = location.description
@@ -70,12 +71,13 @@ package struct AppendOnlyRecipe: Sendable {
     // For root every file is writable, whatever its mode.
     guard user != "root" else {
       throw EngineError(
-        "root cannot be kept from changing what it has stored", hint: "Name another user: sftp:USER@\(server)\(path)",
+        .usage, "root cannot be kept from changing what it has stored",
+        hint: "Name another user: sftp:USER@\(server)\(path)",
         exitStatus: .usage)
     }
     guard isName(user) else {
       throw EngineError(
-        "\(Path(user)) is not a name that useradd and sshd_config take as it is",
+        .usage, "\(Path(user)) is not a name that useradd and sshd_config take as it is",
         hint: "Name a user of small letters, digits, - and _.", exitStatus: .usage)
     }
     let place = ShellText.word(path)

@@ -47,7 +47,7 @@ package struct StoreCheck: Sendable {
   package static func run(_ store: any Store, host: Host) throws -> StoreCheck {
     if let directory = store.directory, try host.files.statusIfPresent(of: directory) == nil {
       throw EngineError(
-        "there is no directory \(directory)",
+        .usage, "there is no directory \(directory)",
         hint: "Mount its disk, or correct the location. For a new repository, `holdfast init` makes it.",
         exitStatus: .noRepository)
     }

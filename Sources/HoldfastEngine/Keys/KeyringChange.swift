@@ -17,7 +17,7 @@ package struct KeyringChange: Sendable {
   package init(_ repository: Repository) throws {
     guard let sealed = repository.keyring.sealed else {
       throw EngineError(
-        "the repository in \(repository.location) is not sealed: it has no keys",
+        .usage, "the repository in \(repository.location) is not sealed: it has no keys",
         hint: "A sealed one is made by `holdfast init --recipient …`.")
     }
     self.repository = repository
@@ -31,7 +31,7 @@ package struct KeyringChange: Sendable {
     try checkName(member.name, isTaken: keyring.recipients.contains { $0.name == member.name })
     try checkIsNew(member)
     guard keyring.recipients.count < Limits.recipientsMax else {
-      throw EngineError("a keyring has at most \(Limits.recipientsMax) recipients", hint: "Remove one first.")
+      throw EngineError(.usage, "a keyring has at most \(Limits.recipientsMax) recipients", hint: "Remove one first.")
     }
     keyring.recipients.append(member)
   }
@@ -40,12 +40,13 @@ package struct KeyringChange: Sendable {
     try checkName(writer.name, isTaken: keyring.writers.contains { $0.name == writer.name && $0.revoked == nil })
     if let known = keyring.writers.first(where: { $0.key == writer.key }) {
       throw EngineError(
+        .usage,
         "the writer \(writer.key.short) is in the keyring already" + (known.revoked == nil ? "" : ", and revoked"),
         hint: known.revoked == nil ? nil : "A revoked key does not come back: generate a new one.")
     }
     guard keyring.writers.count < Limits.writersMax else {
       throw EngineError(
-        "a keyring has at most \(Limits.writersMax) writers, revoked ones among them",
+        .usage, "a keyring has at most \(Limits.writersMax) writers, revoked ones among them",
         hint: "Start a new repository beside this one.")
     }
     keyring.writers.append(writer)
@@ -77,7 +78,7 @@ package struct KeyringChange: Sendable {
     let index = try indexOfRecipient(name)
     guard keyring.recipients.count > 1 else {
       throw EngineError(
-        "\(Path(keyring.recipients[index].name)) is the only recipient",
+        .usage, "\(Path(keyring.recipients[index].name)) is the only recipient",
         hint: "Nobody could restore any more: add another one first.")
     }
     return keyring.recipients.remove(at: index)
@@ -119,7 +120,7 @@ package struct KeyringChange: Sendable {
     }
     if let lost {
       throw EngineError(
-        "what is hidden or unreadable when a writer is revoked would be refused for ever: \(lost.message)",
+        .repository, "what is hidden or unreadable when a writer is revoked would be refused for ever: \(lost.message)",
         hint: "Bring it back; or if it was removed on purpose, run `holdfast key forget` first.", exitStatus: .dataLoss)
     }
     let accepted = snapshots.filter { $0.envelope.signature?.key == key }.map(\.digest)
@@ -171,23 +172,25 @@ package struct KeyringChange: Sendable {
 
   private func checkIsNew(_ member: Keyring.Member) throws {
     guard !keyring.recipients.contains(where: { $0.id == member.id }) else {
-      throw EngineError("the recipient \(member.id.short) is in the keyring already", hint: nil)
+      throw EngineError(.usage, "the recipient \(member.id.short) is in the keyring already", hint: nil)
     }
   }
 
   private func checkName(_ name: String, isTaken: Bool) throws {
     guard Keyring.isName(name) else {
       throw EngineError(
-        "\"\(name.isEmpty ? "" : Path(name).description)\" is no name for a key",
+        .usage, "\"\(name.isEmpty ? "" : Path(name).description)\" is no name for a key",
         hint: "Use 1 to 64 printable characters.", exitStatus: .usage)
     }
-    if isTaken { throw EngineError("the name \(name) is taken", hint: "Say another --label.", exitStatus: .usage) }
+    if isTaken {
+      throw EngineError(.usage, "the name \(name) is taken", hint: "Say another --label.", exitStatus: .usage)
+    }
   }
 
   private func noSuchMember(_ name: String, isAmbiguous: Bool) -> EngineError {
     let shown = name.isEmpty ? "\"\"" : Path(name).description
     return EngineError(
-      isAmbiguous ? "\(shown) stands for more than one key" : "there is no recipient or writer \(shown)",
+      .usage, isAmbiguous ? "\(shown) stands for more than one key" : "there is no recipient or writer \(shown)",
       hint: "Run `holdfast key list` to see who there is.", exitStatus: .usage)
   }
 }

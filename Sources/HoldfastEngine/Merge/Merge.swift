@@ -119,8 +119,8 @@ package struct Merge {
       newest: newest, firstArchive: 0, compression: options.compression, gatheredBytes: Limits.archiveFrameBytes,
       under: lease)
     let mismatch = EngineError(
-      "the merged manifest does not give back the state of \(original.id.short); nothing was committed",
-      hint: "Check this machine's memory, and run the same command again. Please report it.", scope: .machine)
+      .machine, "the merged manifest does not give back the state of \(original.id.short); nothing was committed",
+      hint: "Check this machine's memory, and run the same command again. Please report it.")
 
     let moved = MovedExtents(repository.containers.scratch, memoryBytes: options.listBytes)
     let mover = try FrameMover(

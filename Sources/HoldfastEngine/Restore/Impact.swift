@@ -62,6 +62,7 @@ extension Restore {
       let goes = "\(Amount.count(part.removed, "entry", "entries")) (\(Amount.bytes(part.removedBytes)))"
       let name = snapshot.envelope.source.name
       return EngineError(
+        .usage,
         part.shared == 0
           ? "\(part.target) has nothing in common with snapshot \(snapshot.id.short) of \(name): all that is in it would be removed, \(goes)"
           : "most of what is in \(part.target) would be removed: snapshot \(snapshot.id.short) of \(name) has \(part.shared) of its entries, and \(goes) would go",

@@ -20,6 +20,7 @@ enum KeptDatabases {
       })
     {
       throw EngineError(
+        .usage,
         "there is a PostgreSQL cluster in \(target.fullPath.appending(cluster.bytes)) already, and files of two states of it make no sound one",
         hint: "Restore over it without --no-remove and --missing-only, or into an empty --target.")
     }
@@ -28,6 +29,7 @@ enum KeptDatabases {
       let log = Path(bytes: entry.path.bytes + Array(suffix.utf8))
       guard let status = try files.statusIfPresent(of: log, beneath: target), status.size > 0 else { continue }
       throw EngineError(
+        .usage,
         "\(log) is in the target without \(entry.path): SQLite would write what is in it into the restored file",
         hint: "Move it away, and run the restore again.")
     }

@@ -95,7 +95,7 @@ struct Leftovers {
         if removed.last?.contains(path) != true { note(path, nil) }
       case .problem(let problem, _):
         throw EngineError(
-          "cannot examine \(problem.path) in the target: \(problem.reason)",
+          .machine, "cannot examine \(problem.path) in the target: \(problem.reason)",
           hint: "Correct its permissions, or restore into an empty --target.")
       }
     }
@@ -123,13 +123,13 @@ struct Leftovers {
   private mutating func replace(_ found: ScannedItem, by entry: Entry) throws {
     guard selection.isSelected(entry.path), keeps == .nothing || entry.content != .directory else {
       throw EngineError(
-        "\(entry.path) in the target is no directory, and what is to be restored lies in it",
+        .usage, "\(entry.path) in the target is no directory, and what is to be restored lies in it",
         hint: "Move it away, or restore without --path.")
     }
     guard keeps != .everything else { return }
     guard keeps == .nothing || found.directory == nil else {
       throw EngineError(
-        "\(entry.path) in the target is a directory, and the snapshot has something else there",
+        .usage, "\(entry.path) in the target is a directory, and the snapshot has something else there",
         hint: "Move it away, or restore without --no-remove.")
     }
     note(found.path, found.status)

@@ -23,12 +23,12 @@ struct PathConflicts {
   func check(restoreTarget target: Path, source: Path?) throws {
     guard target != Path("/") else {
       throw EngineError(
-        "the target is the root of the file system", hint: "Name a directory that the snapshot may fill.")
+        .usage, "the target is the root of the file system", hint: "Name a directory that the snapshot may fill.")
     }
     if let repositoryDirectory, let repository = try? files.resolve(repositoryDirectory) {
       guard !repository.contains(target), !target.contains(repository) else {
         throw EngineError(
-          "the target \(target) and the repository \(repository) lie in one another",
+          .usage, "the target \(target) and the repository \(repository) lie in one another",
           hint: "Name a --target elsewhere.")
       }
     }
@@ -36,7 +36,7 @@ struct PathConflicts {
       (try? files.status(of: source)) != nil
     {
       throw EngineError(
-        "the target \(target) lies in the source \(source): the next backup would capture it",
+        .usage, "the target \(target) lies in the source \(source): the next backup would capture it",
         hint: "Name a --target elsewhere.")
     }
   }

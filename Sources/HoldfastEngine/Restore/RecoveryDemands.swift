@@ -15,16 +15,17 @@ extension RecoveryPlan {
       let instead = stopsBefore(tablespace).map { "; or say --to-lsn \($0), which ends before it is made" } ?? ""
       guard let status = try files.statusOfWhatIsMeant(by: place) else {
         throw EngineError(
-          what + ", and there is no such directory",
+          .usage, what + ", and there is no such directory",
           hint: "Make it, empty, and let the user of the server own it\(instead).")
       }
       guard status.kind == .directory else {
         throw EngineError(
-          what + ", which is no directory", hint: "Move it away, and make an empty directory\(instead).")
+          .usage, what + ", which is no directory", hint: "Move it away, and make an empty directory\(instead).")
       }
       let count = try files.open(place, .directoryFollowingLinks).listing().count
       guard count == 0 else {
         throw EngineError(
+          .usage,
           what
             + ", which is not empty (\(Amount.count(UInt64(count), "entry", "entries"))): the restored server would write over what is there",
           hint:

@@ -31,7 +31,7 @@ struct RecoveryFiles {
     }
     guard labels.count == 1, let directory = labels[0].parent else {
       throw EngineError(
-        "the snapshot holds \(labels.isEmpty ? "no cluster" : "\(labels.count) clusters") with a backup_label",
+        .usage, "the snapshot holds \(labels.isEmpty ? "no cluster" : "\(labels.count) clusters") with a backup_label",
         hint: "Restore it without --to-…, and set up the recovery by hand.")
     }
     self.directory = directory
@@ -43,7 +43,8 @@ struct RecoveryFiles {
     }
     guard let model = found[Self.version] else {
       throw EngineError(
-        "there is no PG_VERSION beside \(labels[0]) in the snapshot", hint: "It is no cluster: restore without --to-….")
+        .usage, "there is no PG_VERSION beside \(labels[0]) in the snapshot",
+        hint: "It is no cluster: restore without --to-….")
     }
     self.model = model
     known = found[Self.settingsName]
@@ -54,7 +55,7 @@ struct RecoveryFiles {
   func check(isDelta: Bool) throws {
     guard isDelta, isStandby else { return }
     throw EngineError(
-      "the snapshot is of a standby, and its standby.signal cannot be left out of a restore with --delta",
+      .usage, "the snapshot is of a standby, and its standby.signal cannot be left out of a restore with --delta",
       hint: "Name an empty --target.")
   }
 

@@ -111,8 +111,9 @@ final class RestoreExecution {
     let (planned, found) = (running.part.figures?.removed ?? 0, running.contents.figures?.removed ?? 0)
     guard found > planned else { return }
     throw EngineError(
+      .machine,
       "something came into \(running.target.fullPath) after it was looked at: \(Amount.count(found, "entry", "entries")) would be removed, not \(planned)",
-      hint: "See what writes there, then run the same command again.", scope: .machine)
+      hint: "See what writes there, then run the same command again.")
   }
 
   private func publish(_ running: Running) throws {

@@ -125,7 +125,7 @@ struct RestorePlanner {
     while let step = try walk.next() {
       guard !StagingArea.name.contains(step.entry.path) else {
         throw EngineError(
-          "the snapshot has an entry \(StagingArea.name), and a restore needs this name for itself",
+          .usage, "the snapshot has an entry \(StagingArea.name), and a restore needs this name for itself",
           hint: "Restore the rest with --path.")
       }
       totals.add(step.entry)
@@ -176,6 +176,7 @@ struct RestorePlanner {
           + "what lies there is from an earlier snapshot, or is missing"))
     guard !options.isDelta || options.keeps != .nothing else {
       throw EngineError(
+        .usage,
         "the snapshot did not see all of its source, so what is missing in it may not be removed from the target",
         hint: "Restore into an empty --target, or take an earlier snapshot.", exitStatus: .incomplete)
     }

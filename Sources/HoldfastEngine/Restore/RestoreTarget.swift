@@ -36,7 +36,7 @@ struct RestoreTarget {
     guard let refusal, try files.statusIfPresent(of: missing[0], in: anchor) != nil else { return }
     guard missing.count == 1 else { throw refusal }
     throw EngineError(
-      "the target \(path) is not a directory", hint: "Name a --target that is one, or does not exist.")
+      .usage, "the target \(path) is not a directory", hint: "Name a --target that is one, or does not exist.")
   }
 
   /// The open target; `nil` if it does not exist.
@@ -54,7 +54,7 @@ struct RestoreTarget {
     let foreign = try existing.map { try Self.foreignCount(in: $0, files: files) } ?? 0
     guard foreign == 0 else {
       throw EngineError(
-        "the target \(path) is not empty (\(Amount.count(UInt64(foreign), "entry", "entries")))",
+        .usage, "the target \(path) is not empty (\(Amount.count(UInt64(foreign), "entry", "entries")))",
         hint:
           "Name an empty --target, or say --delta to restore over what is there: it removes what the snapshot does not have."
       )
@@ -67,8 +67,9 @@ struct RestoreTarget {
     guard let available = try anchor.availableBytes() else { return }
     guard try needed <= available || needed - available <= stagedBytes(files: files) else {
       throw EngineError(
+        .machine,
         "the file system of \(path) is too small: the restore needs \(Amount.bytes(needed)), and \(Amount.bytes(available)) are free",
-        hint: "Free space there, name another --target, or restore a part with --path.", scope: .machine)
+        hint: "Free space there, name another --target, or restore a part with --path.")
     }
   }
 

@@ -36,7 +36,8 @@ struct Selection {
       }
     }
     if let path = missing.min() {
-      throw EngineError("the snapshot has no \(path)", hint: "Run `holdfast show SNAPSHOT --files` to see what it has.")
+      throw EngineError(
+        .usage, "the snapshot has no \(path)", hint: "Run `holdfast show SNAPSHOT --files` to see what it has.")
     }
     try findFiles()
   }

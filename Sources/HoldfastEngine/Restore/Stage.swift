@@ -49,7 +49,7 @@ final class Stage: Sendable {
     let directory = try openOwn(in: root, at: place, files: files)
     guard try directory.lock(exclusively: true, wait: false) else {
       throw EngineError(
-        "another restore into \(place) is running", hint: "Wait for it, or name another --target.",
+        .transient, "another restore into \(place) is running", hint: "Wait for it, or name another --target.",
         exitStatus: .locked)
     }
     let listing = try directory.listing()
@@ -64,7 +64,7 @@ final class Stage: Sendable {
   static func openOwn(in root: OpenFile, at place: Path, files: FileSystem) throws -> OpenFile {
     func refusal(_ reason: String) -> EngineError {
       EngineError(
-        "\(place.appending(name.bytes)) cannot be trusted: \(reason)",
+        .machine, "\(place.appending(name.bytes)) cannot be trusted: \(reason)",
         hint:
           "If another user's restore left it, run that again as that user; else look at what is in it, remove it, and run the same command again."
       )

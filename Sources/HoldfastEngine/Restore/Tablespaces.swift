@@ -14,6 +14,7 @@ extension Relocation {
       guard found.count == 1, let cluster = found[0].parent?.parent else {
         let names = known.map { String(decoding: $0.lastComponent, as: UTF8.self) }
         throw EngineError(
+          .usage,
           found.isEmpty
             ? "the snapshot has no tablespace \(Path(name))" : "the snapshot has several tablespaces \(Path(name))",
           hint: names.isEmpty
@@ -36,7 +37,7 @@ extension Relocation {
     for (index, outer) in places.enumerated() {
       for inner in places[(index + 1)...] where outer.place.contains(inner.place) || inner.place.contains(outer.place) {
         throw EngineError(
-          "\(inner.name) cannot go to \(inner.place): \(outer.name) goes to \(outer.place)",
+          .usage, "\(inner.name) cannot go to \(inner.place): \(outer.name) goes to \(outer.place)",
           hint: "Name directories of which none lies in another.", exitStatus: .usage)
       }
     }

@@ -81,7 +81,7 @@ struct TargetMounts {
 
   private static func conflict(_ mount: Path, _ path: Path) -> EngineError {
     EngineError(
-      "something is mounted at \(mount) in the target, and the snapshot has something else at \(path)",
+      .usage, "something is mounted at \(mount) in the target, and the snapshot has something else at \(path)",
       hint: "Unmount it, or restore the rest with --path.")
   }
 

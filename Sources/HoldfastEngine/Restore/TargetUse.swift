@@ -82,7 +82,7 @@ struct TargetUse {
     let status = try directory.status()
     if let use = servers.use(of: status), !use.isDataDirectory {
       throw EngineError(
-        "a PostgreSQL server, process \(use.process), runs on \(use.dataDirectory), and uses \(path)",
+        .usage, "a PostgreSQL server, process \(use.process), runs on \(use.dataDirectory), and uses \(path)",
         hint: Self.hint)
     }
     // Without a cluster beside it, a postmaster file belongs to no server: somebody left it.
@@ -90,7 +90,7 @@ struct TargetUse {
     let file = isCluster ? try PostmasterFile(below: .root, in: directory, files: files) : nil
     guard case .runs(let process) = servers.sighting(on: status, file) else { return }
     throw EngineError(
-      "a PostgreSQL server, process \(process), runs on \(path)",
+      .usage, "a PostgreSQL server, process \(process), runs on \(path)",
       hint: "Stop it before you restore over its data, or name another --target.")
   }
 
@@ -103,7 +103,7 @@ struct TargetUse {
 
   private func refusal(_ kind: String, _ place: Path, _ holder: FileHolder?) -> EngineError {
     EngineError(
-      "\(place) belongs to \(kind) that \(holder.map { "\($0)" } ?? "a process") has open", hint: Self.hint)
+      .usage, "\(place) belongs to \(kind) that \(holder.map { "\($0)" } ?? "a process") has open", hint: Self.hint)
   }
 }
 

@@ -25,7 +25,7 @@ enum TreeRemoval {
     if let known, try FileSystem.FileKey(handle.status()) != known { throw EngineError.exchanged(path) }
     guard try !handle.isMountRoot() else {
       throw EngineError(
-        "something is mounted at \(path) in the target, and the snapshot does not have it",
+        .usage, "something is mounted at \(path) in the target, and the snapshot does not have it",
         hint: "Unmount it, then run the same command again.")
     }
     try removeContents(of: handle, files: files)
@@ -37,7 +37,7 @@ extension EngineError {
   /// - Parameter path: relative to the target.
   static func exchanged(_ path: Path) -> EngineError {
     EngineError(
-      "\(path) in the target was exchanged while it was restored over",
+      .machine, "\(path) in the target was exchanged while it was restored over",
       hint: "Find out who writes to the target and stop it, then run the same command again.")
   }
 }

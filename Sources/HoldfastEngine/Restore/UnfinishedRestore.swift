@@ -77,6 +77,7 @@ struct UnfinishedRestore {
           waiting[place.appending(item.path.bytes)] = item.status
         case .problem(let problem, _):
           throw EngineError(
+            .machine,
             "cannot examine what an earlier restore left in \(directory.fullPath.appending(problem.path.bytes)): \(problem.reason)",
             hint: "Correct its permissions, then run the same command again.")
         default: continue
@@ -88,6 +89,7 @@ struct UnfinishedRestore {
 
   private func refusal(_ waiting: [Path: FileStatus], in target: Path) -> EngineError {
     EngineError(
+      .usage,
       "an earlier restore into \(target) did not end: \(target.appending(Stage.name.bytes)) holds \(Amount.count(UInt64(waiting.count), "file")) of it (such as \(waiting.keys.min() ?? .root)) that this one would not bring back",
       hint: record.map { "End that restore first: `\($0.command)`." }
         ?? "Look at what is in it, move what you need back by hand, and remove it.")

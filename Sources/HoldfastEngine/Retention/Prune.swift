@@ -67,8 +67,9 @@ package struct Prune {
     func acting(_ action: Action) -> Line { Line(snapshot: snapshot, action: action, bytes: bytes) }
   }
 
-  /// The reason for which nothing of a source is removed.
-  package struct Refusal: Error, Sendable, Hashable {
+  /// Why nothing of a source is removed.
+  package struct Refusal: OperatorError, Hashable {
+    package let scope: ErrorScope
     package let message: String
     package let hint: String?
     package let exitStatus: ExitStatus
@@ -107,7 +108,7 @@ package struct Prune {
   package func run() throws -> Report {
     guard options.source.map({ options.rules(of: $0) != nil }) ?? options.hasRules else {
       throw EngineError(
-        "no rule says what to keep\(options.source.map { " of \($0)" } ?? "")",
+        .usage, "no rule says what to keep\(options.source.map { " of \($0)" } ?? "")",
         hint:
           "Say at least one of --keep-last, --keep-daily and the like, or set `keep` for the source in the configuration; --dry-run shows what would go.",
         exitStatus: .usage)
@@ -136,7 +137,8 @@ package struct Prune {
     defer { withExtendedLifetime(lease) {} }
     guard let lease else {
       throw Refusal(
-        message: "another run works on \(name): nothing of it was removed", hint: "Wait for it, or say --wait.",
+        scope: .transient, message: "another run works on \(name): nothing of it was removed",
+        hint: "Wait for it, or say --wait.",
         exitStatus: .locked)
     }
     var execution = PruneExecution(planner, of: name, under: lease)

@@ -115,6 +115,7 @@ struct PruneSurvey: Sendable {
 
   private static func refusal(_ name: SourceName, _ damage: DamageError) -> Prune.Refusal {
     Prune.Refusal(
+      scope: .repository,
       message: "nothing of \(name) is removed while something of it is damaged or missing: \(damage.message)",
       hint: "Run `holdfast verify --data`, and `holdfast list --deleted` to compare what is noted.",
       exitStatus: .dataLoss)
@@ -123,6 +124,7 @@ struct PruneSurvey: Sendable {
   private static func refusal(_ name: SourceName, broken: (snapshot: Snapshot, finding: String)) -> Prune.Refusal {
     let id = broken.snapshot.id.short
     return Prune.Refusal(
+      scope: .repository,
       message: "nothing of \(name) is removed while \(id), which is to stay, is not whole: \(broken.finding)",
       hint:
         "Take a new full and prove it: `holdfast backup --full`, `holdfast verify --data`. Then prune by rules that do not keep \(id) nor what builds on it.",
@@ -134,7 +136,7 @@ struct PruneSurvey: Sendable {
     let found = suspicious.envelope.comparison?.anomalies.first.map { "\($0)" } ?? ""
     let id = suspicious.id.short
     return Prune.Refusal(
-      message: "nothing of \(name) is removed, because of what \(id) looks like: \(found)",
+      scope: .usage, message: "nothing of \(name) is removed, because of what \(id) looks like: \(found)",
       hint:
         "Run `holdfast show \(id)`. If that was meant, run `holdfast accept \(id)`; else restore what came before it.",
       exitStatus: .incomplete)

@@ -59,7 +59,7 @@ struct TargetIdentity {
     // count.
     let names = try store.names(below: "").filter { !["lost+found/", StoreProbe.prefix, Keys.keyring].contains($0) }
     guard names.isEmpty else {
-      throw EngineError("\(store.location) is not empty", hint: store.scheme.emptyPlaceHint)
+      throw EngineError(.usage, "\(store.location) is not empty", hint: store.scheme.emptyPlaceHint)
     }
     // The keyring that an interrupted run has copied must be a part of home's.
     _ = try missingRevisions()

@@ -84,7 +84,8 @@ package struct TargetSync: Sendable {
       }
       guard let lease = try Lease.take(on: source, of: target, waits: false) else {
         throw EngineError(
-          "another run works on \(source) in \(target.location)", hint: "Wait for it, and run the same command again.",
+          .transient, "another run works on \(source) in \(target.location)",
+          hint: "Wait for it, and run the same command again.",
           exitStatus: .locked)
       }
       defer { withExtendedLifetime(lease) {} }

@@ -51,8 +51,8 @@ package struct Verify {
     package internal(set) var damagedFiles: [Path] = []
     package internal(set) var duration = TimeSpan.zero
     package internal(set) var provenBytes: UInt64 = 0
-    /// True if it is sealed and no identity opens it here: then signature, digests and presence were verified, but no
-    /// plain byte.
+    /// Whether no identity here opens it, or a snapshot that it builds on: then signature, digests and presence were
+    /// verified, but no plain byte.
     package internal(set) var isClosed = false
     package var isSound: Bool { !findings.contains { $0.costsData } }
   }
@@ -176,6 +176,7 @@ package struct Verify {
     ).compactMap { $0.value.max(by: Snapshot.isOlder) }
     guard !heads.contains(where: { pin.fits($0.id) || pin.fits($0.digest) }) else { return }
     let found = heads.sorted { $0.sourceName < $1.sourceName }.map { "\($0.id.short) of \($0.sourceName)" }
+        .usage,
     onDamage(
       DamageError(
         "the repository",

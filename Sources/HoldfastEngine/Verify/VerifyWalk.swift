@@ -12,12 +12,13 @@ struct VerifyWalk {
     let chain: Chain?
     let state: StateFile?
     let isSound: Bool
-    /// The totals of all bodies of its chain; `nil` if they could not be opened.
+    let isClosed: Bool
+    /// The totals of all bodies of its chain; `nil` when they could not be opened.
     let bodies: BodyTotals?
   }
 
   private static let namedFilesMax = 20
-  /// Closed while the walk verifies a snapshot that no identity opens.
+  /// Closed while the walk is at a snapshot that no identity opens, or that builds on one.
   private var repository: Repository
   private let options: Verify.Options
   private let progress: any ProgressObserver
@@ -47,15 +48,20 @@ struct VerifyWalk {
     var state: StateFile?
     var itsChain: Chain?
     var bodies: BodyTotals?
+    repository.containers.isClosed = false
     do {
       try repository.host.cancellation.check()
       snapshot = try repository.catalog.whole(listed)
       repository.containers.isClosed = try !repository.keyring.opens(snapshot)
-      result.isClosed = repository.containers.isClosed
       let parent = snapshot.envelope.parent.flatMap { verified($0) }
       let chain =
         try parent?.chain.map { try Chain($0, followedBy: snapshot) } ?? repository.catalog.chain(to: snapshot)
       itsChain = chain
+      // A chain can be sealed to others in part, though no backup makes such a one. That is no damage: whoever has all
+      // identities opens it.
+      if try parent?.isClosed ?? chain.snapshots.contains(where: { try !repository.keyring.opens($0) }) {
+        repository.containers.isClosed = true
+      }
       try repository.containers.checkPresence(of: snapshot, .anywhere)
       if let parent, !parent.isSound {
         result.findings.append(
@@ -80,11 +86,13 @@ struct VerifyWalk {
         progress.advance(bytes: snapshot.envelope.body.length, files: 0)
       }
       if options.readsData, let body { try verifyData(of: snapshot, chain, body, into: &result) }
-    } catch let error as any OperatorError where Self.isDamage(error) {
+    } catch let error as any OperatorError where error.isDamage {
       result.findings.append(Verify.Finding(message: error.message, costsData: true))
     }
+    result.isClosed = repository.containers.isClosed
     let outcome = Verified(
-      snapshot: snapshot, chain: itsChain, state: state, isSound: result.isSound, bodies: bodies)
+      snapshot: snapshot, chain: itsChain, state: state, isSound: result.isSound, isClosed: result.isClosed,
+      bodies: bodies)
     newest = outcome
     if snapshot.envelope.kind == .full { full = outcome }
     result.duration = repository.host.clock.uptime() - begun
@@ -113,10 +121,6 @@ struct VerifyWalk {
   private func verified(_ parent: Envelope.Parent) -> Verified? {
     [newest, full].compactMap { $0 }.first { $0.snapshot.digest == parent.digest }
   }
-
-  /// Returns true if an error means damage. A key that does not fit is damage too: the identity opens the snapshot, so
-  /// a part of its chain is sealed to other recipients, and no backup makes such a chain.
-  static func isDamage(_ error: any OperatorError) -> Bool { error.isDamage || error is KeyError }
 
   /// Replays from the parent's state if it is known, otherwise from the beginning of the chain.
   /// - Returns: the state, and the totals of all bodies of the chain.
@@ -256,7 +260,7 @@ struct VerifyWalk {
       self.bytes += bytes
       frames += 1
       guard let failure else { return }
-      guard let known = failure as? any OperatorError, VerifyWalk.isDamage(known) else { throw failure }
+      guard let known = failure as? any OperatorError, known.isDamage else { throw failure }
       guard failures.count < Self.failuresMax || failures[frame] != nil else { return moreFailures += 1 }
       failures[frame] = known.message
     }

@@ -53,9 +53,8 @@ struct WALVerify {
         try repository.host.cancellation.check()
         do {
           if try verify(file, copy, of: system, archive, into: &result) { isSound = true }
-        } catch let error as any OperatorError where VerifyWalk.isDamage(error) {
-          // A prune removes the manifest first. If it has removed this copy meanwhile, the missing objects are no
-          // damage.
+        } catch let error as any OperatorError where error.isDamage {
+          // A prune removes the manifest first. Where it was faster than this run, the rest is missing.
           if try isListed(file, copy, of: system, archive) { damage.append(error.message) }
         }
       }

@@ -23,6 +23,7 @@ struct FollowedLog {
       try inventory.archive.read(archived) { parser.parse($0) }
       guard !notes.isOverfull else {
         throw EngineError(
+          .usage,
           "\(file) of \(inventory.archive.source) has more than \(Self.notesMax) restore points or changes of settings",
           hint: "Restore the snapshot as it was captured, without --to-….")
       }

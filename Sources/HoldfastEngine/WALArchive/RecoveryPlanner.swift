@@ -42,7 +42,7 @@ package struct RecoveryPlanner {
     guard let newest = candidates.last else {
       let what = named.map { "snapshot \($0.id.short) does not hold" } ?? "no snapshot holds"
       throw EngineError(
-        "\(what) a PostgreSQL cluster that was captured while its server ran",
+        .usage, "\(what) a PostgreSQL cluster that was captured while its server ran",
         hint: "Take one with `holdfast backup SOURCE --postgres CONNINFO`; its log can be replayed from then on.")
     }
     var failure: (any OperatorError)?
@@ -76,7 +76,7 @@ package struct RecoveryPlanner {
     let inventory = try WALInventory(WALArchive(repository, of: newest.snapshot.sourceName), newest.system)
     guard let size = inventory.size, let end = try history(inventory, for: isNamed ? newest : nil) else {
       throw EngineError(
-        "no write-ahead log of cluster \(newest.system) is archived for \(inventory.archive.source)",
+        .usage, "no write-ahead log of cluster \(newest.system) is archived for \(inventory.archive.source)",
         hint: "Without --to-…, the snapshot is restored as it was captured.")
     }
     var failure: (any OperatorError)?
@@ -106,6 +106,7 @@ package struct RecoveryPlanner {
     let inventory = try WALInventory(WALArchive(repository, of: newest.snapshot.sourceName), newest.system)
     let timeline = try history(inventory, for: isNamed ? newest : nil)?.timeline ?? newest.cluster.timeline
     return EngineError(
+      .usage,
       isNamed
         ? "snapshot \(newest.snapshot.id.short) did not end before \(target.text) on the way to timeline \(timeline)"
         : "no snapshot of \(newest.snapshot.sourceName) on the way to timeline \(timeline) ended before \(target.text)",
@@ -125,7 +126,7 @@ package struct RecoveryPlanner {
     let sources = Set(found.map(\.snapshot.sourceName)).sorted()
     guard sources.count <= 1 else {
       throw EngineError(
-        "the repository holds clusters of several sources: " + sources.map(\.text).joined(separator: ", "),
+        .usage, "the repository holds clusters of several sources: " + sources.map(\.text).joined(separator: ", "),
         hint: "Say which one with --name NAME.", exitStatus: .usage)
     }
     return found
@@ -137,7 +138,7 @@ package struct RecoveryPlanner {
     if let timeline {
       if let wanted = histories.last(where: { $0.timeline == timeline }) { return wanted }
       throw EngineError(
-        "timeline \(timeline) is not archived for \(inventory.archive.source)",
+        .usage, "timeline \(timeline) is not archived for \(inventory.archive.source)",
         hint: "Run `holdfast wal status` to see which there are.")
     }
     if let cluster = candidate?.cluster {
@@ -241,6 +242,7 @@ package struct RecoveryPlanner {
 
   private func straying(_ path: RecoveryPath, to abandoned: WALFileName) throws -> EngineError {
     EngineError(
+      .usage,
       "recovery to the end of timeline \(path.history.timeline) would go on along timeline \(abandoned.timeline), which it has left: \(path.missing?.text ?? "") is not archived, and a server takes \(abandoned) in its place",
       hint: try path.lastRecord().map {
         "Say --to-lsn \($0), where the last record of that way begins, or --timeline \(abandoned.timeline) for the other one."
@@ -251,7 +253,7 @@ package struct RecoveryPlanner {
     let start = "recovery from snapshot \(candidate.snapshot.id.short) cannot reach \(target.text): "
     guard let last = path.files.last, let reach = try path.reach(from: candidate.cluster.start) else {
       return EngineError(
-        start + "\(path.missing?.text ?? "the log"), with which it begins, is not archived",
+        .usage, start + "\(path.missing?.text ?? "the log"), with which it begins, is not archived",
         hint: "Archive it if it still lies in a pg_wal; without --to-…, the snapshot is restored as it was captured.")
     }
     var end = "\(reach.end) on timeline \(last.timeline)"
@@ -262,12 +264,13 @@ package struct RecoveryPlanner {
     switch reach.barrier {
     case .broken(let lsn, let file):
       return EngineError(
-        start + "beyond \(lsn), in \(file), the archived log cannot be followed; it can reach \(end)",
+        .repository, start + "beyond \(lsn), in \(file), the archived log cannot be followed; it can reach \(end)",
         hint: "Run `holdfast verify --data`; "
           + (reach.lastRecord.map { "say --to-lsn \($0) for all that lies before; " } ?? "")
           + "only a snapshot that was taken behind it leads further.", exitStatus: .dataLoss)
     case .minimal(let barrier):
       return EngineError(
+        .usage,
         start
           + "from \(barrier.lsn) on the log was written with wal_level = minimal, and no server replays that; it can reach \(end)",
         hint:
@@ -279,7 +282,7 @@ package struct RecoveryPlanner {
       path.later.map { "\(path.missing?.text ?? "") is missing in the archive, though \($0) is there" }
       ?? "the archive ends with \(last)"
     return EngineError(
-      start + "\(why); it can reach \(end)",
+      .usage, start + "\(why); it can reach \(end)",
       hint:
         "Name a target before that, or archive what is missing: SELECT pg_switch_wal() on the server archives what it has."
     )

@@ -23,7 +23,7 @@ extension RecoveryPath {
     let last = files[indices.upperBound - 1].number(size).map { size.start(of: $0) }
     if indices.count > 1, let stop = parser.stop, let last, stop <= last {
       throw EngineError(
-        "the log that is archived cannot be followed beyond \(stop), in \(name)",
+        .repository, "the log that is archived cannot be followed beyond \(stop), in \(name)",
         hint: "Run `holdfast verify --data`; what lies before \(stop) can be reached with --to-lsn.",
         exitStatus: .dataLoss)
     }
@@ -78,6 +78,7 @@ extension RecoveryPath {
       found.parameters += noted.parameters.filter { $0.lsn >= start }
       guard found.tablespaces.count + found.parameters.count <= Self.demandsMax else {
         throw EngineError(
+          .usage,
           "the log of \(inventory.archive.source) up to \(files[index]) makes tablespaces and changes settings more than \(Self.demandsMax) times",
           hint: "Take a snapshot that was taken later, or restore one as it was captured, without --to-….")
       }

@@ -68,11 +68,12 @@ package struct WALFetch {
     let directories = try repository.store.children(of: Keys.wal(options.source, system))
     guard !directories.isEmpty else {
       throw EngineError(
-        "no write-ahead log of cluster \(system) is archived for \(options.source)",
+        .usage, "no write-ahead log of cluster \(system) is archived for \(options.source)",
         hint: "Check --name and --repository; `holdfast wal status` shows what there is.")
     }
     guard options.file.kind == .segment, let later = try laterSegment(system, directories) else { return nil }
     return EngineError(
+      .repository,
       "\(options.file) is missing in the archive of \(options.source), though \(later) is there: recovery would end before its time",
       hint:
         "Archive it if it still lies in a pg_wal; `holdfast wal status` shows all gaps, and how far recovery can reach.",

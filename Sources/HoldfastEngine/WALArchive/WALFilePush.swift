@@ -44,9 +44,8 @@ struct WALFilePush {
       // Another push of the same file was faster, or this one was taken for a killed one: examine the copies again.
     }
     throw EngineError(
-      "what is made of \(source.name) is removed again and again",
-      hint: "Look at who else uses \(repository.location).",
-      scope: .transient)
+      .transient, "what is made of \(source.name) is removed again and again",
+      hint: "Look at who else uses \(repository.location).")
   }
 
   private func confirm(_ same: ArchivedWAL) throws -> WALPush.Report {
@@ -102,7 +101,7 @@ struct WALFilePush {
       try parse()
     } catch let damage as DamageError {
       throw EngineError(
-        "no reader would take what would be archived of \(name): \(damage.finding); nothing was archived",
+        .usage, "no reader would take what would be archived of \(name): \(damage.finding); nothing was archived",
         hint: "Check the clock of this machine. Please report it.")
     }
   }

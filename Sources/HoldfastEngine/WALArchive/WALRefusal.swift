@@ -17,16 +17,17 @@ struct WALRefusal {
   var otherContents: EngineError {
     let message = "\(file.name) is archived already for \(archived), with other contents"
     guard let damage = found.damage else {
-      return EngineError(message, hint: "Nothing was stored. \(Self.ownName), and take a full of it.")
+      return EngineError(.usage, message, hint: "Nothing was stored. \(Self.ownName), and take a full of it.")
     }
     return EngineError(
-      message + "; the records of this file end at \(damage), before its pages do: it is damaged",
+      .machine, message + "; the records of this file end at \(damage), before its pages do: it is damaged",
       hint: "Nothing was stored. " + fetching(file.name))
   }
 
   /// - Parameter segment: the archived segment.
   func whole(_ segment: WALFileName) -> EngineError {
     EngineError(
+      .usage,
       "\(segment) is archived already for \(archived), whole\(whereItEnds), and the records of this file end at \(found.end), before it does",
       hint: "Nothing was stored, and nothing of it is missing in the archive. " + fetching(segment))
   }
@@ -43,6 +44,7 @@ struct WALRefusal {
   /// - Parameter end: the end of the archived records.
   func otherBeginning(_ end: LogSequenceNumber) -> EngineError {
     EngineError(
+      .usage,
       "\(file.name) does not begin as what was archived of it for \(archived) while it was unfinished: the records of that end at \(end), those of this file at \(found.end), and they differ before",
       hint:
         "Nothing was stored. \(Self.ownName). If this file is the right one, say --replace-unfinished once: then it counts, and the other one does not."
@@ -51,6 +53,7 @@ struct WALRefusal {
 
   var unreadable: EngineError {
     EngineError(
+      .usage,
       "\(file.name) is archived already for \(archived), by another writer, and this machine cannot open it to compare",
       hint:
         "Run the same push once with --identity FILE, as the same user: what is the same is then archived for this writer too. Or give this server a --name of its own."

@@ -23,7 +23,7 @@ struct WALSourceFile {
     let text = String(decoding: path.lastComponent, as: UTF8.self)
     guard let name = WALFileName(text), name.kind != .unfinishedSegment else {
       throw EngineError(
-        "\(path.lastComponentText) is not the name of a file that PostgreSQL archives",
+        .usage, "\(path.lastComponentText) is not the name of a file that PostgreSQL archives",
         hint: "Say archive_command = 'holdfast wal push %p --name NAME'.", exitStatus: .usage)
     }
     let file = try files.open(path, .read)
@@ -132,7 +132,7 @@ enum ClusterIdentity {
     head.count = try file.read(into: head.bytes, at: 0)
     guard let system = ClusterControl.system(head.used) else {
       throw EngineError(
-        "\(path) is not the control file of PostgreSQL 12 or later",
+        .usage, "\(path) is not the control file of PostgreSQL 12 or later",
         hint: "Say --system, as `holdfast wal status` shows it.")
     }
     return system
@@ -144,6 +144,7 @@ enum ClusterIdentity {
     let systems = try archive.systems()
     if systems.count == 1 { return systems[0] }
     throw EngineError(
+      .usage,
       systems.isEmpty
         ? "no write-ahead log is archived for \(archive.source)"
         : "the logs of \(systems.count) clusters are archived for \(archive.source)",

@@ -66,7 +66,7 @@ package struct WALStatus {
     let sources = try repository.catalog.loggedSourceNames()
     if let name, !sources.contains(name) {
       throw EngineError(
-        "no write-ahead log is archived for \(name)",
+        .usage, "no write-ahead log is archived for \(name)",
         hint: "Set archive_command = 'holdfast wal push %p --name \(name)' and archive_mode = on in postgresql.conf.")
     }
     return try (name.map { [$0] } ?? sources).flatMap { source in

@@ -27,7 +27,7 @@ struct WALTarget {
         durability: Self.isRecovery(path) ? .none : .name, files: files)
     } catch {
       guard error.isHeld else { throw error }
-      throw EngineError("another fetch to \(path) is running", hint: "Wait for it.", exitStatus: .locked)
+      throw EngineError(.transient, "another fetch to \(path) is running", hint: "Wait for it.", exitStatus: .locked)
     }
   }
 }

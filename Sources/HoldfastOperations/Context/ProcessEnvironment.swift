@@ -56,12 +56,13 @@ package struct ProcessEnvironment: Sendable {
   package func absolute(_ text: String) throws -> Path {
     guard !text.isEmpty else {
       throw EngineError(
-        "a path is empty", hint: "Name one; if it comes from a variable, see whether that is set.", exitStatus: .usage)
+        .usage, "a path is empty", hint: "Name one; if it comes from a variable, see whether that is set.",
+        exitStatus: .usage)
     }
     let path = Path(text)
     guard !path.isAbsolute else { return path }
     guard let currentDirectory else {
-      throw EngineError("the current directory does not exist", hint: "Change into one that does.", scope: .machine)
+      throw EngineError(.machine, "the current directory does not exist", hint: "Change into one that does.")
     }
     return currentDirectory.appending(path.bytes)
   }

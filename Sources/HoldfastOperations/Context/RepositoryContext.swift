@@ -69,7 +69,7 @@ package struct RepositoryContext: Sendable {
           "no repository is named", forbidden, instead: "Say --repository DIR, or set HOLDFAST_REPOSITORY")
       }
       throw EngineError(
-        "no repository is named", hint: "Say --repository DIR, or set HOLDFAST_REPOSITORY.", exitStatus: .usage)
+        .usage, "no repository is named", hint: "Say --repository DIR, or set HOLDFAST_REPOSITORY.", exitStatus: .usage)
     }
     self.init(machine, try machine.location(text), nil, named: named, request)
   }
@@ -127,7 +127,7 @@ package struct RepositoryContext: Sendable {
       return settings.repositories.first.map { Configured(repository: $0, source: known) }
     }
     throw EngineError(
-      "several repositories are configured: \(settings.repositories.map(\.name).joined(separator: ", "))",
+      .usage, "several repositories are configured: \(settings.repositories.map(\.name).joined(separator: ", "))",
       hint: "Say --repository with one of these names.", exitStatus: .usage)
   }
 
@@ -184,7 +184,8 @@ package struct RepositoryContext: Sendable {
   ) throws -> Repository {
     guard expectedKeyring != "" else {
       throw EngineError(
-        "the digest that is expected of the keyring is empty", hint: "Say the one that `holdfast key list` shows.",
+        .usage, "the digest that is expected of the keyring is empty",
+        hint: "Say the one that `holdfast key list` shows.",
         exitStatus: .usage)
     }
     let repository: Repository
@@ -198,7 +199,7 @@ package struct RepositoryContext: Sendable {
     } catch let error as EngineError where error.exitStatus == .noRepository {
       guard let likely = LikelyRepository(named, on: machine).name else { throw error }
       throw EngineError(
-        error.message, hint: "There is one by the name of \(likely): did you mean --repository \(likely)?",
+        .usage, error.message, hint: "There is one by the name of \(likely): did you mean --repository \(likely)?",
         exitStatus: .noRepository)
     }
     if olderCopy, repository.keyring.isSealed {

@@ -35,14 +35,14 @@ package struct ConfiguredRun {
   package func sources(_ names: [SourceName]) throws -> [SourceSettings] {
     guard !settings.sources.isEmpty else {
       throw EngineError(
-        "no source is configured in \(settings.files.map(\.description).joined(separator: ", "))",
+        .usage, "no source is configured in \(settings.files.map(\.description).joined(separator: ", "))",
         hint: "Name one below sources: `orders: {path: /srv/orders}`.", exitStatus: .usage)
     }
     guard !names.isEmpty else { return settings.sources }
     return try names.map { name in
       guard let known = settings.source(name.text) else {
         throw EngineError(
-          "no source \(name) is configured",
+          .usage, "no source \(name) is configured",
           hint: "There can be \(settings.sources.map(\.name.text).joined(separator: ", ")).",
           exitStatus: .usage)
       }

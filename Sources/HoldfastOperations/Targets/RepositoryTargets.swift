@@ -147,13 +147,13 @@ extension RepositoryContext {
   /// The error of a command about targets, for a repository that was named by its path.
   package static var notConfigured: EngineError {
     EngineError(
-      "the repository is not configured, so nothing is known of its targets",
+      .usage, "the repository is not configured, so nothing is known of its targets",
       hint: "Name them in the configuration, and the repository by its name there.", exitStatus: .usage)
   }
 
   static func noTarget(_ name: String, among names: [String]) -> EngineError {
     EngineError(
-      "there is no target \(Path(name))",
+      .usage, "there is no target \(Path(name))",
       hint: names.isEmpty
         ? "Name the targets of the repository in the configuration, and the repository by its name there."
         : "There can be \(names.joined(separator: ", ")).",

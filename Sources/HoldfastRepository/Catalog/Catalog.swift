@@ -124,7 +124,7 @@ package struct Catalog: Sendable {
     guard let name else { return Set(try sourceNames()).union(seen).sorted() }
     guard try seen.contains(name) || isKnown(name) || loggedSourceNames().contains(name) else {
       throw EngineError(
-        "there is no source \(name) in \(store.location)", hint: "Run `holdfast list` to see all sources.")
+        .usage, "there is no source \(name) in \(store.location)", hint: "Run `holdfast list` to see all sources.")
     }
     return [name]
   }

@@ -56,13 +56,14 @@ package struct SnapshotSelector: Sendable {
     guard !candidates.isEmpty else {
       if let damage = damaged.last { throw damage }
       throw EngineError(
-        "there is no snapshot in \(catalog.store.location)", hint: "Run `holdfast backup SOURCE` to take the first.")
+        .usage, "there is no snapshot in \(catalog.store.location)",
+        hint: "Run `holdfast backup SOURCE` to take the first.")
     }
     if let at {
       candidates = candidates.filter { $0.envelope.started <= at }
       guard !candidates.isEmpty else {
         throw EngineError(
-          "no snapshot is as old as \(TimeText.local(at))", hint: "Run `holdfast list` to see which there are.")
+          .usage, "no snapshot is as old as \(TimeText.local(at))", hint: "Run `holdfast list` to see which there are.")
       }
     }
     switch name {
@@ -80,6 +81,7 @@ package struct SnapshotSelector: Sendable {
     let sources = Set(candidates.map(\.sourceName)).sorted()
     guard sources.count == 1 else {
       throw EngineError(
+        .usage,
         "\"\(name)\" is ambiguous: the repository holds the sources " + sources.map(\.text).joined(separator: ", "),
         hint: "Say which one with --name NAME, or name a snapshot by its ID.", exitStatus: .usage)
     }
@@ -91,7 +93,7 @@ package struct SnapshotSelector: Sendable {
       )
     {
       throw EngineError(
-        "the latest snapshot cannot be read: \(behind.message)",
+        .repository, "the latest snapshot cannot be read: \(behind.message)",
         hint:
           "The newest that can be read is \(newest.id.short), of \(TimeText.local(newest.envelope.started)): name it by its ID.",
         exitStatus: .dataLoss)
@@ -104,14 +106,14 @@ package struct SnapshotSelector: Sendable {
     if matches.count == 1 { return matches[0] }
     if matches.isEmpty {
       throw EngineError(
-        "there is no snapshot \"\(text.isEmpty ? "" : Path(text).description)\"",
+        .usage, "there is no snapshot \"\(text.isEmpty ? "" : Path(text).description)\"",
         hint: "Run `holdfast list` to see which there are.")
     }
     let shown = matches.prefix(10).map {
       "\n  \($0.id)  \($0.sourceName)/\($0.sequence)  \(TimeText.local($0.envelope.started))"
     }
     throw EngineError(
-      "\"\(text)\" fits \(matches.count) snapshots:" + shown.joined() + (matches.count > 10 ? "\n  …" : ""),
+      .usage, "\"\(text)\" fits \(matches.count) snapshots:" + shown.joined() + (matches.count > 10 ? "\n  …" : ""),
       hint: "Type more digits of the ID.", exitStatus: .usage)
   }
 }

@@ -175,8 +175,7 @@ package struct Journal: Sendable {
 
   package static func tooFast(_ source: SourceName) -> EngineError {
     EngineError(
-      "the journal of \(source) changes faster than it can be read", hint: "Run the same command again.",
-      scope: .transient)
+      .transient, "the journal of \(source) changes faster than it can be read", hint: "Run the same command again.")
   }
 
   /// Returns the numbers of the journal of a source, in ascending order.

@@ -61,7 +61,7 @@ package struct KeyringStore: Sendable {
     let bytes = try next.serialized(signedBy: authority)
     guard bytes.count <= Limits.envelopeBytesMax else {
       throw EngineError(
-        "the keyring would be longer than \(Amount.bytes(UInt64(Limits.envelopeBytesMax)))",
+        .usage, "the keyring would be longer than \(Amount.bytes(UInt64(Limits.envelopeBytesMax)))",
         hint: "Start a new repository beside this one.")
     }
     let revision = try KeyringRevision(

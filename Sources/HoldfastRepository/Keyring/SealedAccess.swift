@@ -168,8 +168,8 @@ package final class SealedAccess: Sendable {
       return
     }
     throw EngineError(
-      "the keyring was changed while \(work); nothing was committed",
-      hint: "Run the same command again.", scope: .transient)
+      .transient, "the keyring was changed while \(work); nothing was committed",
+      hint: "Run the same command again.")
   }
 
   func remember(_ head: ContainerHead) {

@@ -44,7 +44,7 @@ package struct MemoryFolder {
   /// Makes the directory if it is missing.
   /// - Parameter path: `nil` when this machine remembers nothing: then this throws.
   package init(making path: Path?, files: FileSystem) throws {
-    guard let path else { throw EngineError("there is no directory for it", hint: nil, scope: .machine) }
+    guard let path else { throw EngineError(.machine, "there is no directory for it", hint: nil) }
     (self.path, own) = (path, try OwnDirectory(making: path, files: files))
   }
 
@@ -65,9 +65,8 @@ package struct MemoryFolder {
     guard let bytes = try own.contents(of: file.name, max: Limits.envelopeBytesMax) else { return nil }
     guard let value = try? JSONDecoder().decode(type, from: Data(bytes)), isSound(value) else {
       throw EngineError(
-        "\(path.appending(file.name)), what this machine remembers of \(location), is damaged",
-        hint: "Compare `holdfast key list` with what you have written down, then run `holdfast key forget`.",
-        scope: .machine)
+        .machine, "\(path.appending(file.name)), what this machine remembers of \(location), is damaged",
+        hint: "Compare `holdfast key list` with what you have written down, then run `holdfast key forget`.")
     }
     return value
   }

@@ -64,7 +64,7 @@ package final class RepositoryMemory: Sendable {
 
   private static func refusal(_ location: String, _ finding: String) -> EngineError {
     EngineError(
-      "the repository in \(location) is not the one that was there: \(finding)",
+      .repository, "the repository in \(location) is not the one that was there: \(finding)",
       hint:
         "Somebody may have exchanged it or put back an old copy. Find out; to read a copy that is known to be older, say --older-copy; only if that was meant, run `holdfast key forget`.",
       exitStatus: .dataLoss)

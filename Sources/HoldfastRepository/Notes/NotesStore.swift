@@ -46,8 +46,7 @@ package struct NotesStore: Sendable {
       if let reading = try read(source, revisions) { return reading }
     }
     throw EngineError(
-      "the notes on \(source) change faster than they can be read", hint: "Run the same command again.",
-      scope: .transient)
+      .transient, "the notes on \(source) change faster than they can be read", hint: "Run the same command again.")
   }
 
   /// The revisions that have a directory, in ascending order.
@@ -144,6 +143,7 @@ package struct NotesStore: Sendable {
       guard try change(&next, reading) else { return reading.notes }
       guard reading.next <= Limits.sequenceMax else {
         throw EngineError(
+          .repository,
           "no number is left for the notes on \(source): something in the repository bears the highest there is",
           hint: "Look at \(Keys.notes(source)) in \(store.location), and remove what is no revision.",
           exitStatus: .dataLoss)
@@ -155,8 +155,7 @@ package struct NotesStore: Sendable {
       try host.cancellation.check()
     }
     throw EngineError(
-      "the notes on \(source) were changed by others each time", hint: "Run the same command again.",
-      scope: .transient)
+      .transient, "the notes on \(source) were changed by others each time", hint: "Run the same command again.")
   }
 
   private func serialized(_ notes: SourceNotes) throws -> [UInt8] {
@@ -175,7 +174,7 @@ package struct NotesStore: Sendable {
     let bytes = try serialized(notes)
     guard bytes.count <= Limits.envelopeBytesMax, notes.notes.count <= Limits.chainLengthMax else {
       throw EngineError(
-        "the notes on \(source) would be too long", hint: "Prune it, or take tags away from its snapshots.")
+        .usage, "the notes on \(source) would be too long", hint: "Prune it, or take tags away from its snapshots.")
     }
     // A revision by a writer that was revoked meanwhile would be damage.
     try keyring.checkIsNewest(after: "something was noted")

@@ -17,7 +17,8 @@ extension NotesStore {
   private static func checkCount(_ tags: [Tag]) throws {
     guard tags.count <= Limits.tagsMax else {
       throw EngineError(
-        "a snapshot bears at most \(Limits.tagsMax) tags", hint: "Take some away with --remove.", exitStatus: .usage)
+        .usage, "a snapshot bears at most \(Limits.tagsMax) tags", hint: "Take some away with --remove.",
+        exitStatus: .usage)
     }
   }
 
@@ -32,7 +33,7 @@ extension NotesStore {
   package func accept(_ snapshot: Snapshot, reason: String) throws {
     guard !(snapshot.envelope.comparison?.anomalies.isEmpty ?? true) else {
       throw EngineError(
-        "snapshot \(snapshot.id.short) has no anomaly", hint: "Run `holdfast list` to see which have.",
+        .usage, "snapshot \(snapshot.id.short) has no anomaly", hint: "Run `holdfast list` to see which have.",
         exitStatus: .usage)
     }
     let dated = try dated(reason)
@@ -42,7 +43,7 @@ extension NotesStore {
   private func dated(_ reason: String) throws -> SourceNotes.DatedReason {
     guard SourceNotes.isReason(reason) else {
       throw EngineError(
-        "the reason is too long, or cannot be printed",
+        .usage, "the reason is too long, or cannot be printed",
         hint: "Use at most \(Limits.pinReasonBytesMax) bytes of printable text.", exitStatus: .usage)
     }
     return SourceNotes.DatedReason(reason: reason, time: RecordedTime(host.clock.now()))
@@ -66,7 +67,7 @@ extension NotesStore {
       var note = notes[snapshot]
       guard note.removed == nil else {
         throw EngineError(
-          "snapshot \(snapshot.id.short) is removed",
+          .usage, "snapshot \(snapshot.id.short) is removed",
           hint: "Run `holdfast undelete \(snapshot.id.short)` first.")
       }
       try edit(&note)
@@ -93,7 +94,7 @@ extension NotesStore {
       guard let removal = notes[snapshot].removed else { return false }
       guard !removal.isCollected else {
         throw EngineError(
-          "snapshot \(snapshot.id.short) is being collected: it does not come back",
+          .usage, "snapshot \(snapshot.id.short) is being collected: it does not come back",
           hint: "While `holdfast restore \(snapshot.id.short)` still finds it, restore it elsewhere.")
       }
       notes[snapshot.id, snapshot.sequence].removed = nil
@@ -138,8 +139,9 @@ extension NotesStore {
       }
     } catch let error as EngineError where isTouched {
       throw EngineError(
+        .transient,
         "what the snapshot builds on was pruned while it was taken, so nothing was committed: \(error.message)",
-        hint: "Run the same command again.", scope: .transient)
+        hint: "Run the same command again.")
     }
     return (called, damage, true)
   }
