@@ -26,6 +26,9 @@ package struct Verify {
     package let costsData: Bool
     /// True if a segment of an archived WAL is missing.
     package var isGap = false
+
+    /// How a verify ends for which this is the worst.
+    package var exitStatus: ExitStatus { costsData ? .dataLoss : .repairableDamage }
   }
 
   /// A finding about an object that belongs to no snapshot and no archived WAL.
@@ -42,6 +45,15 @@ package struct Verify {
     /// The key of the object.
     package let object: String
     package let message: String
+
+    /// How a verify ends for which this is the worst.
+    package var exitStatus: ExitStatus {
+      switch level {
+      case .note: .done
+      case .repairable: .repairableDamage
+      case .dataLoss: .dataLoss
+      }
+    }
   }
 
   package struct SnapshotResult: Sendable {
@@ -73,11 +85,7 @@ package struct Verify {
 
     package var exitStatus: ExitStatus {
       let findings = snapshots.flatMap(\.findings) + logs.flatMap(\.findings)
-      let levels = Set(others.map(\.level))
-      if !unreadable.isEmpty || findings.contains(where: \.costsData) || levels.contains(.dataLoss) {
-        return .dataLoss
-      }
-      return findings.isEmpty && !levels.contains(.repairable) ? .done : .repairableDamage
+      return .worst(of: unreadable.map(\.exitStatus) + findings.map(\.exitStatus) + others.map(\.exitStatus))
     }
   }
 
@@ -168,6 +176,7 @@ package struct Verify {
   private func check(expectedHead: String, source: SourceName?, onDamage: (DamageError) -> Void) throws {
     guard let pin = Pin(expectedHead) else {
       throw EngineError(
+        .usage,
         "\"\(expectedHead.isEmpty ? "" : Path(expectedHead).description)\" is not the whole ID of a snapshot, nor the digest of its manifest: fewer digits than \(Pin.digitsMin) can be met by another",
         hint: "Say the ID that `holdfast show` and `holdfast backup --json` report.", exitStatus: .usage)
     }
@@ -176,7 +185,6 @@ package struct Verify {
     ).compactMap { $0.value.max(by: Snapshot.isOlder) }
     guard !heads.contains(where: { pin.fits($0.id) || pin.fits($0.digest) }) else { return }
     let found = heads.sorted { $0.sourceName < $1.sourceName }.map { "\($0.id.short) of \($0.sourceName)" }
-        .usage,
     onDamage(
       DamageError(
         "the repository",

@@ -71,9 +71,7 @@ extension RunRecord {
         part.provedBytes = (part.provedBytes ?? 0) &+ proven
         part.duration = (part.duration ?? .zero) + duration
         part.findings += findings.map(\.message)
-        let status: ExitStatus =
-          findings.contains(where: \.costsData) ? .dataLoss : findings.isEmpty ? .done : .repairableDamage
-        part.status = max(status, part.status ?? .done)
+        part.status = .worst(of: findings.map(\.exitStatus) + [part.status ?? .done])
       }
     }
     for result in report.snapshots {
@@ -84,16 +82,15 @@ extension RunRecord {
       for source in sources(of: damage.object, among: Array(parts.keys)) {
         change(source) { part in
           part.findings.append(damage.message)
-          part.status = .dataLoss
+          part.status = max(damage.exitStatus, part.status ?? .done)
         }
       }
     }
     for other in report.others where other.level != .note {
-      let status: ExitStatus = other.level == .dataLoss ? .dataLoss : .repairableDamage
       for source in sources(of: other.object, among: Array(parts.keys)) {
         change(source) { part in
           part.findings.append(other.message)
-          part.status = max(status, part.status ?? .done)
+          part.status = max(other.exitStatus, part.status ?? .done)
         }
       }
     }
