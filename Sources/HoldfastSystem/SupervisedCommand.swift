@@ -23,10 +23,10 @@ final class SupervisedCommand {
   ///   - output: its standard output; `nil` for the standard error of this process. Not closed here.
   /// - Throws: `SystemError` if there is no shell, or no process can be made.
   init(_ text: String, additions: [String: String], input: Int32?, output: Int32?) throws(SystemError) {
-    guard let shell = Self.shell() else { throw SystemError("find", Path("sh"), code: ENOENT) }
     let added = additions.map { strdup("\($0)=\($1)") }
     defer { for entry in added { free(entry) } }
     var environment = Self.inherited(without: additions.keys.map { $0 + "=" }) + added + [nil]
+    guard let shell = Self.shell(for: environment) else { throw SystemError("find", Path("sh"), code: ENOENT) }
     var lifeline: Int32 = -1
     process = environment.withUnsafeMutableBufferPointer {
       holdfast_supervise(shell, text, $0.baseAddress, input ?? -1, output ?? -1, &lifeline)
@@ -40,9 +40,11 @@ final class SupervisedCommand {
     if status == nil { _ = waitpid(process, nil, 0) }
   }
 
-  /// Returns the path of the shell, found through `PATH`.
-  private static func shell() -> String? {
-    let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+  /// The path of the shell, found through the `PATH` of a command.
+  private static func shell(for environment: [UnsafeMutablePointer<CChar>?]) -> String? {
+    let name = "PATH="
+    let entry = environment.lazy.compactMap { $0 }.first { strncmp($0, name, name.utf8.count) == 0 }
+    let path = entry.map { String(cString: $0 + name.utf8.count) } ?? "/usr/bin:/bin"
     return path.split(separator: ":").map { $0 + "/sh" }.first { access($0, X_OK) == 0 }
   }
 

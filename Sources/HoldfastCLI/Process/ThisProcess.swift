@@ -18,14 +18,13 @@ extension MachineContext {
 }
 
 extension ProcessEnvironment {
-  /// The environment of this process. No other code reads it.
   static var ofThisProcess: ProcessEnvironment {
     let current = getcwd(nil, 0)
     defer { free(current) }
     return ProcessEnvironment(
       userID: geteuid(), hostName: ThisProcess.hostName(), currentDirectory: current.map { Path(String(cString: $0)) },
       accountHome: { ThisProcess.accountHome() }
-    ) { name in getenv(name).map { String(cString: $0) } }
+    ) { ThisProcess.variable($0) }
   }
 }
 
@@ -43,7 +42,10 @@ enum ThisProcess {
     }
   }
 
-  /// Returns the name of this machine, for people.
+  /// A variable of the environment, which is read here and nowhere else.
+  fileprivate static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+  /// The name of this machine, for people.
   fileprivate static func hostName() -> String {
     var bytes = [CChar](repeating: 0, count: 65)
     guard gethostname(&bytes, bytes.count - 1) == 0 else { return "first" }
@@ -72,7 +74,7 @@ enum ThisProcess {
     let cancellation = Cancellation()
     cancellation.raiseOnSignals()
     let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    let temporary = getenv("TMPDIR").map { Path(String(cString: $0)) } ?? Path("/tmp")
+    let temporary = variable("TMPDIR").map { Path($0) } ?? Path("/tmp")
     return Host(
       cancellation: cancellation, workers: min(16, processors),
       scratchDirectories: [temporary, Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")])
