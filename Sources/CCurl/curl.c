@@ -40,7 +40,13 @@ enum {
 };
 enum { http_1_1 = 2 };
 enum { protocol_http = 1, protocol_https = 2 };
-enum { info_response_code = 0x200000 + 2, info_redirection = 0x100000 + 31, info_socket = 0x500000 + 44, info_proxy_status = 0x200000 + 22, info_connect_time = 0x300000 + 5 };
+enum {
+    info_response_code = 0x200000 + 2,
+    info_redirection = 0x100000 + 31,
+    info_socket = 0x500000 + 44,
+    info_proxy_status = 0x200000 + 22,
+    info_connect_time = 0x300000 + 5,
+};
 enum { global_all = 3 };
 enum {
     failure_resolve_proxy = 5,

@@ -29,7 +29,8 @@ static void leave(int step, int directory) {
 static void tell_link(int directory, const char *name) {
     struct stat status;
     int code = errno;
-    bool is_link = code == ENOTDIR && fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+    bool is_link =
+        code == ENOTDIR && fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
     errno = is_link ? ELOOP : code;
 }
 

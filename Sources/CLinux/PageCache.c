@@ -45,7 +45,8 @@ ssize_t holdfast_read_and_drop(int descriptor, void *buffer, size_t count, off_t
         size_t end = index;
         while (end < pages && !(present[end] & 1)) end++;
         if (end > index) {
-            posix_fadvise(descriptor, start + (off_t)(index * page), (off_t)((end - index) * page), POSIX_FADV_DONTNEED);
+            posix_fadvise(
+                descriptor, start + (off_t)(index * page), (off_t)((end - index) * page), POSIX_FADV_DONTNEED);
         }
         index = end + 1;
     }

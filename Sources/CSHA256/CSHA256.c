@@ -77,7 +77,8 @@ SHA_EXTENSIONS ALWAYS_INLINED static void compress(
         UNROLLED for (int step = 0; step < 16; step++) {
             __m128i constants = load(round_constants + 4 * step);
             UNROLLED for (int lane = 0; lane < count; lane++) {
-                __m128i next = step < 4 ? swap_bytes(load(messages[lane] + offset + 16 * step)) : schedule(words[lane], step);
+                __m128i next =
+                    step < 4 ? swap_bytes(load(messages[lane] + offset + 16 * step)) : schedule(words[lane], step);
                 words[lane][step & 3] = next;
                 __m128i inputs = _mm_add_epi32(next, constants);
                 now[lane].cdgh = _mm_sha256rnds2_epu32(now[lane].cdgh, now[lane].abef, inputs);
@@ -92,7 +93,8 @@ SHA_EXTENSIONS ALWAYS_INLINED static void compress(
     }
 }
 
-SHA_EXTENSIONS static void compress_pair(lane_state states[lanes], const uint8_t *const messages[lanes], size_t block_count) {
+SHA_EXTENSIONS static void compress_pair(
+    lane_state states[lanes], const uint8_t *const messages[lanes], size_t block_count) {
     compress(states, messages, lanes, block_count);
 }
 
@@ -119,8 +121,8 @@ static size_t pad(const uint8_t *rest, size_t rest_length, size_t length, uint8_
 static inline void clear_upper_halves(void) {
     if (!__builtin_cpu_supports("avx")) return;
     __asm__ volatile("vzeroupper" ::
-                         : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
-                           "xmm12", "xmm13", "xmm14", "xmm15");
+                         : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+                           "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
 SHA_EXTENSIONS void holdfast_sha256_pair(
@@ -140,7 +142,8 @@ SHA_EXTENSIONS void holdfast_sha256_pair(
     for (int lane = 0; lane < lanes; lane++) {
         size_t whole = lengths[lane] / block_bytes;
         compress_one(&states[lane], messages[lane] + common * block_bytes, whole - common);
-        padded_count[lane] = pad(messages[lane] + whole * block_bytes, lengths[lane] % block_bytes, lengths[lane], padded[lane]);
+        padded_count[lane] =
+            pad(messages[lane] + whole * block_bytes, lengths[lane] % block_bytes, lengths[lane], padded[lane]);
     }
     if (padded_count[0] == padded_count[1]) {
         const uint8_t *ends[lanes] = {padded[0], padded[1]};

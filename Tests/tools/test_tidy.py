@@ -125,7 +125,10 @@ class TidyTests(TestInDirectory):
         self.write("Sources/HoldfastModel/Wide.swift", "//" + "ä" * 118 + "\n//" + "ä" * 119 + "\n")
         self.write("Scripts/run", "#!/usr/bin/env bash\necho '" + "a" * 120 + "'\n")
         self.write("docs/decisions/0001-first.md", "a" * 200 + "\n")
-        self.expect(("Scripts/run:2", "columns"), ("Sources/HoldfastModel/Wide.swift:2", "121 columns"))
+        self.write("Sources/CThing/thing.c", "//" + "a" * 118 + "\n\tint " + "a" * 120 + ";\n")
+        self.write("Sources/CThing/include/CThing.h", "/// " + "a" * 120 + "\n")
+        self.expect(("Scripts/run:2", "columns"), ("Sources/CThing/include/CThing.h:1", "124 columns"),
+                    ("Sources/CThing/thing.c:2", "columns"), ("Sources/HoldfastModel/Wide.swift:2", "121 columns"))
 
     def test_swift_lines_that_a_string_makes_wide(self) -> None:
         wide, exact = "a" * 120, "a" * 110

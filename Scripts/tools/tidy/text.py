@@ -7,7 +7,7 @@ from .tree import ARCHITECTURE, Finding, SourceFile, Tree
 
 LINES_MAX = 400
 COLUMNS_MAX = 120
-LANGUAGES = ("swift", "python", "bash")
+LANGUAGES = ("swift", "c", "python", "bash")
 CLOSING = ",.;:)]"  # what no line can begin with
 
 # Files that may be longer, each with the reason.

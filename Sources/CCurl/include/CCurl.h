@@ -65,8 +65,8 @@ holdfast_http_result holdfast_http_perform(
     const holdfast_http_request *request, void *response, size_t capacity, char *redirection,
     size_t redirection_capacity);
 
-/// A connection to a server. libcurl looks up the name, connects through a proxy, and does TLS. The caller decides what
-/// is sent over it. Only one thread at a time may use it.
+/// A connection to a server. libcurl looks up the name, goes through a proxy, and does TLS; what is sent over it is up
+/// to the caller. It is used by one thread at a time.
 typedef struct holdfast_connection holdfast_connection;
 
 typedef struct {

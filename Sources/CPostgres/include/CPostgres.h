@@ -49,6 +49,6 @@ enum {
 
 enum { holdfast_postgres_page_bytes = 8192 };
 
-/// Returns the checksum that PostgreSQL keeps in the header of page number `block` of a relation, counted from 0 (its
-/// source, storage/checksum_impl.h: 32 interleaved FNV-1a sums, folded and mixed with the block number, never 0).
+/// The checksum that PostgreSQL keeps in the header of the page that is `block` pages into its relation (its source,
+/// storage/checksum_impl.h: 32 interleaved FNV-1a sums, folded and mixed with the block number, never 0).
 uint16_t holdfast_postgres_checksum(const void *page, uint32_t block);

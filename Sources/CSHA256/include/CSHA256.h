@@ -1,5 +1,5 @@
-// SHA-256 of two messages at a time (FIPS 180-4). A single message leaves the processor's SHA unit waiting for its own
-// results half of the time. Two messages that take turns do not.
+// SHA-256 of two messages at a time (FIPS 180-4). One message keeps the processor's SHA unit waiting for its own
+// results half of the time; two that take turns do not.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
