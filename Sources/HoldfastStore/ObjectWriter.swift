@@ -120,7 +120,7 @@ private final class PartSender {
     }
     try noting {
       if filling.count > 0 { try submit() }
-      try pool.drain()
+      try pool.drain(Self.check)
     }
     try upload.commit()
   }
@@ -140,24 +140,24 @@ private final class PartSender {
   private func submit() throws {
     let pool = pool ?? makePool()
     self.pool = pool
-    let part = try pool.next()
+    let part = try pool.next(Self.check)
     swap(&part.buffer, &filling)
     part.offset = offset
     offset += UInt64(part.buffer.count)
     filling.count = 0
-    try pool.submit()
+    try pool.submit(Self.check)
   }
 
   private func makePool() -> OrderedPool<Part> {
-    // In any order: over a new connection one part may take several times as long as the others.
-    let pool = OrderedPool(workers: connections, capacity: connections, keepsOrder: false) { [partBytes] in
+    // In any order: one part may take several times as long as the others, over a connection that has just been made.
+    OrderedPool(workers: connections, capacity: connections, keepsOrder: false) { [partBytes] in
       Part(capacity: partBytes)
     } perform: { [upload] (part: Part) in
       do { try upload.send(part.buffer.used, at: part.offset) } catch { part.failure = error }
     }
-    pool.consume = { part in
-      if let failure = part.failure { throw failure }
-    }
-    return pool
+  }
+
+  private static func check(_ part: Part) throws {
+    if let failure = part.failure { throw failure }
   }
 }

@@ -55,10 +55,6 @@ final class CapturePipeline {
   /// Captures everything.
   func run() throws {
     defer { pool.stop() }
-    pool.consume = { [unowned self] job in
-      try record.endArchives(before: job.head)
-      try finish(job)
-    }
     guard let postgres = databases.postgres else { return try walk() }
     record.beginPart(scratch)
     try walk()
@@ -112,7 +108,7 @@ final class CapturePipeline {
 
   private func drain() throws {
     if try !pool.next().steps.isEmpty { try submit() }
-    try pool.drain()
+    try pool.drain(take)
   }
 
   /// Returns the next entry of the parent, except those that are captured late.
@@ -161,16 +157,22 @@ final class CapturePipeline {
   // MARK: Steps
 
   func add(_ step: CaptureStep, bytes: Int = 0) throws {
-    if try pool.next().plannedBytes + bytes > Limits.archiveFrameBytes { try submit() }
-    let job = try pool.next()
+    if try pool.next(take).plannedBytes + bytes > Limits.archiveFrameBytes { try submit() }
+    let job = try pool.next(take)
     job.steps.append(step)
     job.plannedBytes += bytes
     if job.steps.count >= CaptureJob.stepsMax { try submit() }
   }
 
   private func submit() throws {
-    try pool.next().head = record.headForNextJob()
-    try pool.submit()
+    try pool.next(take).head = record.headForNextJob()
+    try pool.submit(take)
+  }
+
+  /// Takes a job that is done; they come in path order.
+  private func take(_ job: CaptureJob) throws {
+    try record.endArchives(before: job.head)
+    try finish(job)
   }
 
   private func examine(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {

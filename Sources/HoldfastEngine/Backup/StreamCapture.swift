@@ -74,10 +74,9 @@ final class StreamCapture {
   /// Captures everything, and waits for the command to succeed.
   func run() throws {
     defer { pool.stop() }
-    pool.consume = { [unowned self] job in try finish(job) }
     let owner = try command.stream(host.cancellation) { output in
       while try take(from: output) {}
-      try pool.drain()
+      try pool.drain(finish)
       return try output.owner()
     }
     guard size > 0 else {
@@ -90,7 +89,7 @@ final class StreamCapture {
   /// Reads the next part of the output.
   /// - Returns: true if there may be more.
   private func take(from output: CommandOutput) throws -> Bool {
-    let job = try pool.next()
+    let job = try pool.next(finish)
     let count = try output.read(into: job.buffer.bytes)
     guard count > 0 else { return false }
     host.readLimit?.take(count)
@@ -102,7 +101,7 @@ final class StreamCapture {
     job.base = try feed?.take(Int(Pages.count(size: UInt64(count), pageSize: pageSize))) ?? .none
     job.head = try record.headForNextJob()
     size += UInt64(count)
-    try pool.submit()
+    try pool.submit(finish)
     return count == job.buffer.capacity
   }
 

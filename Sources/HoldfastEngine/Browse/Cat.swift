@@ -22,9 +22,9 @@ package struct Cat {
       chain.archiveKeys(of: archives(with: state.extents(at: mapOffset, of: file))))
     let window = Window(bytes: Self.windowBytes)
     let fetcher = PageFetcher(
-      readers: ArchiveReaders(chain, in: repository.containers), host: repository.host, isVerifying: false
-    ) {
-      if let failure = $0.failure { throw failure }
+      readers: ArchiveReaders(chain, in: repository.containers), host: repository.host, isVerifying: false)
+    func check(_ fetched: PageFetcher.Fetched) throws {
+      if let failure = fetched.failure { throw failure }
     }
     var extents = state.extents(at: mapOffset, of: file)
     var plan = PagePlan()
@@ -33,7 +33,7 @@ package struct Cat {
       while start < extent.end {
         let offset = start * UInt64(file.pageSize)
         if offset >= window.start + Self.windowBytes {
-          try fetcher.fetch(&plan)
+          try fetcher.fetch(&plan, onFrame: check)
           try window.write(upTo: offset, to: sink)
         }
         let room = (window.start + Self.windowBytes - offset) / UInt64(file.pageSize)
@@ -42,7 +42,7 @@ package struct Cat {
         start = end
       }
     }
-    try fetcher.fetch(&plan)
+    try fetcher.fetch(&plan, onFrame: check)
     try window.write(upTo: file.size, to: sink)
     return file.consistency
   }

@@ -7,9 +7,9 @@ internal import HoldfastSystem
 /// Moves the pages that a state needs into new archives: reads each frame once, in the order of page locations, and
 /// records the new location of every extent.
 ///
-/// Frames keep their order. So pages that seldom change stay together, apart from pages that were written lately and
-/// will soon change again, and the next merge can carry over many frames.
-final class FrameMover {
+/// Frames keep their order. So pages that seldom change stay together, apart from those that were written lately and
+/// will soon change again, and the next merge finds many frames to carry over.
+struct FrameMover {
   private let readers: ArchiveReaders
   private let archives: ArchiveSeries
   private let moved: MovedExtents
@@ -33,9 +33,8 @@ final class FrameMover {
       perform: { $0.perform() })
   }
 
-  func move(_ stored: StoredExtents) throws {
+  mutating func move(_ stored: StoredExtents) throws {
     defer { pool.stop() }
-    pool.consume = { [unowned self] job in try finish(job) }
     var uses = try FrameUses(stored)
     var extents = try stored.makeReader()
     var announcement = FrameAnnouncement(of: try FrameLocations(uses: FrameUses(stored)), readers)
@@ -45,7 +44,7 @@ final class FrameMover {
       var left = use.extentCount
       while left > 0 {
         try cancellation.check()
-        let job = try pool.next()
+        let job = try pool.next { try finish($0) }
         let storesFrame = left == use.extentCount
         job.prepare(
           use, way, reader: try readers.reader(use.archive), storesFrame: storesFrame,
@@ -54,10 +53,10 @@ final class FrameMover {
           job.add(extent)
           left -= 1
         }
-        try pool.submit()
+        try pool.submit { try finish($0) }
       }
     }
-    try pool.drain()
+    try pool.drain { try finish($0) }
   }
 
   private func head(for way: FrameWay) throws -> ContainerHead? {
@@ -65,8 +64,8 @@ final class FrameMover {
     return try archives.headForNextFrame()
   }
 
-  /// Records the results of a job. Jobs come back in the order of frames.
-  private func finish(_ job: MoveJob) throws {
+  /// Jobs come back in the order of frames.
+  private mutating func finish(_ job: MoveJob) throws {
     if let failure = job.failure { throw failure }
     if let head = job.head { try archives.endArchives(before: head) }
     if job.storesFrame { origin = try store(job) }

@@ -123,7 +123,7 @@ package struct Merge {
       hint: "Check this machine's memory, and run the same command again. Please report it.")
 
     let moved = MovedExtents(repository.containers.scratch, memoryBytes: options.listBytes)
-    let mover = try FrameMover(
+    var mover = try FrameMover(
       readers: readers, archives: draft.archives, moved: moved, host: host, compression: options.compression,
       progress: progress)
     try mover.move(extents)

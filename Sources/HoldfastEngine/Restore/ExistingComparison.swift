@@ -42,27 +42,30 @@ struct ComparedStretch {
   let isLast: Bool
 }
 
-/// Compares files of the target with the snapshot, page by page, on all workers.
+/// Compares files of the target with the snapshot, page by page, on all workers. The stretches come back in order to
+/// whoever calls `compare` or `drain`, at the latest in `drain`.
 final class ExistingComparison {
   private let pool: OrderedPool<ComparisonJob>
   /// The next stretch: extents of consecutive pages.
   private var batch: [PageExtent] = []
   private var batchPages: UInt64 = 0
 
-  /// - Parameter consume: gets the stretches in order, on the thread that calls `compare` or `drain`.
-  init(host: Host, consume: @escaping (ComparedStretch) throws -> Void) {
+  init(host: Host) {
     pool = OrderedPool(
       workers: host.workers, capacity: host.workers * 2 + 2, makeJob: { ComparisonJob() }, perform: { $0.perform() })
-    pool.consume = { job in if let stretch = try job.takeResult() { try consume(stretch) } }
   }
 
   deinit { pool.stop() }
 
   func stop() { pool.stop() }
 
-  /// Compares a whole file. `consume` gets the results during this call or a later one, in `drain()` at the latest.
-  /// - Parameter extents: the complete map of the file.
-  func compare(_ extents: any PageMapReader, of file: ComparedFile) throws {
+  /// Compares a whole file.
+  /// - Parameters:
+  ///   - extents: the complete map of the file.
+  ///   - consume: gets the stretches that are done by now, also those of earlier files.
+  func compare(
+    _ extents: any PageMapReader, of file: ComparedFile, consume: (ComparedStretch) throws -> Void
+  ) throws {
     var extents = extents
     let pageSize = file.content.pageSize
     let pagesMax = UInt64(ComparisonJob.bytesMax) / UInt64(pageSize)
@@ -74,24 +77,29 @@ final class ExistingComparison {
           start = max(start, data)
         }
         let last = batch.last?.end ?? start
-        if last != start || batchPages >= pagesMax { try submit(file, isLast: false) }
+        if last != start || batchPages >= pagesMax { try submit(file, isLast: false, consume) }
         let end = min(extent.end, start + (pagesMax - batchPages))
         batch.append(extent.slice(from: start, to: end, pageSize: pageSize))
         batchPages += end - start
         start = end
       }
     }
-    try submit(file, isLast: true)
+    try submit(file, isLast: true, consume)
   }
 
-  private func submit(_ file: ComparedFile, isLast: Bool) throws {
-    try pool.next().prepare(batch, of: file, isLast: isLast)
+  private func submit(
+    _ file: ComparedFile, isLast: Bool, _ consume: (ComparedStretch) throws -> Void
+  ) throws {
+    func take(_ job: ComparisonJob) throws { if let stretch = try job.takeResult() { try consume(stretch) } }
+    try pool.next(take).prepare(batch, of: file, isLast: isLast)
     batch.removeAll(keepingCapacity: true)
     batchPages = 0
-    try pool.submit()
+    try pool.submit(take)
   }
 
-  func drain() throws { try pool.drain() }
+  func drain(_ consume: (ComparedStretch) throws -> Void) throws {
+    try pool.drain { job in if let stretch = try job.takeResult() { try consume(stretch) } }
+  }
 
   /// Returns the first of `pages` that may contain data in the existing file; `nil` if all of them lie in holes. All
   /// `pages` are zero in the snapshot, so that the holes before need no comparison.

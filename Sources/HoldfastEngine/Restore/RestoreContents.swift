@@ -36,7 +36,7 @@ final class RestoreContents {
     (self.plan, self.part, self.existing, self.writer) = (plan, part, existing, writer)
     (self.readers, self.host, self.progress) = (readers, host, progress)
     guard existing != nil || writer?.staging.hasLeftovers == true else { return }
-    comparison = ExistingComparison(host: host) { [unowned self] in try take($0) }
+    comparison = ExistingComparison(host: host)
   }
 
   /// Stops the threads. Nothing is written to the target after that.
@@ -69,7 +69,7 @@ final class RestoreContents {
     }
     removed = walk.removed
     figures = walk.figures
-    try comparison?.drain()
+    try comparison?.drain { try take($0) }
     try fetchPages()
   }
 
@@ -81,7 +81,7 @@ final class RestoreContents {
       let isStartupFile = try !isMounted && self.isStartupFile(file)
       if isStartupFile { file.isTouched = true }
       try writer?.begin(file, isStartupFile: isStartupFile)
-      return try comparison.compare(extents, of: file)
+      return try comparison.compare(extents, of: file) { try take($0) }
     }
     guard !isMounted else {
       writer?.noteMounted(step.entry.path)

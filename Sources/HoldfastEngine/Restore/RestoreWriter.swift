@@ -12,8 +12,9 @@ final class RestoreWriter {
   private let existing: OpenFile?
   private let keepsAll: Bool
   private let files: FileSystem
-  private var fetcher: PageFetcher?
-  /// The stored bytes that were read from the repository.
+  private let fetcher: PageFetcher
+  private let progress: any ProgressObserver
+  /// Stored bytes that were read from the repository.
   private(set) var readBytes: UInt64 = 0
   /// The identities of the directories of the target when their contents were examined, in the order of the state;
   /// `nil` for directories that do not exist.
@@ -30,17 +31,20 @@ final class RestoreWriter {
   ) {
     (self.part, self.staging, self.existing, files) = (part, staging, existing, host.files)
     keepsAll = keeps == .everything
-    // Runs after an error too: the staged files are removed then, and no worker may add to them.
-    fetcher = PageFetcher(readers: readers, host: host, isVerifying: false) { [unowned self] fetched in
+    self.progress = progress
+    fetcher = PageFetcher(readers: readers, host: host, isVerifying: false)
+  }
+
+  /// Must be called after an error too: what is staged is removed then, so that no worker may add to it.
+  func stop() { fetcher.stop() }
+
+  func fetch(_ pages: inout PagePlan) throws {
+    try fetcher.fetch(&pages) { fetched in
       if let failure = fetched.failure { throw failure }
       readBytes += fetched.storedBytes
       progress.advance(bytes: fetched.pageBytes, files: staging.takeCompleted())
     }
   }
-
-  func stop() { fetcher?.stop() }
-
-  func fetch(_ pages: inout PagePlan) throws { try fetcher?.fetch(&pages) }
 
   // MARK: Directories
 

@@ -152,8 +152,9 @@ struct VerifyWalk {
     let readers = ArchiveReaders(chain, in: repository.containers, after: self.readers)
     self.readers = readers
     let damage = FrameLog()
-    let fetcher = PageFetcher(readers: readers, host: repository.host, isVerifying: true) {
-      [progress] fetched in
+    let fetcher = PageFetcher(readers: readers, host: repository.host, isVerifying: true)
+    let progress = progress
+    func note(_ fetched: PageFetcher.Fetched) throws {
       let name = FrameName(archive: fetched.frame.archive, frame: fetched.frame.frame)
       try damage.add(name, bytes: fetched.storedBytes, fetched.failure)
       progress.advance(bytes: fetched.storedBytes, files: 0)
@@ -167,9 +168,9 @@ struct VerifyWalk {
         }
         if location.archive < UInt64(chain.archives.count) { damage.visited.insert(location.archive, location.frame) }
         plan.add(extent, of: file, to: damage.nowhere)
-        if plan.isFull { try fetcher.fetch(&plan) }
+        if plan.isFull { try fetcher.fetch(&plan, onFrame: note) }
       } end: { plan in
-        try fetcher.fetch(&plan)
+        try fetcher.fetch(&plan, onFrame: note)
       }
     }
     let needed = damage.failures
@@ -186,9 +187,9 @@ struct VerifyWalk {
         archive: archive.number,
         frames: (0..<UInt32(reader.frames.count)).lazy.filter { [sample] frame in
           sample.isChosen(archive: archive.number, frame: frame) && !visited.contains(archive.number, frame)
-        })
+        }, onFrame: note)
     }
-    try fetcher.drain()
+    try fetcher.drain(onFrame: note)
     provenBytes += damage.bytes
     result.provenBytes = damage.bytes
     provenFrames += damage.frames

@@ -122,26 +122,16 @@ package final class PageFetcher {
     package let failure: (any Error)?
   }
 
-  /// Gets each result. It throws to stop the fetching.
-  private let onFrame: (Fetched) throws -> Void
-
-  /// - Parameter isVerifying: true if the stored bytes are checked against the index, in addition to the pages against
+  /// - Parameter isVerifying: whether the stored bytes are checked against the index, in addition to the pages against
   ///   their digests.
   package init(
-    readers: ArchiveReaders, host: Host, isVerifying: Bool,
-    onFrame: @escaping (Fetched) throws -> Void
+    readers: ArchiveReaders, host: Host, isVerifying: Bool
   ) {
     self.readers = readers
     self.cancellation = host.cancellation
-    self.onFrame = onFrame
     pool = OrderedPool(
       workers: host.workers, capacity: host.workers * 3 + 2, batch: 2, makeJob: { FetchJob(isVerifying: isVerifying) },
       perform: FetchJob.perform)
-    pool.consume = { [unowned self] job in
-      bytesUnderWay -= job.weight
-      try onFrame(
-        Fetched(frame: job.frame, storedBytes: job.storedBytes, pageBytes: job.pageBytes, failure: job.failure))
-    }
   }
 
   deinit { pool.stop() }
@@ -149,14 +139,15 @@ package final class PageFetcher {
   package func stop() { pool.stop() }
 
   /// Fetches everything in `plan`, and empties it.
-  package func fetch(_ plan: inout PagePlan) throws {
+  /// - Parameter onFrame: gets the result for each frame in order, and throws to stop.
+  package func fetch(_ plan: inout PagePlan, onFrame: (Fetched) throws -> Void) throws {
     plan.sort()
-    try fetchFrames(of: plan)
-    try pool.drain()
+    try fetchFrames(of: plan, onFrame)
+    try drain(onFrame: onFrame)
     plan.removeAll()
   }
 
-  private func fetchFrames(of plan: PagePlan) throws {
+  private func fetchFrames(of plan: PagePlan, _ onFrame: (Fetched) throws -> Void) throws {
     readers.expect(plan.archives)
     let frames = FramesOfPlan(plan: plan)
     var announcement = FrameAnnouncement(of: frames.lazy.map { plan.extents[$0.lowerBound].location }, readers)
@@ -164,25 +155,39 @@ package final class PageFetcher {
       try cancellation.check()
       announcement?.arrive()
       try fetch(
-        frame: plan.extents[frame.lowerBound].location, extents: plan.extents[frame], digests: plan.digests)
+        frame: plan.extents[frame.lowerBound].location, extents: plan.extents[frame], digests: plan.digests,
+        onFrame)
     }
   }
 
   /// Reads frames that no page needs, to verify their stored bytes.
-  /// - Parameter frames: the numbers of frames of the archive, ascending.
-  package func verify(archive: UInt64, frames: some Sequence<UInt32>) throws {
+  /// - Parameters:
+  ///   - frames: of the archive, ascending.
+  ///   - onFrame: gets the results for these frames and for those before them in order, as far as they are there: call
+  ///     `drain` for the rest.
+  package func verify(
+    archive: UInt64, frames: some Sequence<UInt32>, onFrame: (Fetched) throws -> Void
+  ) throws {
     let locations = frames.lazy.map { PageLocation(archive: archive, frame: $0, offset: 0) }
     var announcement = FrameAnnouncement(of: locations, readers)
     for location in locations {
       try cancellation.check()
       announcement?.arrive()
-      try fetch(frame: location, extents: [], digests: [])
+      try fetch(frame: location, extents: [], digests: [], onFrame)
     }
   }
 
-  package func drain() throws { try pool.drain() }
+  package func drain(onFrame: (Fetched) throws -> Void) throws { try pool.drain { try take($0, onFrame) } }
 
-  private func fetch(frame: PageLocation, extents: ArraySlice<PagePlan.Extent>, digests: [UInt8]) throws {
+  private func take(_ job: FetchJob, _ onFrame: (Fetched) throws -> Void) throws {
+    bytesUnderWay -= job.weight
+    try onFrame(
+      Fetched(frame: job.frame, storedBytes: job.storedBytes, pageBytes: job.pageBytes, failure: job.failure))
+  }
+
+  private func fetch(
+    frame: PageLocation, extents: ArraySlice<PagePlan.Extent>, digests: [UInt8], _ onFrame: (Fetched) throws -> Void
+  ) throws {
     let reader: ContainerReader
     do {
       reader = try readers.reader(frame.archive)
@@ -190,11 +195,11 @@ package final class PageFetcher {
       return try onFrame(Fetched(frame: frame, storedBytes: 0, pageBytes: 0, failure: error))
     }
     let weight = FetchJob.weight(of: frame.frame, in: reader)
-    if bytesUnderWay + weight > Self.bytesUnderWayMax { try pool.drain() }
-    let job = try pool.next()
+    if bytesUnderWay + weight > Self.bytesUnderWayMax { try drain(onFrame: onFrame) }
+    let job = try pool.next { try take($0, onFrame) }
     job.prepare(frame, reader: reader, weight: weight, extents: extents, digests: digests)
     bytesUnderWay += weight
-    try pool.submit()
+    try pool.submit { try take($0, onFrame) }
   }
 }
 

@@ -3,10 +3,11 @@ internal import Glibc
 /// Runs jobs on a fixed number of threads and returns them in the order in which they were submitted; or as they are
 /// done, if the order does not matter.
 ///
-/// The owner, which is one thread, takes a free job with `next()`, fills it and passes it on with `submit()`. Workers
-/// run `perform` on one job, or on a few that are waiting, in any order. `consume` then gets the jobs on the owner's
-/// thread. There are `capacity` jobs, made once. They contain the buffers, so memory is bounded, and no buffer is
-/// allocated while work goes on.
+/// The owner, which is one thread, takes a free job with `next`, fills it and gives it to `submit`. Workers run
+/// `perform` on one job, or on a few that are waiting, in any order. A job that is done comes back to the owner's
+/// thread in one of its next calls, which hands it to `consume`; after an error of that, the pool can only be stopped.
+/// There are `capacity` jobs, made once. They contain the buffers, so memory is bounded and no buffer is allocated
+/// while work goes on.
 package final class OrderedPool<Job: AnyObject> {
   private final class Slot {
     let job: Job
@@ -66,8 +67,6 @@ package final class OrderedPool<Job: AnyObject> {
   private var threads: [WorkerThread] = []
   private var submitted: [Slot] = []
   private var free: [Slot] = []
-  /// Gets every job on the owner's thread.
-  package var consume: (Job) throws -> Void = { _ in }
 
   /// - Parameters:
   ///   - keepsOrder: true to consume jobs in the order of submission. Otherwise a job that takes long does not keep the
@@ -98,15 +97,15 @@ package final class OrderedPool<Job: AnyObject> {
 
   deinit { stop() }
 
-  /// Returns a job to fill. If none is free, waits for the one that is consumed next.
-  package func next() throws -> Job {
-    while free.isEmpty { try consumeNext() }
+  /// A job to fill. When none is free, waits for the one that is consumed next.
+  package func next(_ consume: (Job) throws -> Void) throws -> Job {
+    while free.isEmpty { try consumeNext(consume) }
     guard let slot = free.last else { preconditionFailure("a pool has at least one job") }
     return slot.job
   }
 
-  /// Passes the job that `next()` returned to the workers.
-  package func submit() throws {
+  /// Gives the job that `next` returned to the workers.
+  package func submit(_ consume: (Job) throws -> Void) throws {
     guard let slot = free.popLast() else { preconditionFailure("submit follows next") }
     slot.isDone = false
     submitted.append(slot)
@@ -119,12 +118,12 @@ package final class OrderedPool<Job: AnyObject> {
       pthread_cond_signal(shared.workArrived)
       pthread_mutex_unlock(shared.mutex)
     }
-    while isNextDone() { try consumeNext() }
+    while isNextDone() { try consumeNext(consume) }
   }
 
   /// Consumes everything that was submitted.
-  package func drain() throws {
-    while !submitted.isEmpty { try consumeNext() }
+  package func drain(_ consume: (Job) throws -> Void) throws {
+    while !submitted.isEmpty { try consumeNext(consume) }
   }
 
   /// Ends the threads after their current jobs, and drops the others. Must always be called, even after an error.
@@ -147,7 +146,7 @@ package final class OrderedPool<Job: AnyObject> {
     return candidates.contains(where: \.isDone)
   }
 
-  private func consumeNext() throws {
+  private func consumeNext(_ consume: (Job) throws -> Void) throws {
     pthread_mutex_lock(shared.mutex)
     shared.awaited = Array(candidates)
     var done = candidates.firstIndex(where: \.isDone)

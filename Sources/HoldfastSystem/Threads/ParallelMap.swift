@@ -17,12 +17,12 @@ extension Array where Element: Sendable {
     defer { pool.stop() }
     var results: [Result] = []
     results.reserveCapacity(count)
-    pool.consume = { results += try $0.outcome.get() }
+    func take(_ job: MapJob<Element, Result>) throws { results += try job.outcome.get() }
     for start in stride(from: 0, to: count, by: batch) {
-      try pool.next().elements = self[start..<Swift.min(start + batch, count)]
-      try pool.submit()
+      try pool.next(take).elements = self[start..<Swift.min(start + batch, count)]
+      try pool.submit(take)
     }
-    try pool.drain()
+    try pool.drain(take)
     return results
   }
 }
