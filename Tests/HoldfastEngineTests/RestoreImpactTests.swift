@@ -253,6 +253,21 @@ import Testing
 
   // MARK: Databases of two states
 
+  /// What the plan keeps is not made by the execution after all. SQLite would take a link beside a database that stays
+  /// for the log of that database.
+  @Test func nothingIsMadeBesideADatabaseThatStays() throws {
+    shop.write("no database", "orders.db")
+    TestFiles.symbolicLink("elsewhere", at: shop.source.appending("orders.db-wal"))
+    TestFiles.link(shop.source.appending("orders"), as: shop.source.appending("orders.db-journal"))
+    try shop.backup()
+    TestFiles.makeDirectory(target)
+    _ = try TestDatabase(target.appending("orders.db"), "CREATE TABLE t(x)")
+    let report = try restoreOver(keeps: .everything)
+    #expect(report.problems == [] && shop.targetText("orders") == "order")
+    let names = Set(TestFiles.names(in: target))
+    #expect(names.isDisjoint(with: ["orders.db-wal", "orders.db-journal"]), "\(names)")
+  }
+
   @Test func aDatabaseIsNotBroughtBackBesideAStaleLog() throws {
     _ = try TestDatabase(shop.source.appending("orders.db"), "CREATE TABLE t(x)")
     try shop.backup()

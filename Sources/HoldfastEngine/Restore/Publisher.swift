@@ -12,8 +12,10 @@ final class Publisher {
   private let isDelta: Bool
   /// True if nothing existing is changed.
   private let keepsAll: Bool
-  /// The identities of directories. For a delta: all of the target, in the order of the state. Otherwise: the staged
-  /// ones that lie directly in the target.
+  /// For each entry in the order of the state, whether the plan keeps what is there; empty if it keeps nothing.
+  private let kept: [Bool]
+  /// For a delta, the directories of the target in the order of the state; otherwise the staged directories directly in
+  /// the target.
   private var directories: [FileSystem.FileKey?]
   /// The indexes in `directories` of those that this run made.
   private var made: Set<Int> = []
@@ -22,15 +24,17 @@ final class Publisher {
 
   /// - Parameters:
   ///   - root: the tree: the target of a delta, otherwise the staging directory.
-  ///   - keepsAll: true if nothing existing is changed.
-  ///   - directories: for a delta, the identities of the directories when their contents were compared, in the order of
-  ///     the state; `nil` for those that did not exist.
+  ///   - keepsAll: whether nothing existing is changed.
+  ///   - kept: for each entry in the order of the state, whether the plan keeps what is there.
+  ///   - directories: for a delta, the directories that existed when their contents were compared, in the order of the
+  ///     state.
   init(
     state: StateFile, selection: Selection, root: OpenFile, staging: StagingArea, isDelta: Bool, keepsAll: Bool,
-    directories: [FileSystem.FileKey?], host: Host
+    kept: [Bool], directories: [FileSystem.FileKey?], host: Host
   ) {
     self.directories = directories
     self.keepsAll = keepsAll
+    self.kept = kept
     self.state = state
     self.selection = selection
     self.root = root
@@ -43,28 +47,35 @@ final class Publisher {
   func run() throws {
     var staged: [Path] = []
     var index = 0
-    try forEachEntry { entry in
+    try forEachEntry { entry, isKept in
       if isDelta, entry.content == .directory, !entry.path.isEmpty {
         if directories[index] == nil { try makeDirectory(entry.path, index) }
         index += 1
       } else if isDelta, entry.file != nil, staging.isComplete(entry.path) {
         staged.append(entry.path)
-      } else {
+      } else if !isKept {
         try make(entry)
       }
     }
     // In descending order: `x-wal` before `x`, and PG_VERSION after everything that a server would look for.
     for path in staged.reversed() { try publish(path) }
-    try forEachEntry { entry in
-      if case .hardLink(let file) = entry.content { try makeLink(entry, to: file) }
+    try forEachEntry { entry, isKept in
+      if case .hardLink(let file) = entry.content, !isKept { try makeLink(entry, to: file) }
     }
     if isDelta { try staging.removeMounted() }
     try finishDirectories()
   }
 
   private func publish(_ path: Path) throws {
-    guard keepsAll, try status(path) != nil else { return try staging.publish(path) }
+    if try !isTaken(path) { try staging.publish(path) }
+  }
+
+  /// Whether something came to a path where the plan found nothing, and nothing existing may be changed. Then it stays,
+  /// and what was to be restored there is reported.
+  private func isTaken(_ path: Path) throws -> Bool {
+    guard keepsAll, try status(path) != nil else { return false }
     staging.attributes.note(path, "something was made there meanwhile, and stays")
+    return true
   }
 
   /// Sets the attributes of the directories directly in the target. This comes last, because a directory without write
@@ -72,27 +83,27 @@ final class Publisher {
   /// - Parameter target: the directory that they were moved to.
   func finishTopDirectories(in target: OpenFile) throws {
     var index = 0
-    try forEachEntry { entry in
+    try forEachEntry { entry, _ in
       guard entry.content == .directory, !entry.path.isEmpty, entry.path.parent == .root else { return }
       defer { index += 1 }
       try finish(entry, in: target, directories[index])
     }
   }
 
-  private func forEachEntry(_ body: (Entry) throws -> Void) throws {
+  /// Gives the entries that `RestoreWalk` gave, in the same order, and whether it decided to keep what is there.
+  private func forEachEntry(_ body: (Entry, _ isKept: Bool) throws -> Void) throws {
     let reader = state.makeReader()
+    var number = 0
     while let entry = try reader.nextEntry() {
-      if let wanted = selection.resolve(entry) { try body(wanted) }
+      guard let wanted = selection.resolve(entry) else { continue }
+      try body(wanted, number < kept.count && kept[number])
+      number += 1
     }
   }
 
   // MARK: Entries
 
   private func make(_ entry: Entry) throws {
-    if keepsAll, entry.content != .directory {
-      if entry.file != nil { return }
-      if try status(entry.path) != nil { return }
-    }
     switch entry.content {
     case .directory, .file, .hardLink: return
     case .symbolicLink(let target):
@@ -113,6 +124,7 @@ final class Publisher {
   /// Makes an object in the staging directory, where nobody can exchange it; it gets its name when it is complete. A
   /// refusal by the system, such as a device for all but root, is reported, and the object is left out.
   private func makeSpecial(_ entry: Entry, _ make: (OpenFile, Path) throws -> Void) throws {
+    if try isTaken(entry.path) { return }
     if isDelta, try keep(entry) { return }
     let finish = { [files, staging] (parent: OpenFile, name: Path) throws in
       staging.attributes.apply(entry, to: try files.openReference(name, beneath: parent))
@@ -171,7 +183,7 @@ final class Publisher {
     }
     let (parent, name) = try files.locate(entry.path, beneath: root)
     if let present = try files.statusIfPresent(of: name, in: parent) {
-      if keepsAll { return }
+      if try isTaken(entry.path) { return }
       if original.isSameFile(as: present) { return }
       try files.removeFile(name, in: parent)
     }
@@ -231,7 +243,7 @@ final class Publisher {
         }
       }
     }
-    try forEachEntry { entry in
+    try forEachEntry { entry, _ in
       try close(above: entry.path)
       guard entry.content == .directory, !entry.path.isEmpty else { return }
       open.append((entry, count))

@@ -125,8 +125,8 @@ final class RestoreExecution {
     let publisher = Publisher(
       state: plan.state, selection: part.selection, root: options.isDelta ? target : staging.directory,
       staging: staging,
-      isDelta: options.isDelta, keepsAll: options.keeps == .everything, directories: running.writer.directories,
-      host: host)
+      isDelta: options.isDelta, keepsAll: options.keeps == .everything, kept: running.writer.kept,
+      directories: running.writer.directories, host: host)
     try publisher.run()
     staging.closeAgain()
     if options.isDelta {

@@ -19,7 +19,9 @@ final class RestoreWriter {
   /// The identities of the directories of the target when their contents were examined, in the order of the state;
   /// `nil` for directories that do not exist.
   private(set) var directories: [FileSystem.FileKey?] = []
-  /// True if a startup file of the target was removed already.
+  /// For each entry in the order of the state, whether the plan keeps what is there; empty if it keeps nothing.
+  private(set) var kept: [Bool] = []
+  /// Whether something of the target was removed already.
   private(set) var hasRemoved = false
   /// The directories above the current entry that keep their attributes, and that their owner may not read, write or
   /// enter. They are made writable for a while if something in them must be restored.
@@ -48,10 +50,11 @@ final class RestoreWriter {
 
   // MARK: Directories
 
-  /// Begins the next entry: records the identity of a directory, and makes its parent writable if that is closed and
-  /// something in it must be restored.
+  /// Begins the next entry: records what is kept and the identities of directories, and makes directories writable in
+  /// which something must be restored.
   func enter(_ step: RestoreStep) throws {
     guard existing != nil else { return }
+    if keepsAll { kept.append(step.action == .keep) }
     let path = step.entry.path
     if step.entry.content == .directory, !path.isEmpty {
       directories.append(step.present.map { FileSystem.FileKey($0) })
