@@ -29,6 +29,9 @@ final class UnansweringStore: RequestLayer {
   /// How many calls there were since this was last said.
   var count: Int { plan.withLock(\.count) }
 
+  /// Whether the call that was to fail has come.
+  var hasFailed: Bool { plan.withLock { plan in plan.failing.map { plan.count >= $0 } ?? false } }
+
   /// - Parameter number: which of the following calls fails, from 1; `nil`: none.
   func fail(at number: Int?, _ failure: Failure = .once, with error: (any OperatorError)? = nil) {
     plan.withLock {
