@@ -20,32 +20,32 @@ package struct SnapshotTree {
         lastSource = envelope.source.name
         table.add(["\(envelope.source.name)  (\(envelope.isSealed ? "sealed" : envelope.source.path))"])
       }
-      var remarks = Self.remarks(envelope, noted(snapshot))
-      if isOutOfOrder.contains(snapshot.id) { remarks.append("TIME OUT OF ORDER") }
+      var details = Self.details(envelope, noted(snapshot))
+      if isOutOfOrder.contains(snapshot.id) { details.append("TIME OUT OF ORDER") }
       table.add([
         Self.branch(at: index, depths) + envelope.snapshot.short, envelope.kind.rawValue,
         TimeText.local(envelope.started), "#\(envelope.sequence)", Amount.bytes(envelope.storedBytes),
-        Amount.bytes(envelope.state.bytes), remarks.joined(separator: "; "),
+        Amount.bytes(envelope.state.bytes), details.joined(separator: "; "),
       ])
     }
     lines = table.lines.map { $0.trimmingTrailingBlanks() }
   }
 
-  private static func remarks(_ envelope: Envelope, _ note: SourceNotes.Note) -> [String] {
-    var remarks: [String] = []
-    if let removed = note.removed { remarks.append(removed.isCollected ? "COLLECTED" : "REMOVED") }
-    remarks.append(
+  private static func details(_ envelope: Envelope, _ note: SourceNotes.Note) -> [String] {
+    var details: [String] = []
+    if let removed = note.removed { details.append(removed.isCollected ? "COLLECTED" : "REMOVED") }
+    details.append(
       envelope.incomplete > 0
         ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency.name)"
         : envelope.consistency.name)
-    if let merged = envelope.merged { remarks.append("merged from \(merged.snapshot.short)") }
+    if let merged = envelope.merged { details.append("merged from \(merged.snapshot.short)") }
     if let anomalies = envelope.comparison?.anomalies, !anomalies.isEmpty {
       let kinds = anomalies.map(\.kind.rawValue).joined(separator: ", ")
-      remarks.append(note.accepted == nil ? "ANOMALY: \(kinds)" : "accepted: \(kinds)")
+      details.append(note.accepted == nil ? "ANOMALY: \(kinds)" : "accepted: \(kinds)")
     }
-    if let pin = note.pinned { remarks.append(RetentionReason.pinned(pin.reason).description) }
-    if !note.tags.isEmpty { remarks.append("tagged " + note.tags.map(\.text).joined(separator: ", ")) }
-    return remarks
+    if let pin = note.pinned { details.append(RetentionReason.pinned(pin.reason).description) }
+    if !note.tags.isEmpty { details.append("tagged " + note.tags.map(\.text).joined(separator: ", ")) }
+    return details
   }
 
   /// Returns the snapshots whose times contradict their numbers.

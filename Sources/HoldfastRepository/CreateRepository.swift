@@ -78,6 +78,6 @@ extension Repository {
     throw EngineError(
       .usage, isRepository ? "\(store.location) is a repository already" : "\(store.location) is not empty",
       hint: isRepository
-        ? "Run `holdfast list` to see what is in it." : store.scheme.emptyPlaceHint)
+        ? "Run `holdfast list` to see what is in it." : store.scheme.emptyLocationHint)
   }
 }

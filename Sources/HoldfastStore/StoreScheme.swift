@@ -31,8 +31,8 @@ package enum StoreScheme: String, CaseIterable, Sendable {
     }
   }
 
-  /// The advice on what to name for a new repository.
-  package var emptyPlaceHint: String {
+  /// What to name for a new repository.
+  package var emptyLocationHint: String {
     switch self {
     case .directory: "Name a directory that is empty or does not exist."
     case .sftp: "Name a directory on the server that is empty or does not exist."

@@ -78,13 +78,13 @@ struct KeyList: ParsableCommand {
     Console.output("keyring of \(repository.id), revision \(change.keyring.revision), digest \(digest)")
     var table = Table()
     for member in change.keyring.recipients {
-      let remark = member.passphrase == nil ? "" : "by passphrase"
-      table.add(["recipient", member.id.short, Path(member.name).description, remark, member.recipient.text])
+      let detail = member.passphrase == nil ? "" : "by passphrase"
+      table.add(["recipient", member.id.short, Path(member.name).description, detail, member.recipient.text])
     }
     for writer in change.keyring.writers {
       let right = writer.mayPrune ? "may prune" : ""
-      let remark = writer.revoked == nil ? right : "revoked; \(Self.counted(writer))"
-      table.add(["writer", writer.key.short, Path(writer.name).description, remark, writer.key.writerText])
+      let detail = writer.revoked == nil ? right : "revoked; \(Self.counted(writer))"
+      table.add(["writer", writer.key.short, Path(writer.name).description, detail, writer.key.writerText])
     }
     // Whole keys are shown, because the first digits can be forged.
     table.lines.forEach { Console.output("  " + $0) }

@@ -84,7 +84,7 @@ struct MergeCommand: ParsableCommand {
       "  \(isDry ? "would carry over" : "carried over") \(Amount.bytes(plan.carriedBytes)) in \(Amount.count(plan.carriedFrames, "frame")) as they are",
       "  \(isDry ? "would compress" : "compressed") \(Amount.bytes(plan.compressedBytes)) anew",
       stored(report, plan),
-    ] + remark(original.envelope)
+    ] + incompleteness(original.envelope)
   }
 
   private func stored(_ report: Merge.Report, _ plan: MergePlan) -> String {
@@ -95,7 +95,7 @@ struct MergeCommand: ParsableCommand {
       + "\(Amount.count(envelope.state.files, "file")), in \(Amount.duration(report.duration)); every page was proved"
   }
 
-  private func remark(_ envelope: Envelope) -> [String] {
+  private func incompleteness(_ envelope: Envelope) -> [String] {
     guard envelope.incomplete > 0 else { return [] }
     return [
       "  incomplete as the snapshot is: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency.name)"

@@ -8,7 +8,7 @@ internal import HoldfastSystem
 struct SourceListing {
   /// The presence of an object.
   enum Presence: Equatable {
-    case there
+    case asRecorded
     case missing
     /// Present with another length than recorded.
     /// - Parameter length: the length in bytes.
@@ -49,6 +49,6 @@ struct SourceListing {
   func presence(of object: RecordedObject, in store: any Store) throws -> Presence {
     guard let listed = lengths[object.key] else { return .missing }
     let length = try listed ?? store.object(object.key).length
-    return length == object.length ? .there : .otherwise(length: length)
+    return length == object.length ? .asRecorded : .otherwise(length: length)
   }
 }

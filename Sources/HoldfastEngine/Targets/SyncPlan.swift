@@ -33,8 +33,8 @@ package struct SyncPlan: Sendable {
   /// The objects that are damaged at home or at the target.
   package internal(set) var findings: [SyncFinding] = []
   /// The numbers of the snapshots whose manifests the target lists.
-  var there: Set<UInt64> = []
-  /// The sequence numbers of the snapshots of home that cannot be copied.
+  var listedAtTarget: Set<UInt64> = []
+  /// Snapshots of home that cannot be copied, by sequence.
   package internal(set) var blocked: Set<UInt64> = []
 
   package init(_ source: SourceName) { self.source = source }

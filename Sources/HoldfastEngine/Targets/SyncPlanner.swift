@@ -17,7 +17,7 @@ struct SyncPlanner {
     let atTarget = try SourceListing(of: source, in: target.store)
     let notes = try home.notes.read(source)
     var plan = SyncPlan(source)
-    plan.there = atTarget.committed
+    plan.listedAtTarget = atTarget.committed
     plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
     try checkAgreement(atHome, atTarget, &plan)
     try planSnapshots(atHome, atTarget, notes.notes, &plan)
@@ -152,7 +152,7 @@ struct SyncPlanner {
     var (bytes, isMissing): (UInt64, Bool) = (0, false)
     for item in containers {
       switch try atTarget.presence(of: item.recorded, in: target.store) {
-      case .there: continue
+      case .asRecorded: continue
       case .missing: (bytes, isMissing) = (bytes.saturatingAdding(item.reference.length), true)
       case .otherwise(let length):
         let damage = DamageError(item.key, "it has \(length) bytes instead of \(item.reference.length)")

@@ -51,7 +51,7 @@ package struct SyncResult: Sendable {
   /// - Parameter chain: the number of the snapshot, and the numbers of all that it builds on.
   package func has(_ chain: [UInt64]) -> Bool {
     guard let plan, let missing else { return false }
-    let listed = plan.there.union(copied.map(\.sequence))
+    let listed = plan.listedAtTarget.union(copied.map(\.sequence))
     return chain.allSatisfy { listed.contains($0) && !missing.contains($0) && !gone.contains($0) }
   }
 

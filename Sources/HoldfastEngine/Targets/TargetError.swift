@@ -14,8 +14,8 @@ package enum TargetError: OperatorError, Equatable {
   case forked(key: String, target: String, home: String)
   /// The target has a revision of the notes on a source that home does not have.
   case newerNotes(key: String, target: String, home: String)
-  /// Two targets lead to the same location.
-  case samePlace(target: String, other: String, location: String)
+  /// Two targets lead to one place.
+  case sameLocation(target: String, other: String, location: String)
   /// Objects of the target are locked.
   case locked(target: String)
 
@@ -29,7 +29,7 @@ package enum TargetError: OperatorError, Equatable {
       "\(target) has revision \(revision) of the keyring, which is not in \(home)"
     case .forked(let key, let target, let home): "\(key) in \(target) is another one than in \(home)"
     case .newerNotes(let key, let target, let home): "\(target) has \(key), which is not in \(home)"
-    case .samePlace(let target, let other, let location):
+    case .sameLocation(let target, let other, let location):
       "the targets \(other) and \(target) are the same place: \(location)"
     case .locked(let target): "\(target) locks its objects, and copying does not extend locks yet"
     }
@@ -46,7 +46,7 @@ package enum TargetError: OperatorError, Equatable {
       "Keys are changed at home only: home was put back, or is not the first target of the list. Compare `holdfast key list` at both."
     case .forked, .newerNotes:
       "Somebody wrote there as if it were home. Both stay as they are: look at each with `holdfast list --from TARGET`, restore what you need, then empty the one that is wrong and run `holdfast init`."
-    case .samePlace: "A copy beside itself is none: correct the location of one of them, or take it out."
+    case .sameLocation: "A copy beside itself is none: correct the location of one of them, or take it out."
     case .locked: "Take `lock` out of this target, and let the default retention of the bucket lock what is copied."
     }
   }
@@ -54,14 +54,14 @@ package enum TargetError: OperatorError, Equatable {
   package var exitStatus: ExitStatus {
     switch self {
     case .absent: .noRepository
-    case .otherRepository, .samePlace, .locked: .usage
+    case .otherRepository, .sameLocation, .locked: .usage
     case .forkedKeyring, .newerKeyring, .forked, .newerNotes: .dataLoss
     }
   }
 
   package var scope: ErrorScope {
     switch self {
-    case .absent, .otherRepository, .samePlace, .locked: .usage
+    case .absent, .otherRepository, .sameLocation, .locked: .usage
     case .forkedKeyring, .newerKeyring, .forked, .newerNotes: .repository
     }
   }

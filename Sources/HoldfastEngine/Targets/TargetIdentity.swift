@@ -59,7 +59,7 @@ struct TargetIdentity {
     // count.
     let names = try store.names(below: "").filter { !["lost+found/", StoreProbe.prefix, Keys.keyring].contains($0) }
     guard names.isEmpty else {
-      throw EngineError(.usage, "\(store.location) is not empty", hint: store.scheme.emptyPlaceHint)
+      throw EngineError(.usage, "\(store.location) is not empty", hint: store.scheme.emptyLocationHint)
     }
     // The keyring that an interrupted run has copied must be a part of home's.
     _ = try missingRevisions()
@@ -83,15 +83,15 @@ struct TargetIdentity {
 
   /// Returns the revisions of home's keyring that the store does not have.
   private func missingRevisions() throws -> [UInt64] {
-    let here = try revisions(in: store)
-    let there = try revisions(in: home.store)
-    if let newer = here.subtracting(there).min() {
+    let atTarget = try revisions(in: store)
+    let atHome = try revisions(in: home.store)
+    if let newer = atTarget.subtracting(atHome).min() {
       throw TargetError.newerKeyring(revision: newer, target: store.location, home: home.location)
     }
-    for revision in here.sorted() where try bytes(revision, in: store) != bytes(revision, in: home.store) {
+    for revision in atTarget.sorted() where try bytes(revision, in: store) != bytes(revision, in: home.store) {
       throw forked(revision)
     }
-    return there.subtracting(here).sorted()
+    return atHome.subtracting(atTarget).sorted()
   }
 
   private func revisions(in store: any Store) throws -> Set<UInt64> {

@@ -31,9 +31,9 @@ package struct TargetStanding: Sendable {
   private static func read(
     _ source: SourceName, in target: Repository, home: Repository?
   ) throws -> TargetStanding {
-    let there = try SourceListing(of: source, in: target.store).committed
+    let listed = try SourceListing(of: source, in: target.store).committed
     var newest: Snapshot?
-    if let last = there.max() {
+    if let last = listed.max() {
       do {
         newest = try target.catalog.snapshotIfCommitted(source, last)
       } catch is DamageError {
@@ -44,8 +44,8 @@ package struct TargetStanding: Sendable {
     let notes = try home.notes.read(source).notes
     let wanted = try SourceListing(of: source, in: home.store).committed.subtracting(notes.collectedNumbers)
     return TargetStanding(
-      source: source, newest: newest, behind: wanted.subtracting(there).count,
-      hasNewest: wanted.max().map { there.contains($0) } ?? true)
+      source: source, newest: newest, behind: wanted.subtracting(listed).count,
+      hasNewest: wanted.max().map { listed.contains($0) } ?? true)
   }
 }
 

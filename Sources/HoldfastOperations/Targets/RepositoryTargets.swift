@@ -102,14 +102,14 @@ package struct RepositoryTargets: Sendable {
     }
   }
 
-  /// - Throws: `TargetError.samePlace` when an earlier target has the same location.
+  /// - Throws: `TargetError.sameLocation` when another target before it leads to the same place.
   private func store(of target: TargetSettings) throws -> any Store {
     let context = try home.on(target)
     let location = context.location
     for other in (home.target.map { [$0] } ?? []) + others {
       if other == target { break }
       if try home.on(other).location == location {
-        throw TargetError.samePlace(target: target.name, other: other.name, location: location.description)
+        throw TargetError.sameLocation(target: target.name, other: other.name, location: location.description)
       }
     }
     return try context.store()

@@ -98,13 +98,13 @@ package struct ContainerStore: Sendable {
 
   /// Checks that all objects of a chain exist with their recorded lengths.
   /// - Throws: `DamageError` for the first that does not.
-  package func checkPresence(of chain: Chain, _ place: PresencePlace = .home) throws {
-    try checkPresence(of: chain.snapshots.lazy.flatMap(\.objects), place)
+  package func checkPresence(of chain: Chain, _ scope: PresenceScope = .home) throws {
+    try checkPresence(of: chain.snapshots.lazy.flatMap(\.objects), scope)
   }
 
   /// Checks that the objects of one snapshot exist with their recorded lengths.
-  package func checkPresence(of snapshot: Snapshot, _ place: PresencePlace = .home) throws {
-    try checkPresence(of: snapshot.objects, place)
+  package func checkPresence(of snapshot: Snapshot, _ scope: PresenceScope = .home) throws {
+    try checkPresence(of: snapshot.objects, scope)
   }
 
   /// Checks that an object exists and is as long as recorded, without reading it.
@@ -122,8 +122,8 @@ package struct ContainerStore: Sendable {
     if !frozen.isEmpty { throw FrozenArchives(frozen, location: store.location) }
   }
 
-  package func checkPresence(of objects: some Sequence<RecordedObject>, _ place: PresencePlace = .home) throws {
-    var check = PresenceCheck<Void>(in: store, place)
+  package func checkPresence(of objects: some Sequence<RecordedObject>, _ scope: PresenceScope = .home) throws {
+    var check = PresenceCheck<Void>(in: store, scope)
     func report(_ finding: PresenceCheck<Void>.Finding?) throws {
       if let finding { throw DamageError(finding.object.key, finding.description) }
     }

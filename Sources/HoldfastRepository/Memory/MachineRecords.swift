@@ -23,7 +23,7 @@ package struct MachineRecords: Sendable {
     (directory, self.repository, self.places, self.files) = (memory.directory, repository, places, files)
   }
 
-  private struct EarlierPlace: Decodable {
+  private struct EarlierLocation: Decodable {
     let location: String
   }
 
@@ -56,7 +56,7 @@ package struct MachineRecords: Sendable {
     }
     for place in places.reversed() {
       let file = MemoryFile.location(place, kind: Kept.kind)
-      if folder.valueIfReadable(EarlierPlace.self, of: file)?.location == place,
+      if folder.valueIfReadable(EarlierLocation.self, of: file)?.location == place,
         let record = folder.valueIfReadable(type, of: file)
       {
         return record

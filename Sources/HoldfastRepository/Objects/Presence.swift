@@ -15,9 +15,9 @@ package struct RecordedObject: Sendable {
   }
 }
 
-/// The targets in which an object must be to count as present.
-package enum PresencePlace: Sendable {
-  /// At home: for code that builds on the object, or removes what others need.
+/// Where an object must be to be called present.
+package enum PresenceScope: Sendable {
+  /// At home: for whoever builds on it, or removes what others need.
   case home
   /// In any target: for code that only reads it.
   case anywhere
@@ -36,10 +36,10 @@ package struct PresenceCheck<Owner> {
 
   private static var batchCount: Int { 4096 }
   private let store: any Store
-  private let place: PresencePlace
+  private let scope: PresenceScope
   private var waiting: [(object: RecordedObject, owner: Owner)] = []
 
-  package init(in store: any Store, _ place: PresencePlace = .home) { (self.store, self.place) = (store, place) }
+  package init(in store: any Store, _ scope: PresenceScope = .home) { (self.store, self.scope) = (store, scope) }
 
   /// - Returns: the first fault among the objects added before, if a batch was checked.
   /// - Throws: `DamageError` when something else is at the key of an object.
@@ -55,7 +55,7 @@ package struct PresenceCheck<Owner> {
     for (index, (object, owner)) in waiting.enumerated() {
       if found?[index]?.length == object.length { continue }
       let length = try length(of: object)
-      if try length == object.length || (place == .anywhere && isReadable(object)) { continue }
+      if try length == object.length || (scope == .anywhere && isReadable(object)) { continue }
       return Finding(object: object, owner: owner, length: length)
     }
     return nil

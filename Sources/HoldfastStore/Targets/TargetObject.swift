@@ -7,7 +7,7 @@ internal import Synchronization
 final class TargetObject: ReadableBytes {
   let name: String
   let length: UInt64
-  private let places: [PlacedObject]
+  private let atTargets: [ObjectCopy]
   private let reading: TargetReading
   /// True if the length comes from a manifest. False if it is only the one that was found.
   private let isRecorded: Bool
@@ -18,7 +18,7 @@ final class TargetObject: ReadableBytes {
     _ reading: TargetReading
   ) {
     (name, self.length, self.isRecorded, self.reading) = (key, length, isRecorded, reading)
-    places = reading.targets.indices.map { PlacedObject(key, length: length, at: $0, opened[$0], reading) }
+    atTargets = reading.targets.indices.map { ObjectCopy(key, length: length, at: $0, opened[$0], reading) }
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
@@ -39,15 +39,15 @@ final class TargetObject: ReadableBytes {
   /// If the length is not recorded, it may be that of damaged bytes. Other targets are then opened without it.
   var copies: [any ReadableBytes] { isRecorded ? order : order.compactMap { try? $0.openedAnew() } }
 
-  /// The targets in the order in which they are asked. Those in which this object is wrong come last.
-  private var order: [PlacedObject] {
-    let asked = reading.order().map { self.places[$0] }
+  /// The targets as they are asked: those in which this object is wrong come last.
+  private var order: [ObjectCopy] {
+    let asked = reading.order().map { self.atTargets[$0] }
     return asked.filter { !$0.isBad } + asked.filter { $0.isBad }
   }
 }
 
 /// An object as one target has it. It is opened when it is first read.
-final class PlacedObject: ReadableBytes {
+final class ObjectCopy: ReadableBytes {
   private enum State {
     case unopened
     case opened(any ReadableBytes)
@@ -96,10 +96,10 @@ final class PlacedObject: ReadableBytes {
 
   func expect(_ ranges: [Range<UInt64>]) { (try? object())?.expect(ranges) }
 
-  /// Returns the same object, opened without an expected length.
-  func openedAnew() throws -> PlacedObject {
+  /// The same, whatever its length is.
+  func openedAnew() throws -> ObjectCopy {
     let object = try store.open(name, length: nil)
-    return PlacedObject(name, length: object.length, at: target, .success(object), reading)
+    return ObjectCopy(name, length: object.length, at: target, .success(object), reading)
   }
 
   func noteDamage(_ damage: any Error) { noteFailure(damage) }
