@@ -149,7 +149,7 @@ private final class PartSender {
   }
 
   private func makePool() -> OrderedPool<Part> {
-    // In any order: one part may take several times as long as the others, over a connection that has just been made.
+    // In any order: over a new connection one part may take several times as long as the others.
     OrderedPool(workers: connections, capacity: connections, keepsOrder: false) { [partBytes] in
       Part(capacity: partBytes)
     } perform: { [upload] (part: Part) in

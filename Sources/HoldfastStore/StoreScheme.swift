@@ -31,7 +31,7 @@ package enum StoreScheme: String, CaseIterable, Sendable {
     }
   }
 
-  /// What to name for a new repository.
+  /// The advice on what to name for a new repository.
   package var emptyLocationHint: String {
     switch self {
     case .directory: "Name a directory that is empty or does not exist."

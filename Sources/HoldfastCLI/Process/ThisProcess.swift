@@ -45,7 +45,7 @@ enum ThisProcess {
   /// A variable of the environment, which is read here and nowhere else.
   fileprivate static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
-  /// The name of this machine, for people.
+  /// Returns the name of this machine, for people.
   fileprivate static func hostName() -> String {
     var bytes = [CChar](repeating: 0, count: 65)
     guard gethostname(&bytes, bytes.count - 1) == 0 else { return "first" }

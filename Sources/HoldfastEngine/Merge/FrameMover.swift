@@ -7,8 +7,8 @@ internal import HoldfastSystem
 /// Moves the pages that a state needs into new archives: reads each frame once, in the order of page locations, and
 /// records the new location of every extent.
 ///
-/// Frames keep their order. So pages that seldom change stay together, apart from those that were written lately and
-/// will soon change again, and the next merge finds many frames to carry over.
+/// Frames keep their order. So pages that seldom change stay together, apart from pages that were written lately and
+/// will soon change again, and the next merge can carry over many frames.
 struct FrameMover {
   private let readers: ArchiveReaders
   private let archives: ArchiveSeries
@@ -64,7 +64,7 @@ struct FrameMover {
     return try archives.headForNextFrame()
   }
 
-  /// Jobs come back in the order of frames.
+  /// Records the results of a job. Jobs come back in the order of frames.
   private mutating func finish(_ job: MoveJob) throws {
     if let failure = job.failure { throw failure }
     if let head = job.head { try archives.endArchives(before: head) }

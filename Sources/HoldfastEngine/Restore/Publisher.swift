@@ -14,8 +14,8 @@ final class Publisher {
   private let keepsAll: Bool
   /// For each entry in the order of the state, whether the plan keeps what is there; empty if it keeps nothing.
   private let kept: [Bool]
-  /// For a delta, the directories of the target in the order of the state; otherwise the staged directories directly in
-  /// the target.
+  /// The identities of directories. For a delta: all of the target, in the order of the state. Otherwise: the staged
+  /// ones that lie directly in the target.
   private var directories: [FileSystem.FileKey?]
   /// The indexes in `directories` of those that this run made.
   private var made: Set<Int> = []
@@ -24,8 +24,8 @@ final class Publisher {
 
   /// - Parameters:
   ///   - root: the tree: the target of a delta, otherwise the staging directory.
-  ///   - keepsAll: whether nothing existing is changed.
-  ///   - kept: for each entry in the order of the state, whether the plan keeps what is there.
+  ///   - keepsAll: true if nothing existing is changed.
+  ///   - kept: for each entry in the order of the state, true if the plan keeps what is there.
   ///   - directories: for a delta, the directories that existed when their contents were compared, in the order of the
   ///     state.
   init(
@@ -70,8 +70,8 @@ final class Publisher {
     if try !isTaken(path) { try staging.publish(path) }
   }
 
-  /// Whether something came to a path where the plan found nothing, and nothing existing may be changed. Then it stays,
-  /// and what was to be restored there is reported.
+  /// True if something came to a path where the plan found nothing, and nothing existing may be changed. It stays, and
+  /// what was to be restored there is reported.
   private func isTaken(_ path: Path) throws -> Bool {
     guard keepsAll, try status(path) != nil else { return false }
     staging.attributes.note(path, "something was made there meanwhile, and stays")

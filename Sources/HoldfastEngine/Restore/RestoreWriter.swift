@@ -14,14 +14,14 @@ final class RestoreWriter {
   private let files: FileSystem
   private let fetcher: PageFetcher
   private let progress: any ProgressObserver
-  /// Stored bytes that were read from the repository.
+  /// The stored bytes that were read from the repository.
   private(set) var readBytes: UInt64 = 0
   /// The identities of the directories of the target when their contents were examined, in the order of the state;
   /// `nil` for directories that do not exist.
   private(set) var directories: [FileSystem.FileKey?] = []
   /// For each entry in the order of the state, whether the plan keeps what is there; empty if it keeps nothing.
   private(set) var kept: [Bool] = []
-  /// Whether something of the target was removed already.
+  /// True if a startup file of the target was removed already.
   private(set) var hasRemoved = false
   /// The directories above the current entry that keep their attributes, and that their owner may not read, write or
   /// enter. They are made writable for a while if something in them must be restored.

@@ -67,7 +67,7 @@ package struct Prune {
     func acting(_ action: Action) -> Line { Line(snapshot: snapshot, action: action, bytes: bytes) }
   }
 
-  /// Why nothing of a source is removed.
+  /// The reason for which nothing of a source is removed.
   package struct Refusal: OperatorError, Hashable {
     package let scope: ErrorScope
     package let message: String

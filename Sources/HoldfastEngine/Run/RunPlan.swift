@@ -111,7 +111,7 @@ package struct RunPlan: Hashable, Sendable {
     if let within = policy.verifyWithin, within > .zero {
       let step = within / Self.verifiesPerRound
       let known = history.verifyRound.map { now - $0.time }
-      // With a wrong clock, nobody knows how long it was.
+      // With a wrong clock, the time since then is not known.
       let passed = known.map { $0 < -Self.skew ? step : max(.zero, $0) } ?? step
       guard passed >= step - Self.early(step) else { return }
       // A part that was verified at the beginning of a step may be verified only at the end of a step in the next

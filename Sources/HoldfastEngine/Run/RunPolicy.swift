@@ -64,7 +64,7 @@ package struct VerifyRound: Hashable, Sendable, Codable {
 
   /// The part with which the next verify begins.
   package var next: Int
-  /// When the last verify began; stored in whole seconds since 1970-01-01 UTC.
+  /// The start of the last verify; stored in whole seconds since 1970-01-01 UTC.
   package var time: Timestamp
 
   package init(next: Int, time: Timestamp) { (self.next, self.time) = (next, time) }

@@ -34,7 +34,7 @@ package struct SyncPlan: Sendable {
   package internal(set) var findings: [SyncFinding] = []
   /// The numbers of the snapshots whose manifests the target lists.
   var listedAtTarget: Set<UInt64> = []
-  /// Snapshots of home that cannot be copied, by sequence.
+  /// The sequence numbers of the snapshots of home that cannot be copied.
   package internal(set) var blocked: Set<UInt64> = []
 
   package init(_ source: SourceName) { self.source = source }

@@ -14,7 +14,7 @@ package enum TargetError: OperatorError, Equatable {
   case forked(key: String, target: String, home: String)
   /// The target has a revision of the notes on a source that home does not have.
   case newerNotes(key: String, target: String, home: String)
-  /// Two targets lead to one place.
+  /// Two targets lead to the same location.
   case sameLocation(target: String, other: String, location: String)
   /// Objects of the target are locked.
   case locked(target: String)

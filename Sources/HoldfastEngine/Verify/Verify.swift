@@ -27,7 +27,7 @@ package struct Verify {
     /// True if a segment of an archived WAL is missing.
     package var isGap = false
 
-    /// How a verify ends for which this is the worst.
+    /// The exit status of a verify that finds nothing worse.
     package var exitStatus: ExitStatus { costsData ? .dataLoss : .repairableDamage }
   }
 
@@ -46,7 +46,7 @@ package struct Verify {
     package let object: String
     package let message: String
 
-    /// How a verify ends for which this is the worst.
+    /// The exit status of a verify that finds nothing worse.
     package var exitStatus: ExitStatus {
       switch level {
       case .note: .done
@@ -63,7 +63,7 @@ package struct Verify {
     package internal(set) var damagedFiles: [Path] = []
     package internal(set) var duration = TimeSpan.zero
     package internal(set) var provenBytes: UInt64 = 0
-    /// Whether no identity here opens it, or a snapshot that it builds on: then signature, digests and presence were
+    /// True if no identity here opens it, or a snapshot that it builds on: then signature, digests and presence were
     /// verified, but no plain byte.
     package internal(set) var isClosed = false
     package var isSound: Bool { !findings.contains { $0.costsData } }

@@ -13,7 +13,7 @@ struct VerifyWalk {
     let state: StateFile?
     let isSound: Bool
     let isClosed: Bool
-    /// The totals of all bodies of its chain; `nil` when they could not be opened.
+    /// The totals of all bodies of its chain; `nil` if they could not be opened.
     let bodies: BodyTotals?
   }
 

@@ -54,7 +54,8 @@ struct WALVerify {
         do {
           if try verify(file, copy, of: system, archive, into: &result) { isSound = true }
         } catch let error as any OperatorError where error.isDamage {
-          // A prune removes the manifest first. Where it was faster than this run, the rest is missing.
+          // A prune removes the manifest first. If it has removed this copy meanwhile, the missing objects are no
+          // damage.
           if try isListed(file, copy, of: system, archive) { damage.append(error.message) }
         }
       }

@@ -81,7 +81,7 @@ extension RecoveryPath {
     return nil
   }
 
-  /// The latest time of a commit or abort.
+  /// Returns the latest time of a commit or abort.
   private func latest(upTo last: Int) throws -> Timestamp? {
     for index in files.indices.reversed() where index <= last {
       if let latest = try log(index).latest { return latest }

@@ -31,7 +31,7 @@ package struct WALStatus {
     /// The end of the last record that can be reached.
     package let end: LogSequenceNumber?
     package let lastTransaction: Timestamp?
-    /// The missing segment, when the log has a gap.
+    /// The missing segment, if the log has a gap.
     package let missing: WALFileName?
     /// The beginning of a part of the log that was written with `wal_level = minimal`, which no server replays.
     package let minimalFrom: LogSequenceNumber?

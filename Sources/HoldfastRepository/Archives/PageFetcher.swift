@@ -122,7 +122,7 @@ package final class PageFetcher {
     package let failure: (any Error)?
   }
 
-  /// - Parameter isVerifying: whether the stored bytes are checked against the index, in addition to the pages against
+  /// - Parameter isVerifying: true if the stored bytes are checked against the index, in addition to the pages against
   ///   their digests.
   package init(
     readers: ArchiveReaders, host: Host, isVerifying: Bool
@@ -162,7 +162,7 @@ package final class PageFetcher {
 
   /// Reads frames that no page needs, to verify their stored bytes.
   /// - Parameters:
-  ///   - frames: of the archive, ascending.
+  ///   - frames: the numbers of frames of the archive, ascending.
   ///   - onFrame: gets the results for these frames and for those before them in order, as far as they are there: call
   ///     `drain` for the rest.
   package func verify(

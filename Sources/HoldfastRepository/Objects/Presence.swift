@@ -15,9 +15,9 @@ package struct RecordedObject: Sendable {
   }
 }
 
-/// Where an object must be to be called present.
+/// The targets in which an object must be to count as present.
 package enum PresenceScope: Sendable {
-  /// At home: for whoever builds on it, or removes what others need.
+  /// At home: for code that builds on the object, or removes what others need.
   case home
   /// In any target: for code that only reads it.
   case anywhere

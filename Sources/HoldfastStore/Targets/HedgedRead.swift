@@ -51,7 +51,7 @@ struct HedgedRead {
     return StoreError.unavailable(location: reading.targets[0].store.location, reason: "no answer within \(limit)")
   }
 
-  /// Reads on this thread, into the buffers of the caller: a thread would gain nothing.
+  /// Reads on this thread, into the caller's buffers: another thread would gain nothing.
   private func readHere(_ copy: ObjectCopy, _ answers: Monitor<Answers>) -> Bool {
     do {
       try copy.read(parts)
@@ -62,7 +62,7 @@ struct HedgedRead {
     }
   }
 
-  /// Reads on another thread, into buffers of its own: when somebody else answers first, nobody waits for it.
+  /// Reads on another thread, into buffers of its own: if another target answers first, nobody waits for it.
   private func ask(_ copy: ObjectCopy, _ answers: Monitor<Answers>) {
     answers.withLock { $0.running += 1 }
     let work: @Sendable () -> Void = { [parts, reading] in

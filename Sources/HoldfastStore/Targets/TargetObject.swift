@@ -39,7 +39,7 @@ final class TargetObject: ReadableBytes {
   /// If the length is not recorded, it may be that of damaged bytes. Other targets are then opened without it.
   var copies: [any ReadableBytes] { isRecorded ? order : order.compactMap { try? $0.openedAnew() } }
 
-  /// The targets as they are asked: those in which this object is wrong come last.
+  /// The targets in the order in which they are asked. Those in which this object is wrong come last.
   private var order: [ObjectCopy] {
     let asked = reading.order().map { self.atTargets[$0] }
     return asked.filter { !$0.isBad } + asked.filter { $0.isBad }
@@ -96,7 +96,7 @@ final class ObjectCopy: ReadableBytes {
 
   func expect(_ ranges: [Range<UInt64>]) { (try? object())?.expect(ranges) }
 
-  /// The same, whatever its length is.
+  /// Returns the same object, opened without an expected length.
   func openedAnew() throws -> ObjectCopy {
     let object = try store.open(name, length: nil)
     return ObjectCopy(name, length: object.length, at: target, .success(object), reading)

@@ -97,7 +97,7 @@ package final class OrderedPool<Job: AnyObject> {
 
   deinit { stop() }
 
-  /// A job to fill. When none is free, waits for the one that is consumed next.
+  /// Returns a job to fill. If none is free, waits for the one that is consumed next.
   package func next(_ consume: (Job) throws -> Void) throws -> Job {
     while free.isEmpty { try consumeNext(consume) }
     guard let slot = free.last else { preconditionFailure("a pool has at least one job") }
