@@ -107,7 +107,7 @@ final class CapturePipeline {
   }
 
   private func drain() throws {
-    if try !pool.next().steps.isEmpty { try submit() }
+    if try !pool.next(take).steps.isEmpty { try submit() }
     try pool.drain(take)
   }
 
