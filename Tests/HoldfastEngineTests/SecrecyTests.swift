@@ -59,7 +59,7 @@ import Testing
 
     func found(in contents: [[UInt8]]) throws -> Set<String> {
       #expect(!contents.isEmpty)
-      return Set(try secrets().filter { secret in contents.contains { $0.holds(secret.bytes) } }.map(\.name))
+      return Set(try secrets().filter { secret in contents.contains { TestFiles.holds($0, secret.bytes) } }.map(\.name))
     }
   }
 
@@ -145,12 +145,5 @@ import Testing
         seen[bytes] = number
       }
     }
-  }
-}
-
-extension [UInt8] {
-  fileprivate func holds(_ part: [UInt8]) -> Bool {
-    guard let first = part.first, count >= part.count else { return false }
-    return (0...(count - part.count)).contains { self[$0] == first && self[$0..<$0 + part.count].elementsEqual(part) }
   }
 }

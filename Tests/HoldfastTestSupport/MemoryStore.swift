@@ -35,7 +35,9 @@ package final class MemoryStore: Store {
   }
 
   private struct State {
-    var objects: [String: [UInt8]] = [:]
+    var objects: [String: [UInt8]] = [:] { didSet { ordered = nil } }
+    /// The keys in the order of listings; `nil` until a listing needs them again.
+    var ordered: [String]?
     /// The objects that listings show wrongly, and for how many more listings.
     var lagging: [String: (length: Int?, left: Int)] = [:]
     var counts = Counts()
@@ -87,30 +89,53 @@ package final class MemoryStore: Store {
   }
 
   package func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
-    let (lengths, tags) = state.withLock { state in
+    state.withLock { state in
       state.counts.listings += 1
-      var lengths = state.objects.mapValues(\.count)
+      let keys = keysInListings(&state)
+      var entries: [ListingEntry] = []
+      let pageMax = min(max, traits.pageMax)
+      for key in keys[Self.first(in: keys, from: prefix + (name ?? ""))...] {
+        guard key.hasPrefix(prefix), entries.count <= pageMax else { break }
+        let entry = entry(key, below: prefix, depth, in: state)
+        if name?.precedesInListing(entry.name) ?? true, entries.last?.name != entry.name { entries.append(entry) }
+      }
       for (key, lagging) in state.lagging {
-        lengths[key] = lagging.length
         state.lagging[key] = lagging.left > 1 ? (lagging.length, lagging.left - 1) : nil
       }
-      let below = traits.listsTags ? state.objects.filter { $0.key.hasPrefix(prefix) } : [:]
-      return (lengths, below.compactMapValues { tag(of: $0) })
+      return ListingPage(entries, max: pageMax)
     }
-    var entries: [String: ListingEntry] = [:]
-    for (key, length) in lengths where key.hasPrefix(prefix) {
-      let rest = String(key.dropFirst(prefix.count))
-      let entry: ListingEntry
-      if depth == .children, let slash = rest.firstIndex(of: "/") {
-        entry = ListingEntry(name: String(rest[...slash]), kind: .folder)
-      } else {
-        entry = ListingEntry(
-          name: rest, kind: .object(length: traits.listsLengths ? UInt64(length) : nil, tag: tags[key]))
-      }
-      if name?.precedesInListing(entry.name) ?? true { entries[entry.name] = entry }
+  }
+
+  /// Returns the keys that listings show, in their order.
+  private func keysInListings(_ state: inout State) -> [String] {
+    let keys = state.ordered ?? state.objects.keys.sorted { $0.precedesInListing($1) }
+    state.ordered = keys
+    guard !state.lagging.isEmpty else { return keys }
+    let lagging = state.lagging.mapValues { $0.length != nil }
+    return Set(keys).union(lagging.keys).filter { lagging[$0] ?? true }.sorted { $0.precedesInListing($1) }
+  }
+
+  /// Returns the index of the first key that does not come before a name.
+  private static func first(in keys: [String], from name: String) -> Int {
+    var (low, high) = (0, keys.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if keys[middle].precedesInListing(name) { low = middle + 1 } else { high = middle }
     }
-    return ListingPage(
-      entries.values.sorted { $0.name.precedesInListing($1.name) }, max: min(max, traits.pageMax))
+    return low
+  }
+
+  private func entry(_ key: String, below prefix: String, _ depth: ListingDepth, in state: State) -> ListingEntry {
+    let rest = String(key.dropFirst(prefix.count))
+    if depth == .children, let slash = rest.firstIndex(of: "/") {
+      return ListingEntry(name: String(rest[...slash]), kind: .folder)
+    }
+    let bytes = state.objects[key]
+    let length = state.lagging[key].map(\.length) ?? bytes?.count
+    return ListingEntry(
+      name: rest,
+      kind: .object(
+        length: traits.listsLengths ? length.map { UInt64($0) } : nil, tag: bytes.flatMap { tag(of: $0) }))
   }
 
   package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {

@@ -41,6 +41,18 @@ package enum TestFiles {
     }
   }
 
+  /// True if a part lies somewhere in some bytes.
+  package static func holds(_ bytes: [UInt8], _ part: [UInt8]) -> Bool {
+    guard let first = part.first else { return true }
+    var rest = bytes[...]
+    while let start = rest.firstIndex(of: first) {
+      rest = rest[start...]
+      if rest.starts(with: part) { return true }
+      rest.removeFirst()
+    }
+    return false
+  }
+
   /// Returns a part of a file; `nil` when the file is shorter.
   package static func read(_ path: Path, at offset: Int, count: Int) -> [UInt8]? {
     let descriptor = path.withCString { open($0, O_RDONLY) }
