@@ -17,6 +17,7 @@ extension SettingsBuilder {
     made.passphraseFile = text(schema.repository, key("passphrase-file")).map { Path($0) }
     made.writerKey = text(schema.repository, key("writer-key")).map { Path($0) }
     made.expectedKeyring = text(schema.repository, key("expect-keyring"))
+    if let linger = text(schema.repository, key("linger")).flatMap({ TimeSpan($0) }) { made.linger = linger }
     if let copies = text(schema.repository, key("min-copies")).flatMap({ Int($0) }) {
       made.minCopies = copies
       let count = made.targets.count

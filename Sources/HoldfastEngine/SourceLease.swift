@@ -23,16 +23,19 @@ extension Lease {
       .transient, "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
   }
 
-  /// - Parameter onWait: called once if the call has waited for seconds for a holder that may be dead.
-  /// - Returns: the lease; `nil` if another run holds it.
+  /// - Parameters:
+  ///   - outlasts: whether a holder that may be dead is waited for.
+  ///   - onWait: called once when the call has waited for seconds for such a holder.
+  /// - Returns: `nil` when another run holds it.
   static func take(
-    on name: SourceName, of repository: Repository, waits: Bool, onWait: () -> Void = {}
+    on name: SourceName, of repository: Repository, waits: Bool, outlasts: Bool = true, onWait: () -> Void = {}
   ) throws -> Lease? {
     let store = repository.store
     let isNear = store.capabilities.isNear
     var listing: Future<[String]>?
     let lease = try take(
-      name.text, in: store, host: repository.host, waits: waits, after: repository.ahead?.takeLook(at: name),
+      name.text, in: store, host: repository.host, waits: waits, outlasts: outlasts,
+      after: repository.ahead?.takeLook(at: name),
       givenBackBy: isNear ? nil : repository.errands,
       onCreation: {
         // The run begins with this listing, and the store remembers it.

@@ -18,8 +18,11 @@ package struct MergeJSON: Encodable {
   let compressedBytes: UInt64
   let expectedBytes: UInt64
   let seconds: TimeSpan
+  /// Absent when the repository is in one place.
+  let targets: [TargetCopyJSON]?
 
-  package init(_ report: Merge.Report) {
+  package init(_ report: Merge.Report, targets: [TargetCopyJSON]? = nil) {
+    self.targets = targets
     snapshot = report.envelope.map { SnapshotJSON($0) }
     committed = report.envelope != nil
     merged = report.chain.tip.id.description

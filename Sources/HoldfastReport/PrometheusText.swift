@@ -7,7 +7,11 @@ internal import HoldfastRepository
 package struct PrometheusText {
   package private(set) var text = ""
 
-  package init(_ statuses: [SourceStatus], repository: Identifier, now: Timestamp) {
+  /// - Parameter targets: of a repository in several places, each with how far it is, or why that is not known.
+  package init(
+    _ statuses: [SourceStatus], repository: Identifier, now: Timestamp,
+    targets: [(name: String, standings: Result<[TargetStanding], any Error>)] = []
+  ) {
     self.init()
     add(
       "status_time_seconds", "When these figures were taken, in seconds since 1970.",
@@ -15,6 +19,17 @@ package struct PrometheusText {
     addSnapshots(statuses)
     addProof(statuses)
     addRuns(statuses)
+    add(
+      "target_answers", "Whether a target answers: 1, else 0.",
+      targets.map { (["target": $0.name], (try? $0.standings.get()) == nil ? 0 : 1) })
+    let standings = targets.flatMap { target in
+      ((try? target.standings.get()) ?? []).map { (target: target.name, standing: $0) }
+    }
+    add(
+      "target_behind_snapshots", "Snapshots of home that a target does not have whole.",
+      standings.map { target, standing in
+        (["target": target, "source": standing.source.text], standing.behind.map { Double($0) })
+      })
     let judged = statuses.flatMap { status in
       Objective.allCases.filter { status.objectives.has($0) }.map { objective in
         let isMissed = status.missed.contains { $0.objective == objective }

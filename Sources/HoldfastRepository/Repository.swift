@@ -147,13 +147,23 @@ package struct Repository: Sendable {
   /// The same repository, which reads everything from the store itself and nothing from the catalog cache.
   package var uncached: Repository {
     guard let cached = store as? CatalogCacheStore else { return self }
-    var direct = self
-    direct.store = cached.base
-    direct.notes.store = cached.base
-    direct.catalog.store = cached.base
-    direct.catalog.notes.store = cached.base
-    direct.containers.store = cached.base
-    return direct
+    return replacing(store: cached.base)
+  }
+
+  /// The same with one more layer over its store, below what this machine keeps of it.
+  package func through(_ layer: (any Store) -> any Store) -> Repository {
+    guard let cached = store as? CatalogCacheStore else { return replacing(store: layer(store)) }
+    return replacing(store: cached.over(layer(cached.base)))
+  }
+
+  private func replacing(store: any Store) -> Repository {
+    var changed = self
+    changed.store = store
+    changed.notes.store = store
+    changed.catalog.store = store
+    changed.catalog.notes.store = store
+    changed.containers.store = store
+    return changed
   }
 
   /// Throws if the repository was deleted from a bucket that keeps earlier versions: nobody must be led to make a new

@@ -108,7 +108,7 @@ import Testing
     // And is another one's when any part of it is altered.
     try plant { notes in
       let old = try #require(notes[snapshots[0]].removed)
-      var altered = old.collected
+      var altered = old.collected(at: old.time)
       altered.signature = old.signature
       notes[snapshots[0].id, 1].removed = altered
       var moved = try #require(notes[snapshots[1]].removed)

@@ -85,17 +85,43 @@ import Testing
     #expect(try night.keys.identityOptions { $0 } == ["--identity", "\(site.directory.appending("night.identity"))"])
   }
 
-  /// Keys are configured of a repository. One that is named by its path has none, also behind one that has.
-  @Test func keysOfAConfiguredRepositoryAreNotThoseOfAPath() throws {
+  /// Keys are configured of a repository, by whatever name it is called. Another path has none.
+  @Test func aPathIsTheRepositoryThatIsConfiguredThere() throws {
     _ = try makeTwo()
-    let day = try RepositoryContext(site.request("day"), on: site.machine())
-    _ = try backUp(open(day))
-    let path = try RepositoryContext(
-      site.request(site.directory.appending("backup").appending("day").description), on: site.machine())
-    #expect(path.configured == nil)
-    #expect(throws: KeyError.self) { try path.keys.writer() }
-    #expect(try open(path).catalog.opensNewest(of: Site.orders) == false)
-    #expect(try open(day).catalog.opensNewest(of: Site.orders))
+    let backup = site.directory.appending("backup")
+    TestFiles.symbolicLink("day", at: backup.appending("link"))
+    for name in ["day", "day/", "link", "../backup/day"] {
+      let context = try RepositoryContext(site.request(backup.description + "/" + name), on: site.machine())
+      #expect(context.configured?.name == "day", "\(name)")
+      #expect(context.target == context.configured?.home)
+      _ = try backUp(open(context))
+      #expect(try open(context).catalog.opensNewest(of: Site.orders))
+    }
+    let other = try RepositoryContext(site.request(backup.appending("copy").description), on: site.machine())
+    #expect(other.configured == nil)
+    #expect(throws: KeyError.self) { try other.keys.writer() }
+    // A restore by its path does not depend on a file with mistakes.
+    site.configure("repositories: [\n")
+    let unread = try RepositoryContext(site.request(backup.appending("day").description), on: site.machine())
+    #expect(unread.configured == nil)
+  }
+
+  /// The place of another target is that target, and not home: it is only read. A place that is home of one repository
+  /// and another target of the next is home.
+  @Test func anotherTargetIsNotHome() throws {
+    let place = { (name: String) in site.directory.appending(name).description }
+    site.configure(
+      "repositories:\n  shop: {targets: [{name: here, path: \(place("a"))}, {name: barn, path: \(place("b"))}]}\n"
+        + "  night: {path: \(place("c"))}\n")
+    let home = try RepositoryContext(site.request(place("a")), on: site.machine())
+    #expect(RepositoryTargets(home).others.map(\.name) == ["barn"])
+    try home.checkIsHome()
+    let barn = try RepositoryContext(site.request(place("b")), on: site.machine())
+    #expect(barn.configured?.name == "shop" && barn.target?.name == "barn" && RepositoryTargets(barn).others.isEmpty)
+    let error = #expect(throws: EngineError.self) { try barn.checkIsHome() }
+    #expect(error?.message == "\(place("b")) is the target barn of shop, and only home is written to")
+    #expect(error?.hint == "Say --repository shop: its home is \(place("a")).")
+    #expect(error?.exitStatus == .usage)
   }
 
   @Test func aSourceMeansItsRepository() throws {
@@ -108,7 +134,7 @@ import Testing
     #expect(named.configured?.name == "night" && named.configuredSource?.name == Site.orders)
     let path = site.directory.appending("backup").appending("day").description
     let unread = try RepositoryContext(site.request(path), on: site.machine(), of: Site.orders)
-    #expect(unread.configured == nil && unread.configuredSource == nil, "a path reads no configuration")
+    #expect(unread.configured?.name == "day" && unread.configuredSource?.name == Site.orders, "a path is a name too")
     let error = #expect(throws: EngineError.self) { try RepositoryContext(site.request(nil), on: site.machine()) }
     #expect(error?.message == "several repositories are configured: day, night")
   }

@@ -69,7 +69,7 @@ import Testing
       let repository = try open(keys, for: Site.orders, takesLease: true)
       let opened = try ConfiguredSource(settings(), in: repository, at: context())
       watch.opened(repository, source: Site.orders)
-      return try opened.backup(opened.backupOptions(kind: nil), watch, watch.makeProgress())
+      return try opened.backup(opened.backupOptions(kind: nil), watch, watch.makeProgress()).report
     }
   }
 

@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastReport
 import HoldfastRepository
+import HoldfastStore
 import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
@@ -92,6 +93,32 @@ import Testing
     #expect(text.contains("holdfast_status_time_seconds{repository=\"\(id)\"} 1700000000\n"), "\(text)")
     #expect(text.contains("holdfast_stored_bytes{source=\"source\"} \(envelope.storedBytes)\n"), "\(text)")
     #expect(!text.contains("holdfast_restore_duration_seconds"), "no restore was measured")
+  }
+
+  @Test func metricsTellHowFarEachTargetIs() throws {
+    try shop.backup()
+    let barn = MemoryStore()
+    _ = try TargetSync.make(barn, of: shop.open()) { _ in }
+    func text() throws -> String {
+      let standings = Result<[TargetStanding], any Error> {
+        try TargetStanding.read(barn, home: shop.open(), host: shop.host)
+      }
+      let away = Result<[TargetStanding], any Error>.failure(
+        EngineError(.usage, "there is no repository in shed", hint: nil, exitStatus: .noRepository))
+      return PrometheusText(
+        [], repository: shop.repository.id, now: Timestamp(seconds: 0, nanoseconds: 0),
+        targets: [("barn", standings), ("shed", away)]
+      ).text
+    }
+    let behind = try text()
+    #expect(behind.contains("holdfast_target_answers{target=\"barn\"} 1\nholdfast_target_answers{target=\"shed\"} 0\n"))
+    #expect(behind.contains("holdfast_target_behind_snapshots{source=\"source\",target=\"barn\"} 1\n"), "\(behind)")
+    let pass = try TargetPass(
+      from: shop.open(), named: "home", to: [Target(name: "barn", store: barn)], TargetPolicy())
+    try shop.backup(.full, in: pass.repository)
+    #expect(try pass.finish(SourceName(from: Path("source")))["barn"] as? BehindReason == .wasBehind)
+    let behindMore = try text()
+    #expect(behindMore.contains("target=\"barn\"} 2\n"))
   }
 
   // MARK: Tables

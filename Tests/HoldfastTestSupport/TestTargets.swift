@@ -11,9 +11,23 @@ extension TargetStore {
     self.init(
       home: Target(name: "home", store: home),
       others: others.enumerated().map { Target(name: String("bcdef".dropFirst($0).prefix(1)), store: $1) }, policy,
-      clock: clock, folder: { $0.contains("/") ? String($0.prefix { $0 != "/" }) : nil },
-      isInStep: { target, _ in !behind.contains(target) })
+      clock: clock, gate: TestGate(behind: behind),
+      folder: { $0.contains("/") ? String($0.prefix { $0 != "/" }) : nil })
   }
+}
+
+/// Lets every target be written to but some.
+package struct TestGate: TargetGate {
+  /// The names of targets that get nothing.
+  private let behind: Set<String>
+
+  package init(behind: Set<String> = []) { self.behind = behind }
+
+  package func obstacle(to key: String, in folder: String, at target: String) -> (any Error)? {
+    behind.contains(target) ? BehindReason.wasBehind : nil
+  }
+
+  package func checkOpen(_ key: String, in folder: String, at target: String) {}
 }
 
 extension Store {

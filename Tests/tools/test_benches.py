@@ -10,7 +10,7 @@ from support import TestInDirectory, script
 
 from tools.bench import steps as bench_steps
 from tools.bench.main import names
-from tools.bench.peers import TOOLS, Earlier, Holdfast, Tool, version
+from tools.bench.peers import TOOLS, Earlier, Holdfast, ThreeTargets, Tool, version
 from tools.bench.steps import LABELS, STEPS, Bench
 from tools.bench.targets import verdicts
 from tools.bench_postgres import live, steps as postgres_steps
@@ -97,6 +97,20 @@ class BenchTests(TestInDirectory):
         self.assertIn((LABELS["full"], "times as fast as restic", 5.0, True), said)
         self.assertIn((LABELS["unchanged"], "wall s", 0.05, True), said)
         self.assertIn(("everything above", "peak MiB", 130, False), said)
+
+    def test_what_three_targets_are_judged_by(self) -> None:
+        costs = {("targets", "holdfast"): Cost(1.3, 1, 1), ("one target", "holdfast"): Cost(1, 1, 1)}
+        said = [(each.step, each.what, each.measured, each.met) for each in verdicts(costs)]
+        self.assertIn((LABELS["targets"], "times the wall with one", 1.3, False), said)
+
+    def test_three_targets_are_configured(self) -> None:
+        tool = ThreeTargets(self.root / "a", "/bin/this")
+        tool.home.mkdir()
+        with mock.patch("tools.bench.peers.quietly", return_value="age1x"), mock.patch("os.geteuid", return_value=1):
+            self.assertEqual(tool.init(), ["/bin/this", "init", "--recipient", "age1x"])
+        text = (self.root / "a/configuration/holdfast.yaml").read_text()
+        self.assertEqual(re.findall(r"name: (\w+), path: '.*/(\w+)'", text),
+                         [("home", "repository"), ("second", "second"), ("third", "third")])
 
     def test_an_earlier_build_runs_as_holdfast_does(self) -> None:
         this, earlier = Holdfast(self.root / "a", "/bin/this"), Earlier(self.root / "b", "/bin/earlier")

@@ -1,5 +1,6 @@
 """The tools that are measured, each with all that it keeps under one directory."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -87,6 +88,34 @@ class Holdfast(Tool):
 
     def restore(self, label: str, over: bool = False) -> Pipeline:
         return [[self.holdfast, "restore", "latest", "--target", ".", *(["--delta"] if over else [])]]
+
+
+class ThreeTargets(Holdfast):
+    """The same with two more targets, each on a file system in memory of its own where this user may mount one."""
+    name = "three-targets"
+    title = "holdfast, three targets"
+
+    def init(self) -> list[str]:
+        places = {"home": self.repository} | {name: self.home / name for name in ("second", "third")}
+        configuration = Path(self.environment["HOLDFAST_CONFIG_DIR"])
+        configuration.mkdir(mode=0o755)
+        lines = "".join(f"      - {{name: {name}, path: '{path}'}}\n" for name, path in places.items())
+        (configuration / "holdfast.yaml").write_text(f"repositories:\n  shop:\n    targets:\n{lines}")
+        if os.geteuid() == 0:
+            for path in places.values():
+                path.mkdir()
+                quietly(["mount", "-t", "tmpfs", "tmpfs", str(path)])
+        return super().init()
+
+    def close(self) -> None:
+        """Gives the file systems back."""
+        for name in ("repository", "second", "third"):
+            if os.path.ismount(self.home / name):
+                quietly(["umount", str(self.home / name)])
+
+    def reset(self) -> None:
+        self.close()
+        super().reset()
 
 
 class Unsealed(Holdfast):

@@ -13,10 +13,10 @@ from ..files import MIB, compare, copy
 from ..holdfast import SCRIPTS, own_environment, places
 from ..report import Costs
 from ..running import Cost, measure, median_cost, quietly
-from .peers import Holdfast, Tool, Unsealed
+from .peers import Holdfast, ThreeTargets, Tool, Unsealed
 
 STEPS = ["full", "unchanged", "changed", "verify", "restore", "over"]
-EXTRAS = ["chain", "sparse", "million", "many"]
+EXTRAS = ["targets", "chain", "sparse", "million", "many"]
 LABELS = {
     "full": "full",
     "unchanged": "nothing changed",
@@ -24,6 +24,8 @@ LABELS = {
     "verify": "verify",
     "restore": "restore",
     "over": "restore over an older state",
+    "targets": "three local targets",
+    "one target": "the same with one",
     "chain": "restore 100 incrementals",
     "chain full": "restore a full of that state",
     "sparse": "100 GiB sparse, 1 MiB of data",
@@ -117,6 +119,19 @@ class Bench:
             if step == "full":
                 for tool in self.tools:
                     tool.save()
+
+    def targets(self, program: str) -> None:
+        """What a full into three places costs, beside one into one."""
+        three, one = ThreeTargets(self.work / "three", program), Holdfast(self.work / "one", program)
+
+        def full(tool: Tool) -> Cost:
+            tool.reset()
+            return self.back_up(tool, self.shop, "full")
+        try:
+            self.take_turns({("targets", "holdfast"): lambda: full(three),
+                             ("one target", "holdfast"): lambda: full(one)}, self.runs)
+        finally:
+            three.close()
 
     def chain(self, program: str) -> None:
         """What a restore costs at the end of a long chain, beside one of a full of the same state."""

@@ -12,6 +12,7 @@ SEALING_MAX = {"full": 1.12, "restore": 1.05}  # times the wall of the same step
 PEAK_MIB_MAX = 128
 MILLION_PEAK_MIB_MAX = 256
 CHAIN_RATIO_MAX = 1.15
+TARGETS_RATIO_MAX = 1.25
 SPARSE_S_MAX = 10
 MANY_S_MAX = 2
 EARLIER_MAX = 1.03  # times the wall of the same step by an earlier build
@@ -43,6 +44,9 @@ def verdicts(costs: Costs) -> list[Verdict]:
     if ("chain", "holdfast") in costs:
         ratio = costs["chain", "holdfast"].wall_s / costs["chain full", "holdfast"].wall_s
         found.append(Verdict(LABELS["chain"], "times the wall of a full", ratio, CHAIN_RATIO_MAX))
+    if ("targets", "holdfast") in costs:
+        ratio = costs["targets", "holdfast"].wall_s / costs["one target", "holdfast"].wall_s
+        found.append(Verdict(LABELS["targets"], "times the wall with one", ratio, TARGETS_RATIO_MAX))
     for steps, limit, label in (
             ([step for step in LABELS if not step.startswith("million")], PEAK_MIB_MAX, "everything above"),
             ([step for step in LABELS if step.startswith("million")], MILLION_PEAK_MIB_MAX, "a million files")):

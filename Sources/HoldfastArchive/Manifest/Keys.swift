@@ -55,6 +55,12 @@ package enum Keys {
     return key.hasPrefix(sources) && parts.count == 3 ? "\(sources)\(parts[1])/" : nil
   }
 
+  /// The source whose folder this is; `nil` for any other folder.
+  package static func sourceName(_ folder: String) -> SourceName? {
+    guard folder.hasPrefix(sources), folder.hasSuffix("/") else { return nil }
+    return SourceName(String(folder.dropFirst(sources.count).dropLast()))
+  }
+
   /// Returns those folders that contain a key or prefix and that a run lists once with everything below them, the outer
   /// one first: the folder of all sources, and the folder of one source.
   package static func listedFolders(_ key: String) -> [String] {

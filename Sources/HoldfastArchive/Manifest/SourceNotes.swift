@@ -34,6 +34,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     package var isCollected: Bool
     /// The revision of the notes in which it was removed.
     package var revision: UInt64
+    /// When it was removed; of a collected one, when it was collected.
     package var time: RecordedTime
     /// The signature of the writer that removed it, when the repository is sealed. The writer of a later revision,
     /// which repeats the note, need not have the right to prune.
@@ -45,8 +46,10 @@ package struct SourceNotes: Hashable, Sendable, Codable {
       self.isCollected = isCollected
     }
 
-    /// The same removal, now collected, and not signed yet.
-    package var collected: Removal { Removal(revision: revision, time: time, isCollected: true) }
+    /// The same removal, collected at a time, and not signed yet.
+    package func collected(at time: RecordedTime) -> Removal {
+      Removal(revision: revision, time: time, isCollected: true)
+    }
 
     private enum CodingKeys: String, CodingKey {
       case isCollected = "collected"

@@ -100,6 +100,7 @@ package struct BackupCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Run this command last if no snapshot was taken.", valueName: "command"))
   var onFailure: String?
 
+  @OptionGroup var targets: LingerOptions
   @OptionGroup var rate: RateOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var writer: WriterOptions
@@ -142,22 +143,24 @@ package struct BackupCommand: ParsableCommand {
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let context = try location.context(machine, identity: identity, writer: writer)
+    try context.checkIsHome()
     let settings = try namedSource(machine, repository: context.location)
     let repository = try context.open(for: settings.name, takesLease: !dryRun)
-    let opened = try ConfiguredSource(settings, in: repository, at: context)
+    let opened = try ConfiguredSource(settings, in: repository, at: context, linger: targets.linger)
     watch.opened(repository, source: opened.settings.name)
     // A chosen name is used even if there is no snapshot yet: the first backup may fail for weeks.
     if let name { watch.parts = [RunRecord.Part(name)] }
     let progress = watch.makeProgress()
     defer { progress.end() }
     let options = opened.backupOptions(kind: kind, isDryRun: dryRun, waitsForLock: wait)
-    let report = try opened.backup(options, watch, progress)
+    let taken = try opened.backup(options, watch, progress)
+    let report = taken.report
     progress.end()
     // The result is told before the copying, which may be interrupted.
     watch.tell(report)
     let copying = watch.makeProgress()
     defer { copying.end() }
-    let copies = try opened.copy(report, copying)
+    let copies = try opened.bringUp(taken, copying)
     copying.end()
     if let copies { watch.tell(copies) }
     try show(report, copies, tags: opened.settings.tags, machine)

@@ -17,7 +17,8 @@ extension BackupCommand {
     guard command.fromCommand == nil else { return nil }
     guard let source else {
       let settings = try machine.neededSettings(flags: flags, for: "sources to back up")
-      let run = ConfiguredRun(settings: settings, machine: machine, observer: output.observer(machine))
+      let run = ConfiguredRun(
+        settings: settings, machine: machine, observer: output.observer(machine), linger: targets.linger)
       return (run, try run.sources(name.map { [$0] } ?? []), name != nil)
     }
     // An existing directory is meant as a directory, even if a source has its name.
@@ -37,7 +38,8 @@ extension BackupCommand {
         .usage, "\(source) is a configured source, and has its name already", hint: "Leave --name out.",
         exitStatus: .usage)
     }
-    let run = ConfiguredRun(settings: settings, machine: machine, observer: output.observer(machine))
+    let run = ConfiguredRun(
+      settings: settings, machine: machine, observer: output.observer(machine), linger: targets.linger)
     return (run, try run.sources([wanted]), true)
   }
 
@@ -83,13 +85,14 @@ extension BackupCommand {
     let named = isOne ? nil : source.name
     let progress = watch.makeProgress(of: named)
     defer { progress.end() }
-    let report = try opened.backup(options, watch, progress)
+    let taken = try opened.backup(options, watch, progress)
+    let report = taken.report
     progress.end()
     // The result is told before the copying, which may be interrupted.
     watch.tell(report, of: named)
     let copying = watch.makeProgress(of: named)
     defer { copying.end() }
-    let copies = try opened.copy(report, copying)
+    let copies = try opened.bringUp(taken, copying)
     copying.end()
     if let copies { watch.tell(copies, of: named) }
     return (report, copies)

@@ -51,6 +51,7 @@ struct Init: ParsableCommand {
   func run() throws {
     if appendOnlyRecipe { return try showRecipe() }
     let context = try location.context(location.machine(output), writer: writer)
+    try context.checkIsHome()
     let targets = RepositoryTargets(context)
     // A target that was named later is made from what home contains.
     if !targets.others.isEmpty, let home = try openedHome(context) { return try complete(home, targets) }

@@ -46,9 +46,9 @@ struct MergeCommand: ParsableCommand {
   }
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
-    let repository = try location.context(
-      machine, identity: identity, writer: writer, asks: true, of: source.name
-    ).open(for: source.name, takesLease: !dryRun)
+    let context = try location.context(machine, identity: identity, writer: writer, asks: true, of: source.name)
+    try context.checkIsHome()
+    let repository = try context.open(for: source.name, takesLease: !dryRun)
     watch.opened(repository, source: source.name)
     let progress = watch.makeProgress()
     defer { progress.end() }
@@ -56,18 +56,33 @@ struct MergeCommand: ParsableCommand {
     options.compression = compression
     options.isDryRun = dryRun
     options.waitsForLock = wait
-    let report = try Merge(
-      repository: repository, options: options, cache: machine.cache(),
-      progress: progress
-    ).run()
+    let cache = try machine.cache()
+    func merge(_ repository: Repository) throws -> Merge.Report {
+      try Merge(repository: repository, options: options, cache: cache, progress: progress).run()
+    }
+    let targets = RunTargets(repository, of: context)
+    let (report, pass) =
+      try dryRun ? (merge(repository), nil) : targets.inOnePass(on: \.chain.tip.sourceName, progress, merge)
     progress.end()
     watch.parts = [RunRecord.Part(report)]
+    let copies = try copies(of: report, targets, pass, watch)
+    if let copies { watch.tell(copies) }
     if output.json {
-      try Console.json(MergeJSON(report), machine)
+      try Console.json(MergeJSON(report, targets: copies?.json), machine)
     } else if !output.quiet || dryRun {
-      lines(report).forEach(Console.output)
+      (lines(report) + (copies.map { ["  \($0.summary)"] } ?? [])).forEach(Console.output)
       Console.transfer(machine)
     }
+    try Outcome.end(copies?.exitStatus ?? .done)
+  }
+
+  private func copies(
+    of report: Merge.Report, _ targets: RunTargets, _ pass: RunTargets.Pass?, _ watch: RunWatch
+  ) throws -> SnapshotCopies? {
+    guard let pass, let envelope = report.envelope else { return nil }
+    let copying = watch.makeProgress()
+    defer { copying.end() }
+    return try targets.bringUp(envelope.source.name, envelope.sequence, after: pass, copying)
   }
 
   private func lines(_ report: Merge.Report) -> [String] {

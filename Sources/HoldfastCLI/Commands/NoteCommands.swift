@@ -17,7 +17,9 @@ struct NoteOptions: ParsableArguments {
   @OptionGroup var output: OutputOptions
 
   func open() throws -> (repository: Repository, snapshot: Snapshot) {
-    let repository = try location.context(location.machine(output), writer: writer, of: source.name).open()
+    let context = try location.context(location.machine(output), writer: writer, of: source.name)
+    try context.checkIsHome()
+    let repository = try context.open()
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository.catalog) {
       Console.warn($0.message)
     }

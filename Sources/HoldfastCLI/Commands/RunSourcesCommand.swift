@@ -23,6 +23,7 @@ struct RunSourcesCommand: ParsableCommand {
   var dryRun = false
 
   @OptionGroup var location: RepositoryOptions
+  @OptionGroup var targets: LingerOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var writer: WriterOptions
   @OptionGroup var output: OutputOptions
@@ -33,7 +34,7 @@ struct RunSourcesCommand: ParsableCommand {
     flags.set("repository", location.repository)
     let settings = try machine.neededSettings(flags: flags, for: "sources to run for")
     let observer = output.observer(machine)
-    let run = ConfiguredRun(settings: settings, machine: machine, observer: observer)
+    let run = ConfiguredRun(settings: settings, machine: machine, observer: observer, linger: targets.linger)
     let sources = try run.sources(names)
     let request = location.request(machine, identity: identity, writer: writer)
     let reports = dryRun ? run.planDue(sources, request) : run.performDue(sources, request)

@@ -101,13 +101,15 @@ struct StatusCommand: ParsableCommand {
     let statuses = try SourceStatus.read(from: repository, of: source, expected: configured.map(\.name)) { name in
       promised(configured.first { $0.name == name }?.objectives)
     }
-    let targets = nagios ? [] : try TargetRow.read(context, .success(repository), source)
+    let targets = nagios && prometheus == nil ? [] : try TargetRow.read(context, .success(repository), source)
     return Found(repository: repository, statuses: statuses, targets: targets)
   }
 
   private func writeMetrics(_ found: Found, _ machine: MachineContext) throws {
     guard let prometheus else { return }
-    let metrics = PrometheusText(found.statuses, repository: found.repository.id, now: machine.host.clock.now())
+    let metrics = PrometheusText(
+      found.statuses, repository: found.repository.id, now: machine.host.clock.now(),
+      targets: found.targets.map(\.reading))
     try TextFile.replace(try machine.environment.absolute(prometheus), by: metrics.text, machine.host)
   }
 

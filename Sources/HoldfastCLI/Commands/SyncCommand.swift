@@ -32,6 +32,7 @@ struct SyncCommand: ParsableCommand {
   func run() throws {
     let machine = location.machine(output)
     let context = try location.context(machine, of: source.name)
+    try context.checkIsHome()
     let targets = RepositoryTargets(context)
     guard !targets.others.isEmpty else {
       throw EngineError(
@@ -44,7 +45,7 @@ struct SyncCommand: ParsableCommand {
     let display = output.observer(machine).makeProgress()
     defer { display.end() }
     let results = try targets.sync(
-      from: home, to: chosen, source.name, isDryRun: dryRun, observer: SyncProgress(display))
+      from: home, to: targets.opened(chosen), source.name, isDryRun: dryRun, observer: SyncProgress(display))
     display.end()
     try show(results, machine)
     try Outcome.end(dryRun ? .worst(of: results.map(\.exitStatus).filter { $0 != .incomplete }) : status(of: results))

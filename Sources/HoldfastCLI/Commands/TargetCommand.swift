@@ -36,6 +36,9 @@ struct TargetRow {
     Dictionary(uniqueKeysWithValues: target.domains.map { ($0.key.rawValue, $0.value) })
   }
 
+  /// For metrics.
+  var reading: (name: String, standings: Result<[TargetStanding], any Error>) { (target.name, standings) }
+
   /// The reason why it could not be listed.
   var failure: (any OperatorError)? {
     if case .failure(let failure) = standings { describe(failure) } else { nil }

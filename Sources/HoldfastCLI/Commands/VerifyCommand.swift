@@ -74,7 +74,7 @@ struct VerifyCommand: ParsableCommand {
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let repository = try location.context(machine, identity: identity, writer: writer, of: source.name).open(
-      copy, limit: rate.limit(machine), for: source.name, looksAround: source.name == nil
+      copy, .one, limit: rate.limit(machine), for: source.name, looksAround: source.name == nil
     ).uncached
     watch.opened(repository, source: source.name)
     let progress = watch.makeProgress()

@@ -121,6 +121,7 @@ struct WALPushCommand: ParsableCommand {
   func run() throws {
     let machine = location.machine(output)
     let context = try location.context(machine, identity: identity, writer: writer, of: log.name)
+    try context.checkIsHome()
     var options = WALPush.Options(
       path: try machine.environment.absolute(path), source: log.name,
       clusterDirectory: try LogOptions.clusterDirectory(machine.environment))

@@ -83,6 +83,16 @@ struct CopyOptions: ParsableArguments {
   var olderCopy = false
 }
 
+/// Chooses how long a run waits for targets that it does not need.
+struct LingerOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Wait at the end for so long, such as 1m, for other targets that are slower, once min-copies have the snapshot. (default: as configured, else 10s)",
+      valueName: "time"),
+    transform: TimeSpan.argument)
+  var linger: TimeSpan?
+}
+
 /// Limits the rate of reading.
 struct RateOptions: ParsableArguments {
   @Option(

@@ -30,6 +30,11 @@ enum Console {
   /// Prints a warning: the operator should know it, and the command continues.
   static func warn(_ text: String) { error("holdfast: WARNING: " + text) }
 
+  /// The same from any thread: a line of progress may be open on a terminal.
+  static func warnAboveProgress(_ text: String) {
+    error((isErrorTerminal ? "\r\u{1B}[K" : "") + "holdfast: WARNING: " + text)
+  }
+
   /// Prints the next thing to do, as a sentence.
   static func hint(_ text: String) { error("HINT: " + text) }
 

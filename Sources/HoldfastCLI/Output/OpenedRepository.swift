@@ -15,11 +15,14 @@ extension RepositoryContext {
   }
 
   /// Opens it for reading, at the named target or at one that answers; warnings go to standard error.
+  /// - Parameter place: from where it is read if no target is named.
   func open(
-    _ copy: CopyOptions, limit: RateLimit? = nil, for source: SourceName? = nil, looksAround: Bool = false
+    _ copy: CopyOptions, _ place: ReadingPlace = .all, limit: RateLimit? = nil, for source: SourceName? = nil,
+    looksAround: Bool = false
   ) throws -> Repository {
     try openToRead(
-      from: copy.from, limit: limit, olderCopy: copy.olderCopy, for: source, looksAround: looksAround
-    ) { Console.warn($0) }
+      from: copy.from.map { .target($0) } ?? place, limit: limit, olderCopy: copy.olderCopy, for: source,
+      looksAround: looksAround
+    ) { Console.warnAboveProgress($0) }
   }
 }

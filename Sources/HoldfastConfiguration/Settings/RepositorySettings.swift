@@ -12,6 +12,8 @@ package struct RepositorySettings: Hashable, Sendable {
   package let others: [TargetSettings]
   /// The number of targets that must have a snapshot before its backup ends with 0; all by default.
   package internal(set) var minCopies: Int
+  /// How long a run waits at its end for targets that are not needed any more.
+  package internal(set) var linger = TimeSpan.seconds(10)
   /// Files of identities that open it.
   package internal(set) var identities: [Path] = []
   package internal(set) var identityCommand: String?

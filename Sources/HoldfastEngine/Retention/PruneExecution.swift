@@ -64,9 +64,10 @@ struct PruneExecution {
     try repository.notes.change(source) { notes, reading in
       try lease.checkHeld()
       noted = try plan.remade(planner.survey(source, reading), reading.notes, grace)
+      let now = RecordedTime(repository.host.clock.now())
       for snapshot in noted.collected {
         let removal = notes[snapshot].removed
-        notes[snapshot.id, snapshot.sequence].removed = removal.map { $0.isCollected ? $0 : $0.collected }
+        notes[snapshot.id, snapshot.sequence].removed = removal.map { $0.isCollected ? $0 : $0.collected(at: now) }
       }
       return notes != reading.notes
     }

@@ -19,12 +19,18 @@ struct NotesCopy {
   /// - Throws: `TargetError` if notes were written at the target itself.
   func missing(_ atHome: Set<UInt64>, _ atTarget: Set<UInt64>) throws -> [UInt64] {
     // A revision that was begun and never written is in no listing.
-    if let newest = atTarget.max(), newest > atHome.max() ?? 0 {
+    if let newest = atTarget.max(), newest > atHome.max() ?? 0, try newest > newestAtHomeNow() {
       throw TargetError.newerNotes(
         key: Keys.notes(source, newest), target: target.location, home: home.location)
     }
     if let newest = atHome.intersection(atTarget).max() { try compare(newest) }
     return atHome.subtracting(atTarget).sorted()
+  }
+
+  /// Somebody may have written notes at home, and another sync have brought them, since home was listed.
+  private func newestAtHomeNow() throws -> UInt64 {
+    home.store.refresh()
+    return try home.notes.revisions(of: source).last ?? 0
   }
 
   private func compare(_ revision: UInt64) throws {

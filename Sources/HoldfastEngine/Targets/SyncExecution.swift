@@ -41,6 +41,7 @@ struct SyncExecution {
   /// - Parameter plan: a plan that was made under the lease.
   mutating func run(_ plan: SyncPlan) throws {
     result = SyncResult(plan)
+    try removeUnfinished()
     let logDamage = try WALCopy(from: home, to: target, of: source).copy(plan.logs, onCopied: onCopied)
     result.findings += logDamage.map { SyncFinding($0, at: home.location) }
     try copySnapshots(plan)
@@ -51,6 +52,14 @@ struct SyncExecution {
       try remove(plan)
     }
     try JournalCopy(from: home, to: target, of: source).run()
+  }
+
+  /// Nobody else adds to the source there: what was begun under an earlier lease was left by a killed run.
+  private func removeUnfinished() throws {
+    let begun = try target.store.unfinished(below: Keys.source(source), .everything)
+    guard !begun.isEmpty else { return }
+    try lease.checkHeld()
+    _ = try StoreError.lockEnd { try target.store.removeUnfinished(begun) }
   }
 
   // MARK: Snapshots

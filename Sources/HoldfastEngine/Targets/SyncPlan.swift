@@ -42,8 +42,14 @@ package struct SyncPlan: Sendable {
   /// The bytes of bodies and archives that are copied.
   package var bytes: UInt64 { snapshots.reduce(0) { $0.saturatingAdding($1.bytes) } }
 
+  /// The numbers of the snapshots that the target does not have whole.
+  var missing: Set<UInt64> { Set(snapshots.map(\.snapshot.sequence)).union(blocked) }
+
   /// The number of snapshots that the target does not have whole.
-  package var behind: Int { Set(snapshots.map(\.snapshot.sequence)).union(blocked).count }
+  package var behind: Int { missing.count }
+
+  /// Whether the target has every snapshot of home, and nothing is found damaged.
+  var isInStep: Bool { missing.isEmpty && findings.isEmpty }
 
   /// True if there is nothing to copy or to remove. Blocked snapshots do not count.
   package var isEmpty: Bool { snapshots.isEmpty && logs.isEmpty && notes.isEmpty && removesNothing }

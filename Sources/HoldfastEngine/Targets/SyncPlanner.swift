@@ -19,7 +19,7 @@ struct SyncPlanner {
     var plan = SyncPlan(source)
     plan.listedAtTarget = atTarget.committed
     plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
-    try checkAgreement(atHome, atTarget, &plan)
+    try checkAgreement(atHome, atTarget, readsAll: true, &plan)
     try planSnapshots(atHome, atTarget, notes.notes, &plan)
     plan.notes = try NotesCopy(from: home, to: target, of: source).missing(atHome.notes, atTarget.notes)
     plan.logs = try WALCopy(from: home, to: target, of: source).missing()
@@ -30,18 +30,35 @@ struct SyncPlanner {
     return plan
   }
 
+  /// Finds out which snapshots of home the target does not have, as both listings and the newest manifest tell: the
+  /// part of the plan that decides who is in step.
+  func planOfSnapshots() throws -> SyncPlan {
+    let atHome = try SourceListing(of: source, in: home.store)
+    let atTarget = try SourceListing(of: source, in: target.store)
+    let notes = try home.notes.read(source)
+    var plan = SyncPlan(source)
+    plan.there = atTarget.committed
+    plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
+    try checkAgreement(atHome, atTarget, readsAll: false, &plan)
+    try planSnapshots(atHome, atTarget, notes.notes, &plan)
+    return plan
+  }
+
   // MARK: Agreement
 
-  /// Compares the manifests that both have. The newest one is read, because its digest stands for its chain. The others
-  /// are compared by their lengths; they are read if these differ, or if both stores are near.
-  /// - Throws: `TargetError.forked` if a number was given to two snapshots.
-  private func checkAgreement(_ atHome: SourceListing, _ atTarget: SourceListing, _ plan: inout SyncPlan) throws {
+  /// Compares the manifests that both have. The newest one is read, because its digest stands for its chain; the others
+  /// are compared by their lengths.
+  /// - Parameter readsAll: whether the others are read too, where that costs nothing.
+  /// - Throws: `TargetError.forked` when a number was given to two snapshots.
+  private func checkAgreement(
+    _ atHome: SourceListing, _ atTarget: SourceListing, readsAll: Bool, _ plan: inout SyncPlan
+  ) throws {
     let shared = atHome.committed.intersection(atTarget.committed)
     let newest = shared.max()
     for sequence in shared.sorted() {
       let key = Keys.manifest(source, sequence)
       let isNear = home.store.capabilities.isNear && target.store.capabilities.isNear
-      let isRead = isNear || sequence == newest || atHome.lengths[key] != atTarget.lengths[key]
+      let isRead = isNear && readsAll || sequence == newest || atHome.lengths[key] != atTarget.lengths[key]
       guard isRead, let own = try bytes(key, in: home), let other = try bytes(key, in: target), own != other else {
         continue
       }

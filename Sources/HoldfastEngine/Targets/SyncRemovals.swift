@@ -25,12 +25,12 @@ struct SyncRemovals {
     try choose(going, spare, &plan)
   }
 
-  /// Returns the keys of objects in directories of snapshots that neither home nor the target has. Numbers that home
-  /// has not given yet are left alone.
+  /// Objects that home does not have, in directories of snapshots that the target does not have: a killed run left
+  /// them. Numbers that home has not given yet are left alone.
   private func spareKeys() -> [String] {
     let highest = max(notes.highest, atHome.committed.max() ?? 0)
     return atTarget.data.filter { sequence, _ in
-      sequence <= highest && !atTarget.committed.contains(sequence) && !atHome.committed.contains(sequence)
+      sequence <= highest && !atTarget.committed.contains(sequence)
     }.flatMap(\.value).filter { !atHome.lengths.keys.contains($0) }.sorted()
   }
 
@@ -78,6 +78,8 @@ struct SyncRemovals {
       if let parent = snapshot.envelope.parent?.sequence { going[parent] = nil }
       if !snapshot.hasItsArchivesToItself { needed.formUnion(snapshot.archiveKeys) }
     }
+    // The listing of home may lag behind.
+    for line in plan.snapshots { needed.formUnion(try planner.home.catalog.whole(line.snapshot).containers.map(\.key)) }
     plan.collected = going.sorted { $0.key < $1.key }.map(\.value)
     plan.needed = needed
     plan.leftovers = spare.filter { !needed.contains($0) }

@@ -45,7 +45,7 @@ package enum TargetError: OperatorError, Equatable {
     case .newerKeyring:
       "Keys are changed at home only: home was put back, or is not the first target of the list. Compare `holdfast key list` at both."
     case .forked, .newerNotes:
-      "Somebody wrote there as if it were home. Both stay as they are: look at each with `holdfast list --from TARGET`, restore what you need, then empty the one that is wrong and run `holdfast init`."
+      "Somebody wrote there as if it were home. Both stay as they are: look at each with `holdfast list --from TARGET`, restore what you need. If the target is wrong, empty it and run `holdfast init`; if home is, name the right one first in `targets`, empty the old home, then run `holdfast init` and `holdfast sync`."
     case .sameLocation: "A copy beside itself is none: correct the location of one of them, or take it out."
     case .locked: "Take `lock` out of this target, and let the default retention of the bucket lock what is copied."
     }

@@ -9,7 +9,7 @@ package struct TargetStanding: Sendable {
   package let source: SourceName
   /// The newest snapshot that the target has; `nil` if it has none, or its manifest cannot be read.
   package let newest: Snapshot?
-  /// The number of snapshots of home whose manifests the target does not have; `nil` if home did not answer.
+  /// Number of snapshots of home that the target does not have whole; `nil` when home did not answer.
   package let behind: Int?
   /// True if the target has the newest snapshot of home; `nil` if home did not answer.
   package let hasNewest: Bool?
@@ -41,11 +41,12 @@ package struct TargetStanding: Sendable {
       }
     }
     guard let home else { return TargetStanding(source: source, newest: newest, behind: nil, hasNewest: nil) }
-    let notes = try home.notes.read(source).notes
-    let wanted = try SourceListing(of: source, in: home.store).committed.subtracting(notes.collectedNumbers)
+    let plan = try SyncPlanner(home: home, target: target, source: source).planOfSnapshots()
+    let wanted = try SourceListing(of: source, in: home.store).committed.subtracting(
+      home.notes.read(source).notes.collectedNumbers)
     return TargetStanding(
-      source: source, newest: newest, behind: wanted.subtracting(listed).count,
-      hasNewest: wanted.max().map { listed.contains($0) } ?? true)
+      source: source, newest: newest, behind: plan.behind,
+      hasNewest: wanted.max().map { listed.contains($0) && !plan.missing.contains($0) } ?? true)
   }
 }
 

@@ -54,6 +54,12 @@ package struct MachineContext: Sendable {
     return .directory(try environment.absolute(text))
   }
 
+  /// A location by its only name: a directory without symbolic links.
+  func place(of location: StoreLocation) -> StoreLocation {
+    guard let directory = location.directory else { return location }
+    return .directory(host.files.names(of: directory).last ?? directory)
+  }
+
   private func isDirectory(_ text: String) -> Bool {
     guard let path = try? environment.absolute(text) else { return false }
     return (try? host.files.status(of: path, followLink: true))?.kind == .directory

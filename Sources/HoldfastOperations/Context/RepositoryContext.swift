@@ -78,10 +78,13 @@ package struct RepositoryContext: Sendable {
   package init(
     of source: SourceSettings, in settings: Settings, _ request: RepositoryRequest, on machine: MachineContext
   ) throws {
-    let configured = settings.repository(source.repository)
-    let named = configured?.location ?? source.repository
-    let found = configured.map { Configured(repository: $0, source: source) }
-    self.init(machine, try machine.location(named), found, named: named, request)
+    let named = settings.repository(source.repository)
+    let text = named?.location ?? source.repository
+    let location = try machine.location(text)
+    let found =
+      named.map { Configured(repository: $0, source: source) }
+      ?? Configured(at: location, in: settings, on: machine, source: source)
+    self.init(machine, location, found, named: text, request)
   }
 
   /// The configuration of a repository, and of the chosen source.
@@ -93,30 +96,40 @@ package struct RepositoryContext: Sendable {
     init(repository: RepositorySettings, target: TargetSettings? = nil, source: SourceSettings?) {
       (self.repository, self.target, self.source) = (repository, target ?? repository.home, source)
     }
+
+    /// The repository of which a target is at a location, as home if it is home of any; `nil` when there is none.
+    init?(at location: StoreLocation, in settings: Settings, on machine: MachineContext, source: SourceSettings?) {
+      let place = machine.place(of: location)
+      let homes = settings.repositories.map { ($0, $0.home) }
+      let others = settings.repositories.flatMap { repository in repository.others.map { (repository, $0) } }
+      guard
+        let (repository, target) = (homes + others).first(where: {
+          (try? StoreLocation($1.location)).map { machine.place(of: $0) } == place
+        })
+      else { return nil }
+      self.init(repository: repository, target: target, source: source)
+    }
   }
 
-  /// Returns the configured repository if `text` is `nil`, a name, or the location of a configured server or bucket;
-  /// `nil` if `text` is a path.
+  /// The configured repository, if `text` is `nil`, a name, or the location of one of its targets; `nil` if it is
+  /// another location.
   private static func configured(
     _ text: String?, _ machine: MachineContext, of source: SourceName?
   ) throws -> Configured? {
     guard let text else { return try only(machine, of: source) }
-    if let location = try? StoreLocation(text), location.directory == nil {
-      // The configuration of a bucket (its credentials, its lock) applies by whatever name the bucket is called. A
-      // mistake in the file does not prevent a restore.
-      guard let settings = try? machine.loader().load(),
-        let (repository, target) = settings.repositories.lazy.flatMap({ all in all.targets.map { (all, $0) } })
-          .first(where: { (try? StoreLocation($1.location)) == location })
-      else { return nil }
-      return Configured(
-        repository: repository, target: target, source: source.flatMap { settings.source($0.text) })
+    guard !text.isEmpty else { return nil }
+    let isName =
+      !text.utf8.contains(Path.separator) && (try? StoreLocation(text))?.directory != nil
+      && (try? machine.host.files.status(of: machine.environment.absolute(text), followLink: true)) == nil
+    if isName {
+      guard let settings = try machine.loader().load(), let repository = settings.repository(text) else { return nil }
+      return Configured(repository: repository, source: source.flatMap { settings.source($0.text) })
     }
-    let path = Path(text)
-    guard !text.isEmpty, !path.bytes.contains(Path.separator),
-      (try? machine.host.files.status(of: machine.environment.absolute(text), followLink: true)) == nil
-    else { return nil }
-    guard let settings = try machine.loader().load(), let repository = settings.repository(text) else { return nil }
-    return Configured(repository: repository, source: source.flatMap { settings.source($0.text) })
+    // What is configured for a place (other targets, keys, a lock) counts by whatever name it is called. A mistake in
+    // the file keeps nobody from a restore.
+    guard let location = try? machine.location(text), let settings = try? machine.loader().load() else { return nil }
+    return Configured(
+      at: location, in: settings, on: machine, source: source.flatMap { settings.source($0.text) })
   }
 
   private static func only(_ machine: MachineContext, of source: SourceName?) throws -> Configured? {
@@ -146,9 +159,15 @@ package struct RepositoryContext: Sendable {
   }
 
   /// The location; for a directory its path without symbolic links.
-  package var location: StoreLocation {
-    guard let directory = spelled.directory else { return spelled }
-    return .directory(machine.host.files.names(of: directory).last ?? directory)
+  package var location: StoreLocation { machine.place(of: spelled) }
+
+  /// For a command that writes: makes sure that home is meant.
+  /// - Throws: with exit status 2 when the location is another target of a configured repository.
+  package func checkIsHome() throws {
+    guard let configured, let target, target != configured.home else { return }
+    throw EngineError(
+      .usage, "\(location) is the target \(target.name) of \(configured.name), and only home is written to",
+      hint: "Say --repository \(configured.name): its home is \(configured.home.location).", exitStatus: .usage)
   }
 
   /// True if this machine locks the objects that it stores.
@@ -177,10 +196,11 @@ package struct RepositoryContext: Sendable {
   ///   - source: the source of the run, if that is known: then more is requested at once.
   ///   - takesLease: true if the run will take the lease on that source.
   ///   - looksAround: true if the run will read the snapshots and the journals of all sources.
+  ///   - layer: what comes over its store.
   ///   - warn: gets warnings.
   package func open(
     limit: RateLimit? = nil, olderCopy: Bool = false, for source: SourceName? = nil, takesLease: Bool = false,
-    looksAround: Bool = false, warn: (String) -> Void
+    looksAround: Bool = false, under layer: (any Store) -> any Store = { $0 }, warn: (String) -> Void
   ) throws -> Repository {
     guard expectedKeyring != "" else {
       throw EngineError(
@@ -191,7 +211,7 @@ package struct RepositoryContext: Sendable {
     let repository: Repository
     do {
       repository = try Repository.open(
-        store(reading: limit), host: machine.host, credentials: keys.credentials,
+        layer(store(reading: limit)), host: machine.host, credentials: keys.credentials,
         memory: machine.memory(), cache: machine.catalogCache(),
         expectedKeyring: expectedKeyring ?? machine.environment.text("HOLDFAST_EXPECT_KEYRING")
           ?? configured?.expectedKeyring,

@@ -26,9 +26,15 @@ package struct ConfiguredRun {
   let observer: any SourceRunObserver
   /// Counts all runs as one for a ping receiver.
   private let history = NotificationHistory()
+  /// How long targets that are not needed are waited for; `nil` for what the configuration says.
+  let linger: TimeSpan?
+  /// Targets that did not answer are waited for once, not for each source.
+  let away = AwayTargets()
 
-  package init(settings: Settings, machine: MachineContext, observer: any SourceRunObserver) {
-    (self.settings, self.machine, self.observer) = (settings, machine, observer)
+  package init(
+    settings: Settings, machine: MachineContext, observer: any SourceRunObserver, linger: TimeSpan? = nil
+  ) {
+    (self.settings, self.machine, self.observer, self.linger) = (settings, machine, observer, linger)
   }
 
   /// - Parameter names: the sources; empty for all.

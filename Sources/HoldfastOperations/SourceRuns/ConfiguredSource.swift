@@ -12,25 +12,41 @@ package struct ConfiguredSource {
   package let settings: SourceSettings
   let repository: Repository
   let cache: StateCache
+  /// The targets that its runs write to.
+  let runTargets: RunTargets
   private let context: RepositoryContext
 
-  /// - Parameter context: the context of the repository, with the limit for reading the source that the settings
-  ///   contain.
-  package init(_ settings: SourceSettings, in repository: Repository, at context: RepositoryContext) throws {
+  /// A snapshot that was taken.
+  package struct Taken {
+    package let report: Backup.Report
+    /// What became of the other targets meanwhile; `nil` when there are none, or nothing was stored.
+    fileprivate let pass: RunTargets.Pass?
+  }
+
+  /// - Parameters:
+  ///   - context: gives the repository, on a machine whose rate of reading the settings limit.
+  ///   - linger: how long targets that are not needed are waited for; `nil` for what the configuration says.
+  ///   - away: what the run knows from its other sources.
+  package init(
+    _ settings: SourceSettings, in repository: Repository, at context: RepositoryContext, linger: TimeSpan? = nil,
+    away: AwayTargets = AwayTargets()
+  ) throws {
     self.settings = settings
     self.repository = repository
     self.context = context
     cache = try context.machine.cache()
+    runTargets = RunTargets(repository, of: context, linger: linger, away: away)
   }
 
   /// - Parameter request: the keys of the command line, which override the configuration.
   package init(_ settings: SourceSettings, of run: ConfiguredRun, _ request: RepositoryRequest) throws {
     let machine = run.machine.reading(within: run.machine.limit(settings.limitRate))
     let context = try RepositoryContext(of: settings, in: run.settings, request, on: machine)
+    try context.checkIsHome()
     let repository = try context.open(for: settings.name, takesLease: true) {
       run.observer.tell(Notice(.warning, $0))
     }
-    try self.init(settings, in: repository, at: context)
+    try self.init(settings, in: repository, at: context, linger: run.linger, away: run.away)
   }
 
   var host: Host { context.machine.host }
@@ -56,34 +72,38 @@ package struct ConfiguredSource {
 
   var compression: Compression { Compression(settings.compression) ?? .standard }
 
-  /// Brings the other targets up to home after a backup.
+  /// Brings the other targets up to home after a backup, as far as they did not get the snapshot while it was taken.
   /// - Returns: the targets that have the snapshot; `nil` when there is only one target, or nothing was committed.
-  package func copy(_ report: Backup.Report, _ progress: any ProgressObserver) throws -> SnapshotCopies? {
-    let targets = targets
-    guard !targets.others.isEmpty, !report.isDryRun else { return nil }
-    let (name, sequence) = (report.envelope.source.name, report.envelope.sequence)
-    let results = try targets.sync(
-      from: repository, to: targets.others, name, observer: SyncProgress(progress))
-    let tip = try repository.catalog.snapshotIfCommitted(name, sequence)
-    let parents = try tip.map { try repository.catalog.chain(to: $0).snapshots.map(\.sequence) } ?? []
-    return SnapshotCopies(
-      home: targets.homeName, chain: parents + [sequence], minCopies: targets.minCopies, others: results)
+  package func bringUp(_ taken: Taken, _ progress: any ProgressObserver) throws -> SnapshotCopies? {
+    let envelope = taken.report.envelope
+    return try taken.pass.map {
+      try runTargets.bringUp(envelope.source.name, envelope.sequence, after: $0, progress)
+    }
   }
 
-  /// Takes a snapshot, between the hooks.
+  /// Takes a snapshot, between the hooks, and writes it to all targets that are in step.
   package func backup(
     _ options: Backup.Options, _ watch: RunWatch, _ progress: any ProgressObserver
-  ) throws -> Backup.Report {
-    let backup = Backup(repository: repository, options: options, cache: cache, progress: progress)
+  ) throws -> Taken {
+    if options.command == nil { try targets.checkAreApart(from: options.source) }
     let hooks = Hooks(settings)
-    return try hooks.surround(source: options.source, progress: progress, cancellation: host.cancellation) {
+    var pass: RunTargets.Pass?
+    let report = try hooks.surround(source: options.source, progress: progress, cancellation: host.cancellation) {
       // A hook may run a command that takes the lease.
       defer { if hooks != Hooks() { repository.errands.wait() } }
-      let report = try backup.run()
-      // A hook may still fail, but the snapshot is committed.
-      watch.parts = [RunRecord.Part(report)]
-      return report
+      func take(_ repository: Repository) throws -> Backup.Report {
+        let backup = Backup(repository: repository, options: options, cache: cache, progress: progress)
+        let report = try backup.run()
+        // A hook may still fail, but the snapshot is committed.
+        watch.parts = [RunRecord.Part(report)]
+        return report
+      }
+      guard !options.isDryRun else { return try take(repository) }
+      let done = try runTargets.inOnePass(on: \.envelope.source.name, progress, take)
+      pass = done.pass
+      return done.value
     }
+    return Taken(report: report, pass: pass)
   }
 }
 

@@ -140,9 +140,10 @@ package struct SourceRun {
   ) throws -> SourceOutcome {
     // An incremental is the default. Only for the default is a reason given when it becomes a full.
     let options = opened.backupOptions(kind: kind == .incremental ? nil : kind)
-    let report = try opened.backup(options, watch, progress)
+    let taken = try opened.backup(options, watch, progress)
+    let report = taken.report
     watch.tell(report, of: source.name)
-    guard let copies = try opened.copy(report, progress) else { return outcome(report.exitStatus, report.summary) }
+    guard let copies = try opened.bringUp(taken, progress) else { return outcome(report.exitStatus, report.summary) }
     watch.tell(copies, of: source.name)
     return outcome(max(report.exitStatus, copies.exitStatus), "\(report.summary); \(copies.summary)")
   }
@@ -152,16 +153,18 @@ package struct SourceRun {
   ) throws -> SourceOutcome {
     var options = Merge.Options(SnapshotSelector(.latest, source: source.name))
     options.compression = opened.compression
-    let report = try Merge(
-      repository: opened.repository, options: options, cache: opened.cache, progress: progress
-    ).run()
+    let (report, pass) = try opened.runTargets.inOnePass(on: \.chain.tip.sourceName, progress) { repository in
+      try Merge(repository: repository, options: options, cache: opened.cache, progress: progress).run()
+    }
     watch.parts = [RunRecord.Part(report)]
     guard let envelope = report.envelope else { return outcome(.done, "nothing to merge: the newest is a full") }
     let count = Amount.count(UInt64(report.chain.snapshots.count), "snapshot")
-    return outcome(
-      .done,
+    let text =
       "merged \(count) into full \(envelope.snapshot.short), number \(envelope.sequence); stored \(Amount.bytes(envelope.storedBytes)) in \(Amount.duration(report.duration))"
-    )
+    guard let pass else { return outcome(.done, text) }
+    let copies = try opened.runTargets.bringUp(source.name, envelope.sequence, after: pass, progress)
+    watch.tell(copies, of: source.name)
+    return outcome(copies.exitStatus, "\(text); \(copies.summary)")
   }
 
   private func prune(_ opened: ConfiguredSource, _ watch: RunWatch) throws -> SourceOutcome {

@@ -3,7 +3,7 @@ package import HoldfastEngine
 package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
-package import HoldfastSystem
+internal import HoldfastSystem
 internal import Synchronization
 
 /// The targets of a repository other than the one of its context, which is home.
@@ -18,8 +18,17 @@ package struct RepositoryTargets: Sendable {
     others = home.target == home.configured?.home ? home.configured?.others ?? [] : []
   }
 
+  /// All of them, home first; empty when another one than home was named.
+  var all: [TargetSettings] { others.isEmpty ? [] : (home.target.map { [$0] } ?? []) + others }
+
   /// The number of targets that must have a snapshot.
   package var minCopies: Int { home.configured?.minCopies ?? 1 }
+
+  /// How long targets that are not needed are waited for at the end of a run.
+  var linger: TimeSpan { home.configured?.linger ?? .zero }
+
+  /// The name of the repository.
+  var repositoryName: String { home.configured?.name ?? "" }
 
   /// The duration for which the notes at home keep saying that a snapshot was collected. A target that is away for
   /// longer keeps the snapshot.
@@ -42,24 +51,33 @@ package struct RepositoryTargets: Sendable {
       }
   }
 
+  /// Makes the stores of targets. Nothing is asked of them yet.
+  package func opened(_ targets: [TargetSettings]) -> [OpenedTarget] {
+    targets.map { target in
+      OpenedTarget(settings: target, store: Result { try store(of: target) })
+    }
+  }
+
   /// Brings targets up to home, side by side. If one fails, the others continue.
   /// - Parameters:
   ///   - source: the only source; `nil` for all.
   ///   - isDryRun: true if only plans are made.
   /// - Returns: the results in the order of the targets; a signal is thrown.
   package func sync(
-    from repository: Repository, to targets: [TargetSettings], _ source: SourceName? = nil, isDryRun: Bool = false,
+    from repository: Repository, to targets: [OpenedTarget], _ source: SourceName? = nil, isDryRun: Bool = false,
     observer: any SyncObserver
   ) throws -> [TargetResult] {
     try sideBySide(targets) { target in
       do {
-        let store = try store(of: target)
+        let store = try target.store.get()
+        // A pass may have used it.
+        store.refresh()
         return try TargetSync(from: repository, to: target.name, in: store, observer: observer).run(
           source, isDryRun: isDryRun)
       } catch let signal as Interrupted {
         throw signal
       } catch {
-        return TargetResult(target.name, at: target.location, failure: describe(error))
+        return TargetResult(target.name, at: target.settings.location, failure: describe(error))
       }
     }
   }
@@ -80,6 +98,19 @@ package struct RepositoryTargets: Sendable {
       }
     }
     return Array(zip(targets, found)).map { (target: $0, standings: $1) }
+  }
+
+  /// Makes sure that nothing is written into a source.
+  /// - Throws: when a target lies in the source, or the source in a target.
+  func checkAreApart(from source: Path) throws {
+    guard let path = try? home.machine.host.files.resolve(source) else { return }
+    for target in others {
+      guard let directory = try home.on(target).location.directory, path.contains(directory) || directory.contains(path)
+      else { continue }
+      throw EngineError(
+        .usage, "the target \(target.name) in \(directory) and the source \(path) lie in one another",
+        hint: "Keep every target on another disk than the source.")
+    }
   }
 
   /// Checks, before anything is made, that every other target is empty or already a target of home.
@@ -115,8 +146,8 @@ package struct RepositoryTargets: Sendable {
     return try context.store()
   }
 
-  private func sideBySide<Value: Sendable>(
-    _ targets: [TargetSettings], _ body: @escaping @Sendable (TargetSettings) throws -> Value
+  private func sideBySide<Element: Sendable, Value: Sendable>(
+    _ targets: [Element], _ body: @escaping @Sendable (Element) throws -> Value
   ) throws -> [Value] {
     let found = FoundValues<Value>()
     try SideBySide.run(targets.count, threads: targets.count) { found.put(try body(targets[$0]), at: $0) }
@@ -131,63 +162,4 @@ private final class FoundValues<Value: Sendable>: Sendable {
   var inOrder: [Value] { values.withLock { $0 }.sorted { $0.key < $1.key }.map(\.value) }
 
   func put(_ value: Value, at index: Int) { values.withLock { $0[index] = value } }
-}
-
-extension RepositoryContext {
-  /// Returns the target with a name.
-  /// - Throws: with exit status 2 when there is none.
-  package func target(named name: String) throws -> TargetSettings {
-    let targets = configured?.targets ?? []
-    guard let found = targets.first(where: { $0.name == name }) else {
-      throw Self.noTarget(name, among: targets.map(\.name))
-    }
-    return found
-  }
-
-  /// The error of a command about targets, for a repository that was named by its path.
-  package static var notConfigured: EngineError {
-    EngineError(
-      .usage, "the repository is not configured, so nothing is known of its targets",
-      hint: "Name them in the configuration, and the repository by its name there.", exitStatus: .usage)
-  }
-
-  static func noTarget(_ name: String, among names: [String]) -> EngineError {
-    EngineError(
-      .usage, "there is no target \(Path(name))",
-      hint: names.isEmpty
-        ? "Name the targets of the repository in the configuration, and the repository by its name there."
-        : "There can be \(names.joined(separator: ", ")).",
-      exitStatus: .usage)
-  }
-
-  /// Opens it for reading: at the named target, else at home, or at the next target if home does not answer.
-  /// - Parameters:
-  ///   - name: the only target that is read.
-  ///   - looksAround: true if the run will read the snapshots and the journals of all sources.
-  ///   - warn: gets warnings, and is told if another target is read.
-  package func openToRead(
-    from name: String?, limit: RateLimit? = nil, olderCopy: Bool = false, for source: SourceName? = nil,
-    looksAround: Bool = false, warn: (String) -> Void
-  ) throws -> Repository {
-    func open(_ context: RepositoryContext) throws -> Repository {
-      try context.open(limit: limit, olderCopy: olderCopy, for: source, looksAround: looksAround, warn: warn)
-    }
-    if let name {
-      let target = try target(named: name)
-      var found = try open(on(target))
-      found.isHome = target == configured?.home
-      return found
-    }
-    do {
-      return try open(self)
-    } catch let failure as any OperatorError where failure.isTransient || failure.exitStatus == .noRepository {
-      for other in RepositoryTargets(self).others where !(failure is Interrupted) {
-        guard var found = try? open(on(other)) else { continue }
-        found.isHome = false
-        warn("\(failure.message); reading from the target \(other.name), \(found.location)")
-        return found
-      }
-      throw failure
-    }
-  }
 }

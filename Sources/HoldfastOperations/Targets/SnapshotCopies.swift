@@ -9,10 +9,14 @@ package struct SnapshotCopies: Sendable {
   /// Its number, and the numbers of all snapshots that it builds on.
   package let chain: [UInt64]
   package let minCopies: Int
+  /// The names of those that got it while the run went on.
+  let passed: Set<String>
   /// The other targets, each with the result of its sync.
   package let others: [TargetResult]
 
-  package func has(_ target: TargetResult) -> Bool { target.sources.contains { $0.has(chain) } }
+  package func has(_ target: TargetResult) -> Bool {
+    passed.contains(target.target) || target.sources.contains { $0.has(chain) }
+  }
 
   /// The names of the targets that have it, home first.
   package var holders: [String] { [home] + others.filter(has).map(\.target) }

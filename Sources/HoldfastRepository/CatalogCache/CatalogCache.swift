@@ -37,6 +37,9 @@ struct CatalogCacheStore: StoreLayer {
 
   init(_ base: any Store, _ file: CatalogFile) { (self.base, self.file) = (base, file) }
 
+  /// The same over another store that has the same objects.
+  func over(_ store: any Store) -> CatalogCacheStore { CatalogCacheStore(store, file) }
+
   /// Returns the length and tag that the listing shows for a key; `nil` for an object that is not kept, or not listed.
   private func listed(toKeep key: String) -> (length: UInt64, tag: String?)? {
     guard Keys.isKept(key), case .object(let length?, let tag) = base.listed(key),

@@ -79,17 +79,18 @@ package final class Lease: Sendable {
   /// Takes the lease.
   /// - Parameters:
   ///   - name: the name of what is added to, for example of a source.
-  ///   - waits: true to wait for another holder. If the holder may be dead and no lock tells, the call waits in any
-  ///     case, for the time that the newest number states.
-  ///   - look: an earlier look at the lease. It may be old: a number is created only once.
-  ///   - errands: gives the lease back, so that nobody waits for that; `nil` to wait.
-  ///   - onCreation: called when a number was created. Listings from then on show what earlier holders did. It may be
-  ///     called although another run turns out to hold the lease.
-  ///   - onWait: called once when the call has waited for seconds for another holder.
-  /// - Returns: `nil` if another run holds the lease.
+  ///   - waits: whether to wait for another holder. If the holder may be dead and no lock tells, the call waits in any
+  ///     case, for as long as its number says.
+  ///   - outlasts: whether a holder that may be dead is waited for; otherwise `nil` is returned at once.
+  ///   - look: what was found out before. It may be old: a number is created only once.
+  ///   - errands: where the lease is given back, so that nobody waits for that; `nil` to wait.
+  ///   - onCreation: called when a number was created: what is listed from then on shows what earlier holders did. It
+  ///     may be called although another run turns out to hold the lease.
+  ///   - onWait: called once when the call has waited for seconds for a holder that may be dead.
+  /// - Returns: `nil` when another run holds it.
   package static func take(
     _ name: String, in store: any Store, host: Host, terms: LeaseTerms = LeaseTerms(), random: Randomness = .system,
-    waits: Bool, after look: LeaseLook? = nil, givenBackBy errands: Errands? = nil,
+    waits: Bool, outlasts: Bool = true, after look: LeaseLook? = nil, givenBackBy errands: Errands? = nil,
     onCreation: () -> Void = {}, onWait: () -> Void = {}
   ) throws -> Lease? {
     // An earlier lease of this run may be on its way back.
@@ -119,7 +120,7 @@ package final class Lease: Sendable {
         }
         if isMine { return Lease(holder, lock, terms, errands) }
       case .held(let isAlive):
-        if isAlive, !waits { return nil }
+        if isAlive && !waits || !outlasts { return nil }
         Pause.time(terms.look)
         if !isTold, host.clock.uptime() - begun >= Self.silenceMax {
           isTold = true

@@ -11,7 +11,8 @@ final class TargetFanOut: Sendable {
   private let policy: TargetPolicy
   private let clock: Clock
   private let outcomes: TargetOutcomes
-  private let isInStep: @Sendable (_ target: String, _ folder: String) -> Bool
+  private let gate: (any TargetGate)?
+  private let cancellation: Cancellation
   private let lanes: Monitor<TargetLanes>
   /// By folder, the lanes that were in step when the first object of the folder was begun.
   private let takers = Mutex<[String: [Int]]>([:])
@@ -19,11 +20,11 @@ final class TargetFanOut: Sendable {
   private let sent = Mutex<[String: String]>([:])
 
   init(
-    home: any Store, others: [Target], _ policy: TargetPolicy, clock: Clock, _ outcomes: TargetOutcomes,
-    isInStep: @escaping @Sendable (_ target: String, _ folder: String) -> Bool
+    home: any Store, others: [Target], _ policy: TargetPolicy, clock: Clock, cancellation: Cancellation,
+    _ outcomes: TargetOutcomes, gate: (any TargetGate)?
   ) {
     (self.home, self.others, self.policy, self.clock) = (home, others, policy, clock)
-    (self.outcomes, self.isInStep) = (outcomes, isInStep)
+    (self.cancellation, self.outcomes, self.gate) = (cancellation, outcomes, gate)
     lanes = Monitor(TargetLanes(count: others.count, policy))
   }
 
@@ -35,11 +36,12 @@ final class TargetFanOut: Sendable {
   /// Begins an object at the other targets.
   /// - Returns: one object to send for each target that is in step.
   func begin(_ key: String, in folder: String) -> [Sending] {
+    guard let gate else { return [] }
     let asked = takers.withLock { takers in
       if let known = takers[folder] { return known }
       let inStep = others.indices.filter { lane in
-        if isInStep(others[lane].name, folder) { return true }
-        fallBehind(lane, in: folder, since: key, BehindReason.wasBehind(target: others[lane].name))
+        guard let obstacle = gate.obstacle(to: key, in: folder, at: others[lane].name) else { return true }
+        fallBehind(lane, in: folder, since: key, obstacle)
         return false
       }
       takers[folder] = inStep
@@ -94,19 +96,17 @@ final class TargetFanOut: Sendable {
   /// Waits until there is a block to fill. A target for which the run has waited too long falls behind.
   /// - Returns: `nil` if no target takes these objects any more. If no target holds a block, there is nothing to wait
   ///   for: then the targets of `sendings` fall behind, and it is `nil` too.
-  func block(for sendings: [Sending]) -> HeldBlock? {
+  /// - Throws: `Interrupted` after a signal.
+  func block(for sendings: [Sending]) throws -> HeldBlock? {
     guard let folder = sendings.first?.folder else { return nil }
     while takesAny(sendings) {
       if let block = lanes.withLock({ $0.takeBlock() }) { return block }
       guard let slowest = lanes.withLock({ $0.slowest(in: folder, policy) }) else {
-        for sending in sendings {
-          let target = others[sending.lane].name
-          fallBehind(sending.lane, in: folder, since: sending.key, BehindReason.noRoom(target: target))
-        }
+        for sending in sendings { fallBehind(sending.lane, in: folder, since: sending.key, BehindReason.noRoom) }
         return nil
       }
       let began = clock.uptime()
-      let block = lanes.wait(slowest.patience) { $0.takeBlock() }
+      let block = try lanes.wait(slowest.patience, unless: cancellation) { $0.takeBlock() }
       let span = clock.uptime() - began
       let waited = slowest.isNeeded ? span : lanes.withLock { $0.noteWait(span, for: slowest.lane) }
       if let block { return block }
@@ -117,24 +117,39 @@ final class TargetFanOut: Sendable {
 
   /// Waits until `minCopies` targets have everything that was committed, then a while for the others. Targets that do
   /// not have it then are behind.
-  func finish() {
+  /// - Parameter onWait: called once when it has waited for seconds, with the names of the targets that it waits for.
+  /// - Throws: `Interrupted` after a signal.
+  func finish(onWait: ([String]) -> Void) throws {
+    var isTold = false
+    func wait<Answer>(_ limit: TimeSpan, until look: (inout TargetLanes) -> Answer?) throws -> Answer? {
+      guard !isTold, limit > policy.silenceMax else { return try lanes.wait(limit, unless: cancellation, until: look) }
+      if let answer = try lanes.wait(policy.silenceMax, unless: cancellation, until: look) { return answer }
+      isTold = true
+      onWait(lanes.withLock { $0.busy }.map { others[$0].name })
+      return try lanes.wait(limit - policy.silenceMax, unless: cancellation, until: look)
+    }
     while true {
       let before = lanes.withLock { $0.progress }
-      let isDone = lanes.wait(policy.stallMax) { lanes -> Bool? in
+      let isDone = try wait(policy.stallMax) { lanes -> Bool? in
         if lanes.busy.isEmpty || lanes.hasEnough { return true }
         return lanes.progress == before ? nil : false
       }
       if isDone ?? false { break }
       if isDone == nil { lanes.withLock { $0.busy }.forEach { drop($0, waited: policy.stallMax) } }
     }
-    guard lanes.wait(policy.linger, until: { $0.busy.isEmpty ? true : nil }) == nil else { return }
+    guard try wait(policy.linger, until: { $0.busy.isEmpty ? true : nil }) == nil else { return }
     for lane in lanes.withLock({ $0.busy }) { drop(lane, waited: policy.linger) }
   }
 
-  private func drop(_ lane: Int, waited: TimeSpan) {
-    for (folder, key) in lanes.withLock({ $0.waiting(lane) }) {
-      fallBehind(lane, in: folder, since: key, BehindReason.tooSlow(target: others[lane].name, waited: waited))
-    }
+  /// Sends nothing more: whoever does not have everything is behind.
+  func abandon() {
+    for lane in lanes.withLock({ $0.busy }) { drop(lane, BehindReason.runEnded) }
+  }
+
+  private func drop(_ lane: Int, waited: TimeSpan) { drop(lane, BehindReason.tooSlow(waited: waited)) }
+
+  private func drop(_ lane: Int, _ cause: BehindReason) {
+    for (folder, key) in lanes.withLock({ $0.waiting(lane) }) { fallBehind(lane, in: folder, since: key, cause) }
   }
 
   private func fallBehind(_ lane: Int, in folder: String, since key: String, _ cause: any Error) {
@@ -174,12 +189,14 @@ final class TargetFanOut: Sendable {
       let writer = try writer(of: sending, at: store)
       sending.writer = nil
       do {
+        try gate?.checkOpen(sending.key, in: sending.folder, at: others[lane].name)
         try writer.commit()
       } catch StoreError.alreadyExists(let key, let location) {
         // Another run may have copied it meanwhile.
-        guard try isSame(key, at: store) else {
-          throw BehindReason.forked(key: key, target: others[lane].name, location: location)
-        }
+        guard try isSame(key, at: store) else { throw BehindReason.forked(key: key, location: location) }
+      } catch {
+        writer.abort()
+        throw error
       }
     case .abort(let sending):
       sending.writer?.abort()

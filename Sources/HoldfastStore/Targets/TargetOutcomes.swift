@@ -33,8 +33,16 @@ package struct TargetOutcome: Sendable {
 package final class TargetOutcomes: Sendable {
   private static let badAnswersKept = 100
   private let state: Mutex<[TargetOutcome]>
+  /// Is told of the first bad answer of each target.
+  private let onBadAnswer: @Sendable (_ target: String, TargetOutcome.BadAnswer) -> Void
 
-  init(_ targets: [Target]) { state = Mutex(targets.map { TargetOutcome($0.name) }) }
+  init(
+    _ targets: [Target],
+    onBadAnswer: @escaping @Sendable (_ target: String, TargetOutcome.BadAnswer) -> Void = { _, _ in }
+  ) {
+    state = Mutex(targets.map { TargetOutcome($0.name) })
+    self.onBadAnswer = onBadAnswer
+  }
 
   /// The outcomes of all targets, home first.
   package var all: [TargetOutcome] { state.withLock { $0 } }
@@ -57,11 +65,13 @@ package final class TargetOutcomes: Sendable {
   func noteSent(_ count: Int, to target: Int) { state.withLock { $0[target].bytesSent += UInt64(count) } }
 
   func noteBad(_ target: Int, _ key: String, _ cause: any Error) {
-    state.withLock { outcomes in
+    let answer = TargetOutcome.BadAnswer(key: key, cause: describe(cause))
+    let first = state.withLock { outcomes in
       outcomes[target].badAnswerCount += 1
-      guard outcomes[target].badAnswers.count < Self.badAnswersKept else { return }
-      outcomes[target].badAnswers.append(TargetOutcome.BadAnswer(key: key, cause: describe(cause)))
+      if outcomes[target].badAnswers.count < Self.badAnswersKept { outcomes[target].badAnswers.append(answer) }
+      return outcomes[target].badAnswerCount == 1 ? outcomes[target].target : nil
     }
+    if let first { onBadAnswer(first, answer) }
   }
 
   func noteLate(_ target: Int) { state.withLock { $0[target].lateAnswerCount += 1 } }

@@ -23,6 +23,10 @@ package struct TargetPolicy: Sendable {
   package var stallMax = TimeSpan.minutes(3)
   /// The longest wait at the end for the other targets, once `minCopies` have everything.
   package var linger = TimeSpan.seconds(10)
+  /// How long it waits at its beginning to learn who is in step.
+  package var lookMax = TimeSpan.seconds(10)
+  /// After so long it is told who is waited for.
+  package var silenceMax = TimeSpan.seconds(5)
   /// The shortest wait for the first target before a second one is asked for a range.
   package var hedgeMin = TimeSpan.milliseconds(100)
   /// The wait before a second target is asked, as long as too few answers are known for a percentile.

@@ -18,18 +18,19 @@ package final class TargetStore: StoreLayer {
 
   /// - Parameters:
   ///   - others: each must be a target of the same repository.
-  ///   - folder: returns the folder of keys that depend on each other to which a key belongs, such as those of one
-  ///     source; `nil` for an object that stays at home.
-  ///   - isInStep: returns true if a target has everything of a folder that home has. It is called once for each target
-  ///     and folder, before the first object is sent.
+  ///   - folder: the folder of keys that depend on each other to which a key belongs, such as those of one source;
+  ///     `nil` for an object that stays at home.
+  ///   - gate: decides who gets what; `nil` when what is written stays at home, because the targets are only read.
   package init(
     home: Target, others: [Target], _ policy: TargetPolicy = TargetPolicy(), clock: Clock = .system,
+    cancellation: Cancellation = Cancellation(), gate: (any TargetGate)?,
     folder: @escaping @Sendable (_ key: String) -> String?,
-    isInStep: @escaping @Sendable (_ target: String, _ folder: String) -> Bool
+    onBadAnswer: @escaping @Sendable (_ target: String, TargetOutcome.BadAnswer) -> Void = { _, _ in }
   ) {
     (self.home, self.folder) = (home, folder)
-    outcomes = TargetOutcomes([home] + others)
-    fanOut = TargetFanOut(home: home.store, others: others, policy, clock: clock, outcomes, isInStep: isInStep)
+    outcomes = TargetOutcomes([home] + others, onBadAnswer: onBadAnswer)
+    fanOut = TargetFanOut(
+      home: home.store, others: others, policy, clock: clock, cancellation: cancellation, outcomes, gate: gate)
     reading = TargetReading([home] + others, policy, clock: clock, outcomes)
   }
 
@@ -40,7 +41,12 @@ package final class TargetStore: StoreLayer {
 
   /// Waits for the other targets as long as `TargetPolicy` says. Those that do not have everything then are behind. It
   /// must be called at the end of a run.
-  package func finish() { fanOut.finish() }
+  /// - Parameter onWait: called once when it has waited for seconds, with the names of the targets that it waits for.
+  /// - Throws: `Interrupted` after a signal.
+  package func finish(onWait: ([String]) -> Void = { _ in }) throws { try fanOut.finish(onWait: onWait) }
+
+  /// Sends nothing more, because the run has failed. Targets that do not have everything are behind.
+  package func abandon() { fanOut.abandon() }
 
   // MARK: Writing
 

@@ -32,16 +32,16 @@ final class TargetUpload: ObjectUpload, @unchecked Sendable {
     let known = Int(clamping: count - offset)
     guard known < bytes.count else { return }
     let fresh = UnsafeRawBufferPointer(rebasing: bytes[known...])
-    hold(fresh)
+    try hold(fresh)
     try home.append(fresh)
     count += UInt64(fresh.count)
   }
 
-  private func hold(_ bytes: UnsafeRawBufferPointer) {
+  private func hold(_ bytes: UnsafeRawBufferPointer) throws {
     var rest = bytes
     while !rest.isEmpty, isHolding {
       if filling == nil {
-        filling = fanOut.block(for: sendings)
+        filling = try fanOut.block(for: sendings)
         isHolding = filling != nil && fanOut.takesAny(sendings)
       }
       guard let block = filling else { return }

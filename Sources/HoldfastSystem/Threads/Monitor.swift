@@ -50,6 +50,21 @@ package final class Monitor<State>: @unchecked Sendable {
     }
   }
 
+  /// The same, which a signal ends.
+  /// - Throws: `Interrupted` after a signal.
+  package func wait<Result>(
+    _ limit: TimeSpan, unless cancellation: Cancellation, until look: (inout State) throws -> Result?
+  ) throws -> Result? {
+    let slice = TimeSpan.milliseconds(50)
+    var left = limit
+    while true {
+      try cancellation.check()
+      if let result = try wait(min(slice, left), until: look) { return result }
+      left = left - slice
+      guard left > .zero else { return nil }
+    }
+  }
+
   /// Waits for a change.
   /// - Returns: true if the time was over first.
   private func isOver(_ end: timespec?) -> Bool {

@@ -2,6 +2,7 @@ import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
+import HoldfastStore
 import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
@@ -22,7 +23,8 @@ import Testing
       case 0...2:
         mutator.change()
         let kinds: [SnapshotKind?] = [.full, .differential, .incremental, nil]
-        try shop.shop.backup(step == 0 ? .full : kinds[Int(random.next() % 4)], in: shop.shop.open())
+        let kind = step == 0 ? .full : kinds[Int(random.next() % 4)]
+        try write(shop, second, &random) { try shop.shop.backup(kind, in: $0) }
         clock.advance(days: 1)
       case 3:
         if try !shop.shop.open().catalog.sourceNames().isEmpty {
@@ -30,7 +32,9 @@ import Testing
           try shop.shop.prune(last: Int(random.next() % 3) + 1, graceDays: days) { $0.tellsCollected = .days(30) }
         }
       case 4:
-        if try !shop.shop.open().catalog.sourceNames().isEmpty { try shop.shop.merge(in: shop.shop.open()) }
+        if try !shop.shop.open().catalog.sourceNames().isEmpty {
+          try write(shop, second, &random) { try shop.shop.merge(in: $0) }
+        }
       default:
         let failing = UnansweringStore(random.next() & 1 == 0 ? shop.target : second)
         if random.next() % 3 > 0 {
@@ -54,6 +58,33 @@ import Testing
         TestFiles.removeTree(shop.shop.directory.appending(restored))
       }
     }
+  }
+}
+
+extension SyncPropertyTests {
+  /// Adds a snapshot at home alone, or in one pass to both targets, of which one may fail.
+  private func write<Report>(
+    _ shop: TargetShop, _ second: MemoryStore, _ random: inout SeededRandom, _ work: (Repository) throws -> Report
+  ) throws {
+    let home = try shop.shop.open()
+    guard random.next() % 4 > 0 else {
+      _ = try work(home)
+      return
+    }
+    let failing = [UnansweringStore(shop.target), UnansweringStore(second)]
+    for store in failing where random.next() % 2 == 0 {
+      store.fail(at: Int(random.next() % 60) + 1, UnansweringStore.Failure.allCases[Int(random.next() % 3)])
+    }
+    let pass = TargetPass(
+      from: home, named: "home", to: zip(["first", "second"], failing).map { Target(name: $0, store: $1) },
+      TargetPolicy())
+    do {
+      _ = try work(pass.repository)
+    } catch {
+      pass.abandon()
+      throw error
+    }
+    _ = try pass.finish(SourceName(from: Path("source")))
   }
 }
 

@@ -7,6 +7,7 @@ import HoldfastStore
 import HoldfastSystem
 import HoldfastTestShop
 import HoldfastTestSupport
+import Synchronization
 import Testing
 
 /// Data before manifest, a chain from its beginning, only what has the digests of the signed envelope: wherever a sync
@@ -71,6 +72,19 @@ import Testing
     #expect(try shop.sync(hooked).isInStep)
     shop.expectSame()
     try shop.expectSoundAtTarget()
+  }
+
+  /// Somebody notes something at home after this sync has listed it, and another sync brings that first.
+  @Test func notesThatCameMeanwhileAreNoFork() throws {
+    let shop = try makeShop()
+    #expect(try shop.sync().isInStep)
+    let listed = ListedHook(shop.target) {
+      try shop.shop.open().notes.pin(shop.shop.number(1), reason: "meanwhile")
+      #expect(try shop.sync().isInStep)
+    }
+    let result = try shop.sync(listed)
+    #expect(result.isInStep, "\(result.cause ?? "")")
+    shop.expectSame()
   }
 
   @Test func whileAnotherRunWorksThereItIsBehind() throws {
@@ -167,5 +181,26 @@ import Testing
     #expect(one.findings.map(\.object) == [key] && one.findings.map(\.location) == [shop.target.location])
     #expect(one.findings.first?.message.contains("bytes instead of") == true)
     #expect(one.behind == 1 && shop.target.contents[key] == cut)
+  }
+}
+
+/// Does something before the source is listed for the first time.
+private final class ListedHook: StoreLayer {
+  let base: any Store
+  private let action: Mutex<(@Sendable () throws -> Void)?>
+
+  init(_ base: any Store, _ action: @escaping @Sendable () throws -> Void) {
+    self.base = base
+    self.action = Mutex(action)
+  }
+
+  func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
+    if prefix == "sources/source/" {
+      try action.withLock { action in
+        defer { action = nil }
+        return action
+      }?()
+    }
+    return try base.list(prefix, depth, after: name, max: max)
   }
 }

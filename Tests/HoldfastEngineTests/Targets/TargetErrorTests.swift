@@ -129,7 +129,7 @@ import Testing
     #expect(
       text == """
         sources/source/0000000001/manifest.json in PLACE/barn is another one than in SHOP/repository
-        HINT: Somebody wrote there as if it were home. Both stay as they are: look at each with `holdfast list --from TARGET`, restore what you need, then empty the one that is wrong and run `holdfast init`.
+        HINT: Somebody wrote there as if it were home. Both stay as they are: look at each with `holdfast list --from TARGET`, restore what you need. If the target is wrong, empty it and run `holdfast init`; if home is, name the right one first in `targets`, empty the old home, then run `holdfast init` and `holdfast sync`.
         """)
     #expect(status == .dataLoss)
   }

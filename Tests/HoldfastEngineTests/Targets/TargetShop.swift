@@ -38,6 +38,46 @@ struct TargetShop {
     return try TargetSync(from: opened, to: "barn", in: store ?? target, observer: observer).run(isDryRun: isDryRun)
   }
 
+  // MARK: One pass
+
+  /// One pass that writes to home and to a target.
+  func pass(
+    from home: Repository? = nil, to store: (any Store)? = nil, _ policy: TargetPolicy = TargetPolicy()
+  ) throws -> TargetPass {
+    TargetPass(
+      from: try home ?? shop.open(), named: "home", to: [Target(name: "barn", store: store ?? target)], policy)
+  }
+
+  /// Does something in one pass.
+  /// - Returns: why the target does not have all of it, by its name `barn`.
+  @discardableResult
+  func inOnePass(
+    from home: Repository? = nil, to store: (any Store)? = nil, _ policy: TargetPolicy = TargetPolicy(),
+    _ work: (Repository) throws -> Void, onWait: ([String]) -> Void = { _ in }
+  ) throws -> [String: any OperatorError] {
+    let pass = try pass(from: home, to: store, policy)
+    do {
+      try work(pass.repository)
+    } catch {
+      pass.abandon()
+      throw error
+    }
+    return try pass.finish(SourceName(from: Path("source")), onWait: onWait)
+  }
+
+  /// Takes a snapshot in one pass.
+  @discardableResult
+  func backupInOnePass(
+    _ kind: SnapshotKind? = nil, to store: (any Store)? = nil, _ policy: TargetPolicy = TargetPolicy(),
+    configure: (inout Backup.Options) throws -> Void = { _ in }
+  ) throws -> [String: any OperatorError] {
+    try inOnePass(to: store, policy) { repository in
+      var changed = Backup.Options(source: shop.source)
+      try configure(&changed)
+      _ = try shop.backup(kind, in: repository) { $0.tags = changed.tags }
+    }
+  }
+
   /// The repository as the target alone has it, for whoever has all keys.
   func atTarget(_ store: (any Store)? = nil) throws -> Repository {
     try Repository.open(

@@ -14,8 +14,8 @@ import Testing
   private static func targets(_ stores: [any Store], isInStep: Bool = true) -> TargetStore {
     let targets = zip(["home", "b", "c"], stores).map { Target(name: $0, store: $1) }
     return TargetStore(
-      home: targets[0], others: Array(targets.dropFirst()), folder: { Keys.targetFolder($0) },
-      isInStep: { _, _ in isInStep })
+      home: targets[0], others: Array(targets.dropFirst()), gate: TestGate(behind: isInStep ? [] : ["b", "c"]),
+      folder: { Keys.targetFolder($0) })
   }
 
   /// Takes three snapshots.
@@ -43,7 +43,7 @@ import Testing
     let taken = try fill(shop)
     try shop.merge()
     #expect(try shop.verify().exitStatus == .done)
-    targets.finish()
+    try targets.finish()
     #expect(targets.outcomes.all.allSatisfy { $0.behind.isEmpty && $0.badAnswerCount == 0 })
     #expect(targets.outcomes.inStep("sources/source/") == ["home", "b", "c"])
     for (number, store) in stores.enumerated() {
@@ -83,7 +83,7 @@ import Testing
     let made = Self.targets(memories)
     let shop = try TestShop(store: made, isSealed: isSealed)
     let tree = try #require(try fill(shop).last?.tree)
-    made.finish()
+    try made.finish()
     let whole = memories.map(\.contents)
     for key in whole[0].keys.sorted() where Keys.targetFolder(key) != nil {
       for change in Change.allCases {

@@ -27,7 +27,7 @@ import Testing
     (traits.partBytes, traits.connections) = (700, 2)
     let store = TargetStore(store(home), [MemoryStore(), MemoryStore(traits)])
     try promise.check(store)
-    store.finish()
+    try store.finish()
     #expect(store.outcomes.all.allSatisfy { $0.behind.isEmpty }, "\(store.outcomes.all)")
   }
 
@@ -41,6 +41,6 @@ import Testing
     let store = TargetStore(MemoryStore(), [FaultyStore(MemoryStore(), seed: 5), hanging], policy)
     defer { hanging.goOn() }
     try promise.check(store)
-    store.finish()
+    try store.finish()
   }
 }

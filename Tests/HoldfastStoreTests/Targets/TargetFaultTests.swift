@@ -31,7 +31,7 @@ import Testing
       try store.put(bytes, at: key)
       acknowledged.append((key, bytes))
     }
-    store.finish()
+    try store.finish()
     for (key, bytes) in acknowledged { #expect(memories[0].contents[key] == bytes, "seed \(seed), \(key)") }
     for target in 1...2 {
       let there = memories[target].contents

@@ -1,0 +1,96 @@
+internal import HoldfastArchive
+internal import HoldfastConfiguration
+package import HoldfastModel
+package import HoldfastRepository
+internal import HoldfastStore
+package import HoldfastSystem
+
+/// From where a repository with several targets is read.
+package enum ReadingPlace: Sendable {
+  /// The only target that is read.
+  case target(String)
+  /// Home, or where that does not answer the next target that does.
+  case one
+  /// The same for what is listed; the bytes come from any target that has them.
+  case all
+}
+
+extension RepositoryContext {
+  /// Opens it for reading.
+  /// - Parameters:
+  ///   - patience: how long a home that is not on this machine is waited for, where others may answer.
+  ///   - looksAround: whether the run will ask for the snapshots and the journals of all sources.
+  ///   - warn: gets warnings, also that another target is read. Any thread may call it until nothing is read any more.
+  package func openToRead(
+    from place: ReadingPlace, limit: RateLimit? = nil, olderCopy: Bool = false, for source: SourceName? = nil,
+    looksAround: Bool = false, patience: TimeSpan = .seconds(10), warn: @escaping @Sendable (String) -> Void
+  ) throws -> Repository {
+    let targets = RepositoryTargets(self)
+    @Sendable func open(_ context: RepositoryContext) throws -> Repository {
+      var others: [Target] = []
+      if case .all = place { others = targets.besides(context.target).compactMap(\.asTarget) }
+      return try context.open(
+        limit: limit, olderCopy: olderCopy, for: source, looksAround: looksAround,
+        under: { others.isEmpty ? $0 : context.reading($0, others, warn) }, warn: warn)
+    }
+    if case .target(let name) = place {
+      let target = try target(named: name)
+      var found = try open(on(target))
+      found.isHome = target == configured?.home
+      return found
+    }
+    do {
+      return try targets.others.isEmpty ? open(self) : openSoon(patience) { try open(self) }
+    } catch let failure as any OperatorError where failure.isTransient || failure.exitStatus == .noRepository {
+      for other in targets.others where !(failure is Interrupted) {
+        guard var found = try? open(on(other)) else { continue }
+        found.isHome = false
+        warn("\(failure.message); reading from the target \(other.name), \(found.location)")
+        return found
+      }
+      throw failure
+    }
+  }
+
+  /// Opens home, for which nobody waits long: another target may answer at once.
+  private func openSoon(
+    _ patience: TimeSpan, _ open: @escaping @Sendable () throws -> Repository
+  ) throws -> Repository {
+    let answer = Monitor<Result<Repository, any Error>?>(nil)
+    let begin: @Sendable () -> Void = {
+      let result = Result { try open() }
+      answer.withLock { $0 = result }
+    }
+    guard location.directory == nil, WorkerThread.detach(begin) else { return try open() }
+    guard let result = try answer.wait(patience, unless: machine.host.cancellation, until: { $0 }) else {
+      throw StoreError.unavailable(location: location.description, reason: "no answer within \(patience.rounded())")
+    }
+    return try result.get()
+  }
+
+  /// A store that says what this target has, and reads it from all. The operator is told of the first bad answer of
+  /// each.
+  private func reading(
+    _ store: any Store, _ others: [Target], _ warn: @escaping @Sendable (String) -> Void
+  ) -> any Store {
+    TargetStore(
+      home: Target(name: target?.name ?? "", store: store), others: others, clock: machine.host.clock,
+      cancellation: machine.host.cancellation, gate: nil, folder: { Keys.targetFolder($0) },
+      onBadAnswer: { target, answer in
+        let isDamaged = answer.cause.isDamage
+        warn(
+          "the target \(target) \(isDamaged ? "has wrong bytes" : "failed"), and is read after the others: \(answer.cause.message)"
+            + "\nHINT: "
+            + (isDamaged
+              ? "Run `holdfast scrub --repair` to mend it from the others."
+              : "Run `holdfast target list` to see how far each target is."))
+      })
+  }
+}
+
+extension RepositoryTargets {
+  /// All targets but one.
+  func besides(_ target: TargetSettings?) -> [OpenedTarget] {
+    opened(all.filter { $0 != target })
+  }
+}
