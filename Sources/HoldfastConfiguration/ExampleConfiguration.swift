@@ -52,7 +52,7 @@ package enum ExampleConfiguration {
         # tag: release
       grace: 7d                  # so long what was removed can be called back
       verify:
-        within: 30d              # every run proves so much that everything is proved in this time
+        within: 30d              # every run proves so much that all is proved in this time, and repairs other targets
         # share: 5%              # at least, in every run
       objectives:                # for monitoring
         max-age: 1h

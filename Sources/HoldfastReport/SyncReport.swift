@@ -100,7 +100,7 @@ package struct TargetResultText {
     hint =
       failures.compactMap(\.hint).first
       ?? (result.sources.contains { !$0.findings.isEmpty }
-        ? "Run `holdfast verify --data`, also with --from, to see which of the places has it whole." : nil)
+        ? "Run `holdfast scrub --repair`: it replaces what is damaged by what another target has sound." : nil)
     (self.lines, self.warnings) = (lines, warnings)
   }
 }
@@ -114,6 +114,10 @@ package struct TargetStandingJSON: Encodable {
     let time: String?
     let behind: Int?
     let hasNewest: Bool?
+    /// Since when scrubs of this machine have proved all of its data; `null` when they have not.
+    let provedSince: String?
+    /// The share of its data that they have proved.
+    let provedShare: Double?
   }
 
   private let target: String
@@ -134,7 +138,8 @@ package struct TargetStandingJSON: Encodable {
       sources = found.map {
         Source(
           source: $0.source.text, newest: $0.newest?.id.description, sequence: $0.newest?.sequence,
-          time: $0.newest.map { TimeText.utc($0.envelope.started) }, behind: $0.behind, hasNewest: $0.hasNewest)
+          time: $0.newest.map { TimeText.utc($0.envelope.started) }, behind: $0.behind, hasNewest: $0.hasNewest,
+          provedSince: $0.proofs?.allSince.map { TimeText.utc($0) }, provedShare: $0.proofs?.share)
       }
     case .failure(let failure): (error, sources) = (describe(failure).message, [])
     }
@@ -152,8 +157,20 @@ package enum TargetStandingText {
     switch standings {
     case .failure(let failure): return [head, "  ! \(describe(failure).message)"]
     case .success(let found):
-      return [head] + (found.isEmpty ? ["  no snapshots"] : found.map { "  \($0.source): \(state($0))" })
+      return [head] + (found.isEmpty ? ["  no snapshots"] : found.flatMap(sourceLines))
     }
+  }
+
+  private static func sourceLines(_ standing: TargetStanding) -> [String] {
+    ["  \(standing.source): \(state(standing))"] + (standing.proofs.map { ["    \(proved($0))"] } ?? [])
+  }
+
+  /// What scrubs have proved, in words.
+  package static func proved(_ proofs: TargetProofs) -> String {
+    if let since = proofs.allSince { return "all of its data was proved since \(TimeText.local(since))" }
+    return proofs.share > 0
+      ? "only \(Amount.share(proofs.share)) of its data was proved, by scrubs of this machine"
+      : "nothing of its data was proved by a scrub of this machine"
   }
 
   /// Says in words if it has the newest snapshot.

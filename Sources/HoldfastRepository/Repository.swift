@@ -144,6 +144,21 @@ package struct Repository: Sendable {
     return repository
   }
 
+  /// The same repository as another store has it. Descriptor and keyring are those of this one, and nothing that this
+  /// machine remembers or keeps counts there.
+  package func at(_ other: any Store) -> Repository { Repository(self, at: other) }
+
+  private init(_ known: Repository, at store: any Store) {
+    (self.store, descriptor, host, keyring) = (store, known.descriptor, known.host, known.keyring)
+    (memory, machine) = (nil, known.machine)
+    notes = NotesStore(store: store, descriptor: descriptor, keyring: keyring, memory: nil, host: host)
+    journal = Journal(in: store)
+    catalog = Catalog(
+      store: store, descriptor: descriptor, keyring: keyring, notes: notes, journal: journal, memory: nil, host: host)
+    containers = ContainerStore(in: store, of: descriptor.repository, keyring.sealed, host: host)
+    isHome = false
+  }
+
   /// The same repository, which reads everything from the store itself and nothing from the catalog cache.
   package var uncached: Repository {
     guard let cached = store as? CatalogCacheStore else { return self }

@@ -216,7 +216,7 @@ import Testing
       tool.plain(result.error).replacing("LONGID", with: "ARCHIVE") == """
         holdfast: DAMAGED: sources/orders/0000000001/archive-ARCHIVE is damaged: frame 0 does not have its digest (in DIR/here)
         holdfast: cloud is behind: 1 snapshot of orders could not be copied
-        HINT: Run `holdfast verify --data`, also with --from, to see which of the places has it whole.
+        HINT: Run `holdfast scrub --repair`: it replaces what is damaged by what another target has sound.
 
         """)
     #expect(TestFiles.allFiles(in: tool.directory.appending("cloud")).allSatisfy { !$0.text.contains("archive-") })

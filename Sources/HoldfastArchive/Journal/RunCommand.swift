@@ -8,6 +8,7 @@ package struct RunCommand: Hashable, Sendable, CustomStringConvertible {
   package static let verify = RunCommand(known: "verify")
   package static let prune = RunCommand(known: "prune")
   package static let restore = RunCommand(known: "restore")
+  package static let scrub = RunCommand(known: "scrub")
   package static let drill = RunCommand(known: "drill")
 
   private init(known text: String) { self.text = text }

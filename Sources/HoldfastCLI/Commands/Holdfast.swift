@@ -12,7 +12,8 @@ struct Holdfast: ParsableCommand {
       Init.self, CheckCommand.self, BackupCommand.self, RunSourcesCommand.self, ListCommand.self, Show.self, Diff.self,
       RestoreCommand.self, CatCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
-      UnpinCommand.self, TagCommand.self, AcceptCommand.self, StatusCommand.self, SyncCommand.self, TargetCommand.self,
+      UnpinCommand.self, TagCommand.self, AcceptCommand.self, StatusCommand.self, SyncCommand.self, ScrubCommand.self,
+      TargetCommand.self,
       KeyCommand.self, WALCommand.self,
       ScheduleCommand.self, ConfigCommand.self, CompletionsCommand.self,
     ])

@@ -73,7 +73,8 @@ struct VerifyCommand: ParsableCommand {
   }
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
-    let repository = try location.context(machine, identity: identity, writer: writer, of: source.name).open(
+    let context = try location.context(machine, identity: identity, writer: writer, of: source.name)
+    let repository = try context.open(
       copy, .one, limit: rate.limit(machine), for: source.name, looksAround: source.name == nil
     ).uncached
     watch.opened(repository, source: source.name)
@@ -106,6 +107,9 @@ struct VerifyCommand: ParsableCommand {
     watch.parts = RunRecord.parts(of: report, chosen, share: options.readsData ? options.share : 0)
     if output.json { try Console.json(VerifyJSON(report), machine) }
     show(report)
+    if report.exitStatus != .done, !RepositoryTargets(context).others.isEmpty {
+      Console.hint("Run `holdfast scrub --repair`: it replaces what is damaged by what another target has sound.")
+    }
     if !output.json, !output.quiet { Console.transfer(machine) }
     // The result counts even if it could not be noted.
     if let unnoted {

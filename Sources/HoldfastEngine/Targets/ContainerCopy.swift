@@ -4,8 +4,9 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Copies bodies, archives and archived WAL from home to a target. Every byte is checked against the digest that a
-/// signed manifest demands, and an object appears at the target only if all its bytes are right.
+/// Copies bodies, archives and archived WAL from home to a target, or from wherever they are sound to where they are
+/// not. Every byte is checked on its way against the digest that a signed manifest demands, and an object appears at
+/// the target only if all of them are right.
 struct ContainerCopy: Sendable {
   /// An object to copy.
   struct Item: Sendable {
@@ -29,15 +30,27 @@ struct ContainerCopy: Sendable {
   /// The number of parts of one upload that are sent at once.
   private var connections: Int { max(1, target.store.connections / threads) }
 
-  /// - Throws: `DamageError` if the object at home is not what its manifest demands.
-  func copy(_ item: Item) throws {
+  /// Reads an object without writing it anywhere.
+  /// - Throws: `DamageError` when it is not at home as its manifest demands.
+  func prove(_ item: Item) throws {
+    try read(item) { _ in }
+  }
+
+  private func read(_ item: Item, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     let reader = try home.containers.closed.open(item.kind, item.key, item.reference, isReadWhole: true)
+    try reader.forEachStoredPart {
+      try home.host.cancellation.check()
+      try body($0)
+    }
+  }
+
+  /// - Parameter makeRoom: removes what lies under the key at the target; called when all bytes are there, proved.
+  /// - Throws: `DamageError` if the object at home is not what its manifest demands.
+  func copy(_ item: Item, makeRoom: () throws -> Void = {}) throws {
     let writer = ObjectWriter(try target.store.upload(item.key), connections: connections)
     do {
-      try reader.forEachStoredPart {
-        try home.host.cancellation.check()
-        try writer.append($0)
-      }
+      try read(item) { try writer.append($0) }
+      try makeRoom()
       try writer.commit()
     } catch StoreError.alreadyExists {
       writer.abort()

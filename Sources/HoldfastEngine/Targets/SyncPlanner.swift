@@ -37,7 +37,7 @@ struct SyncPlanner {
     let atTarget = try SourceListing(of: source, in: target.store)
     let notes = try home.notes.read(source)
     var plan = SyncPlan(source)
-    plan.there = atTarget.committed
+    plan.listedAtTarget = atTarget.committed
     plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
     try checkAgreement(atHome, atTarget, readsAll: false, &plan)
     try planSnapshots(atHome, atTarget, notes.notes, &plan)

@@ -13,6 +13,8 @@ package struct TargetStanding: Sendable {
   package let behind: Int?
   /// True if the target has the newest snapshot of home; `nil` if home did not answer.
   package let hasNewest: Bool?
+  /// What this machine has proved there; `nil` for home, and when that did not answer.
+  package var proofs: TargetProofs?
 
   /// - Parameters:
   ///   - home: the repository at home; `nil` if it did not answer.
@@ -40,13 +42,15 @@ package struct TargetStanding: Sendable {
         // Commands that read snapshots there report the damage.
       }
     }
-    guard let home else { return TargetStanding(source: source, newest: newest, behind: nil, hasNewest: nil) }
+    guard let home else {
+      return TargetStanding(source: source, newest: newest, behind: nil, hasNewest: nil, proofs: nil)
+    }
     let plan = try SyncPlanner(home: home, target: target, source: source).planOfSnapshots()
     let wanted = try SourceListing(of: source, in: home.store).committed.subtracting(
       home.notes.read(source).notes.collectedNumbers)
     return TargetStanding(
       source: source, newest: newest, behind: plan.behind,
-      hasNewest: wanted.max().map { listed.contains($0) && !plan.missing.contains($0) } ?? true)
+      hasNewest: wanted.max().map { listed.contains($0) && !plan.missing.contains($0) } ?? true, proofs: nil)
   }
 }
 

@@ -74,7 +74,7 @@ struct WALCopy {
 
 extension WALArchive {
   /// Returns the archived file whose manifest has this key; `nil` if there is none.
-  fileprivate func archived(_ key: String) throws -> ArchivedWAL? {
+  func archived(_ key: String) throws -> ArchivedWAL? {
     let parts = key.split(separator: "/")
     guard parts.count == 5, let system = SystemIdentifier(String(parts[2])),
       let (file, copy) = Keys.walFile(parts[4], in: String(parts[3]))

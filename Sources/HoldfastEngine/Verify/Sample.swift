@@ -9,8 +9,15 @@ struct Sample {
   private let seed: UInt64
 
   init(_ options: Verify.Options, random: Randomness) {
-    count = options.share >= 1 ? .max : UInt64(saturating: options.share * 0x1p64)
-    if let begin = options.begin {
+    self.init(share: options.share, begin: options.begin, random: random)
+  }
+
+  /// - Parameters:
+  ///   - share: the share that is chosen, 0 to 1.
+  ///   - begin: where it begins in the fixed order, 0 to 1; `nil` for a random share.
+  init(share: Double, begin: Double?, random: Randomness) {
+    count = share >= 1 ? .max : UInt64(saturating: share * 0x1p64)
+    if let begin {
       first = UInt64(saturating: (begin - begin.rounded(.down)) * 0x1p64)
       seed = 0
     } else {
@@ -21,9 +28,20 @@ struct Sample {
 
   func isChosen(archive: UInt64, frame: UInt32) -> Bool { isChosen(archive &<< 32 | UInt64(frame)) }
 
-  func isChosen(name: String) -> Bool {
-    // FNV-1a
-    isChosen(name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 })
+  func isChosen(name: String) -> Bool { isChosen(Self.hash(name)) }
+
+  /// Everything.
+  static let all = Sample(share: 1, begin: 0, random: .system)
+
+  /// Whether all is chosen.
+  var isAll: Bool { count == .max }
+
+  /// - Parameter part: the number of a part of an object.
+  func isChosen(name hash: UInt64, part: UInt64) -> Bool { isChosen(hash &+ part &* 0xd6e8_feb8_6659_fd93) }
+
+  /// FNV-1a
+  static func hash(_ name: String) -> UInt64 {
+    name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }
 
   private func isChosen(_ number: UInt64) -> Bool {

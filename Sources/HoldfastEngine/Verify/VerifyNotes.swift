@@ -40,6 +40,24 @@ extension NotesStore {
     }
   }
 
+  /// Notes what a scrub has found at home: which snapshots need something that is damaged there, and of which all bytes
+  /// were proved after something was repaired.
+  package func noteScrubbed(_ source: SourceName, damaged: [Snapshot], mended: [Snapshot]) throws {
+    try change(source) { notes, reading in
+      guard reading.damage.isEmpty else { return false }
+      let time = RecordedTime(host.clock.now())
+      for snapshot in mended where notes[snapshot].damaged != nil {
+        notes[snapshot.id, snapshot.sequence].damaged = nil
+      }
+      for snapshot in damaged where notes[snapshot].removed == nil && notes[snapshot].damaged == nil {
+        var note = notes[snapshot]
+        (note.proved, note.damaged) = (nil, time)
+        notes[snapshot.id, snapshot.sequence] = note
+      }
+      return notes != reading.notes
+    }
+  }
+
   /// Returns the notes on snapshots that a verify found damaged, and none has found sound since; without removed
   /// snapshots.
   package func standingDamage(of source: SourceName) throws -> [SourceNotes.Note] {

@@ -209,11 +209,10 @@ struct VerifyWalk {
 
   /// Verifies the stored frames of a body that cannot be opened here.
   private func verifyStored(_ body: ContainerReader, _ damage: FrameLog) throws {
-    let stored = Buffer(capacity: ContainerReader.storedCapacity())
     body.expect(0..<UInt32(body.frames.count))
-    for (number, frame) in body.frames.enumerated() {
+    try body.verifyStored(0..<UInt32(body.frames.count)) { frame, failure in
+      if let failure { throw failure }
       try repository.host.cancellation.check()
-      try body.verifyStored(UInt32(number), into: stored)
       damage.bytes += UInt64(frame.storedCount)
       damage.frames += 1
       progress.advance(bytes: UInt64(frame.storedCount), files: 0)

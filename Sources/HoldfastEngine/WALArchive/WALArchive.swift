@@ -266,9 +266,9 @@ struct WALContents {
 
   /// Verifies the stored bytes of all frames, which needs no key.
   func verifyStored() throws {
-    for number in container.frames.indices {
+    try container.verifyStored(0..<UInt32(container.frames.count)) { _, damage in
       try cancellation.check()
-      try container.verifyStored(UInt32(number), into: stored)
+      if let damage { throw damage }
     }
   }
 

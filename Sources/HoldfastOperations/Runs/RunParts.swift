@@ -97,6 +97,26 @@ extension RunRecord {
     return parts.values.sorted { $0.source < $1.source }
   }
 
+  /// What a scrub has found of each source, at all targets together.
+  /// - Parameters:
+  ///   - share: the share of the stored bytes that was to be proved.
+  ///   - begin: where that share began.
+  package static func parts(of results: [ScrubResult], share: Double, begin: Double?) -> [Part] {
+    var parts: [SourceName: Part] = [:]
+    for result in results {
+      for scrub in result.sources {
+        var part = parts[scrub.source] ?? Part(scrub.source)
+        (part.share, part.begin) = (share, begin)
+        part.provedBytes = (part.provedBytes ?? 0).saturatingAdding(scrub.provenBytes)
+        part.findings += scrub.findings.map { "\(result.target): \($0.message)" }
+        if let failure = scrub.failure { part.findings.append("\(result.target): \(failure.message)") }
+        part.status = max(scrub.exitStatus, part.status ?? .done)
+        parts[scrub.source] = part
+      }
+    }
+    return parts.values.sorted { $0.source < $1.source }
+  }
+
   /// Returns the sources that an object concerns: its own, or all if it belongs to none.
   private static func sources(of object: String, among all: [SourceName]) -> [SourceName] {
     guard let place = [Keys.sources, Keys.journals].first(where: { object.hasPrefix($0) }) else { return all }

@@ -217,12 +217,15 @@ package struct SourceRun {
       let reason = describe(error).message
       progress.warn("this machine cannot remember what it has proved: \(reason); set HOLDFAST_STATE_DIR")
     }
-    tell(report, watch)
+    tell(report, opened, watch)
     let share = Amount.share(options.share)
     let standing: ExitStatus = try tellsOfStandingDamage(opened, watch, besides: report) ? .dataLoss : .done
-    return outcome(
-      .worst(of: [report.exitStatus, standing]),
-      "proved \(share) of its data, \(Amount.bytes(report.provenBytes)), in \(Amount.duration(report.duration))")
+    let proved =
+      "proved \(share) of its data, \(Amount.bytes(report.provenBytes)), in \(Amount.duration(report.duration))"
+    guard let scrub = try opened.scrubOthers(first: first, count: count, watch, progress) else {
+      return outcome(.worst(of: [report.exitStatus, standing]), proved)
+    }
+    return outcome(.worst(of: [report.exitStatus, standing, scrub.status]), "\(proved); \(scrub.summary)")
   }
 
   /// Reports damage that an earlier verify found. It stands until a verify has read all data again, because a part of
@@ -249,7 +252,7 @@ package struct SourceRun {
     return true
   }
 
-  private func tell(_ report: Verify.Report, _ watch: RunWatch) {
+  private func tell(_ report: Verify.Report, _ opened: ConfiguredSource, _ watch: RunWatch) {
     let findings =
       report.unreadable.map(\.message)
       + report.snapshots.flatMap { result in result.findings.map { "\(result.snapshot.id.short): \($0.message)" } }
@@ -257,6 +260,10 @@ package struct SourceRun {
       + report.others.filter { $0.level != .note }.map(\.message)
     for finding in findings { watch.tell(Notice(.damage, finding, of: source.name)) }
     guard !findings.isEmpty else { return }
+    guard opened.targets.others.isEmpty else {
+      return watch.tell(
+        Notice(.hint, "Run `holdfast scrub --repair --name \(source.name)`: other targets may have it sound."))
+    }
     watch.tell(
       Notice(.hint, "Run `holdfast verify --data --name \(source.name)` to see all of it, and take a new full."))
   }

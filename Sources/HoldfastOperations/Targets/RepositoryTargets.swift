@@ -8,7 +8,7 @@ internal import Synchronization
 
 /// The targets of a repository other than the one of its context, which is home.
 package struct RepositoryTargets: Sendable {
-  private let home: RepositoryContext
+  let home: RepositoryContext
   /// In the order of the configuration; empty when there is only one target, or the command names another one than
   /// home.
   package let others: [TargetSettings]
@@ -94,7 +94,13 @@ package struct RepositoryTargets: Sendable {
         let opened = try? repository.get()
         if target == home.target, opened == nil { _ = try repository.get() }
         let store = try target == home.target ? home.store() : store(of: target)
-        return try TargetStanding.read(store, home: opened, host: home.machine.host, of: source)
+        let standings = try TargetStanding.read(store, home: opened, host: home.machine.host, of: source)
+        guard target != home.target, let machine = opened?.machine else { return standings }
+        return standings.map { standing in
+          var standing = standing
+          standing.proofs = machine.proofs(of: standing.source, at: target.name)
+          return standing
+        }
       }
     }
     return Array(zip(targets, found)).map { (target: $0, standings: $1) }
@@ -133,8 +139,8 @@ package struct RepositoryTargets: Sendable {
     }
   }
 
-  /// - Throws: `TargetError.sameLocation` when another target before it leads to the same place.
-  private func store(of target: TargetSettings) throws -> any Store {
+  /// - Throws: `TargetError.sameLocation` when an earlier target has the same location.
+  func store(of target: TargetSettings, reading limit: RateLimit? = nil) throws -> any Store {
     let context = try home.on(target)
     let location = context.location
     for other in (home.target.map { [$0] } ?? []) + others {
@@ -143,7 +149,7 @@ package struct RepositoryTargets: Sendable {
         throw TargetError.sameLocation(target: target.name, other: other.name, location: location.description)
       }
     }
-    return try context.store()
+    return try context.store(reading: limit)
   }
 
   private func sideBySide<Element: Sendable, Value: Sendable>(

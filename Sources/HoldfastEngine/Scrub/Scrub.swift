@@ -1,0 +1,206 @@
+internal import HoldfastArchive
+package import HoldfastModel
+package import HoldfastRepository
+package import HoldfastStore
+internal import HoldfastSystem
+internal import Synchronization
+
+/// Finds what targets have not as the signed manifests demand, and repairs it from other targets. It needs no key:
+/// stored bytes are proved against the digests that stand in manifests.
+package struct Scrub: Sendable {
+  package struct Options: Sendable {
+    /// The share of the stored bytes that is proved, 0 to 1.
+    package var share = 1.0
+    /// Where that share begins in the fixed order of all stored bytes, 0 to 1; `nil` for a random share.
+    package var begin: Double?
+    /// Whether what is damaged is replaced, and what is missing copied.
+    package var repairs = false
+    /// Only this source; `nil` for all.
+    package var source: SourceName?
+    /// The names of the targets that are scrubbed; empty for all. The others only give what is replaced.
+    package var chosen: Set<String> = []
+    package init() {}
+  }
+
+  /// A target, or why it cannot be opened.
+  package struct Place: Sendable {
+    let name: String
+    let location: String
+    let isHome: Bool
+    let store: Result<any Store, any Error>
+
+    package init(_ name: String, at location: String, isHome: Bool, _ store: Result<any Store, any Error>) {
+      (self.name, self.location, self.isHome, self.store) = (name, location, isHome, store)
+    }
+  }
+
+  let places: [Place]
+  let reference: Repository
+  /// The name of the target at which that was opened.
+  let referenceName: String
+  let options: Options
+  let onProved: @Sendable (UInt64) -> Void
+
+  /// - Parameters:
+  ///   - places: all targets, home first.
+  ///   - reference: the repository, opened at home, or at the first target where that is possible.
+  ///   - name: the name of that target.
+  ///   - onProved: gets stored bytes that were proved; called by several threads.
+  package init(
+    _ places: [Place], reference: Repository, openedAt name: String, _ options: Options,
+    onProved: @escaping @Sendable (UInt64) -> Void = { _ in }
+  ) {
+    (self.places, self.options, self.onProved) = (places, options, onProved)
+    (self.reference, referenceName) = (reference.uncached, name)
+  }
+
+  /// - Returns: what was found at each target that was chosen, in their order, also where it failed.
+  /// - Throws: a signal; `EngineError` when there is no source of that name.
+  package func run() throws -> [ScrubResult] {
+    var results = places.map { ScrubResult($0.name, at: $0.location, isHome: $0.isHome) }
+    var opened: [(index: Int, target: ScrubTarget, faults: [ScrubFault])] = []
+    for (index, result) in try open().enumerated() {
+      switch result {
+      case .success(let (target, faults)):
+        opened.append((index, target, faults))
+        results[index].hasOldKeyring = !options.repairs && isBehindInKeyring(target)
+      case .failure(let failure): results[index].failure = describe(failure)
+      }
+    }
+    let sources = try sources(opened.map(\.target))
+    for (index, target, faults) in opened where target.isChosen && !faults.isEmpty {
+      do {
+        results[index].findings = try repairCatalog(faults, at: target, opened.map(\.target), sources.first)
+      } catch let signal as Interrupted {
+        throw signal
+      } catch {
+        results[index].failure = describe(error)
+      }
+    }
+    let all = opened.filter { results[$0.index].failure == nil }
+    for source in sources {
+      let scrubbing = SourceScrubbing(
+        source, all.map(\.target), isComplete: all.count == places.count, self)
+      for ((index, target, _), found) in zip(all, try scrubbing.run()) where target.isChosen {
+        results[index].sources.append(found)
+      }
+    }
+    if let home = all.first(where: { $0.target.isHome }), home.target.name == referenceName {
+      try bringUp(&results, all.filter { $0.index != home.index }.map { ($0.index, $0.target) })
+      try note(&results[home.index])
+    }
+    for place in all { place.target.repository.errands.wait() }
+    return results.filter { isChosen($0.target) }
+  }
+
+  /// Copies to other targets what they never had.
+  private func bringUp(_ results: inout [ScrubResult], _ others: [(index: Int, target: ScrubTarget)]) throws {
+    for (index, target) in others where options.repairs && target.isChosen && results[index].failure == nil {
+      results[index].hasOldKeyring = isBehindInKeyring(target)
+      guard results[index].hasOldKeyring || results[index].sources.contains(where: { !$0.behind.isNone }) else {
+        continue
+      }
+      let sync = TargetSync(
+        from: reference, to: target.name, in: target.repository.store, observer: UnseenSync(onCopied: onProved))
+      let synced = try sync.run(options.source)
+      results[index].hasOldKeyring = synced.failure != nil
+      for number in results[index].sources.indices where !results[index].sources[number].behind.isNone {
+        results[index].sources[number].bringUp(synced)
+      }
+    }
+  }
+
+  /// Home's notes say which snapshots are damaged there, as after a verify.
+  private func note(_ home: inout ScrubResult) throws {
+    guard reference.isHome else { return }
+    for source in home.sources where !source.damaged.isEmpty || !source.mended.isEmpty {
+      do {
+        try reference.notes.noteScrubbed(source.source, damaged: source.damaged, mended: source.mended)
+      } catch let signal as Interrupted {
+        throw signal
+      } catch {
+        home.unnoted = describe(error)
+      }
+    }
+  }
+
+  private func isChosen(_ name: String) -> Bool { options.chosen.isEmpty || options.chosen.contains(name) }
+
+  /// Opens all targets, and compares their descriptors and keyrings, side by side.
+  private func open() throws -> [Result<(ScrubTarget, [ScrubFault]), any Error>] {
+    let found = Mutex<[Int: Result<(ScrubTarget, [ScrubFault]), any Error>]>([:])
+    try SideBySide.run(places.count, threads: places.count) { index in
+      let result = Result { try open(places[index]) }
+      if case .failure(let signal as Interrupted) = result { throw signal }
+      found.withLock { $0[index] = result }
+    }
+    return found.withLock { $0 }.sorted { $0.key < $1.key }.map(\.value)
+  }
+
+  private func open(_ place: Place) throws -> (ScrubTarget, [ScrubFault]) {
+    let store = try place.store.get()
+    let isReference = place.name == referenceName
+    let target = ScrubTarget(
+      name: place.name, repository: isReference ? reference : reference.at(store), isHome: place.isHome,
+      isChosen: isChosen(place.name))
+    return (target, isReference ? [] : try ScrubCatalog(target: target, reference: reference).faults())
+  }
+
+  /// A target that does not answer says so elsewhere.
+  private func isBehindInKeyring(_ target: ScrubTarget) -> Bool {
+    target.name != referenceName
+      && (try? ScrubCatalog(target: target, reference: reference).isBehind()) ?? false
+  }
+
+  private func sources(_ targets: [ScrubTarget]) throws -> [SourceName] {
+    let names = try Set(
+      targets.flatMap { target in
+        try target.repository.catalog.sourceNames() + target.repository.catalog.loggedSourceNames()
+      })
+    guard let source = options.source else { return names.sorted() }
+    // A mistyped name is no source without faults.
+    guard names.contains(source) || targets.isEmpty else {
+      throw EngineError(
+        .usage, "there is no source \(source) in \(reference.location)", hint: "Run `holdfast list` to see all sources.")
+    }
+    return [source]
+  }
+
+  // MARK: The catalog
+
+  /// Descriptor and keyring belong to no source; the lease on the first one keeps two scrubs apart.
+  private func repairCatalog(
+    _ faults: [ScrubFault], at target: ScrubTarget, _ all: [ScrubTarget], _ source: SourceName?
+  ) throws -> [ScrubFinding] {
+    var findings = faults.map { ScrubFinding(object: $0.key, message: $0.damage.message, outcome: .repairable) }
+    guard options.repairs, let source else { return findings }
+    let lease = try target.lease(on: source)
+    var repair = ScrubRepair(target, from: JoinedTargets(all, last: target, reference), under: lease)
+    try repair.run(faults) { fault, outcome in
+      if let index = findings.firstIndex(where: { $0.object == fault.key }) { findings[index].outcome = outcome }
+    }
+    return findings
+  }
+}
+
+/// A sync whose bytes count as those of the scrub.
+private struct UnseenSync: SyncObserver {
+  let onCopied: @Sendable (UInt64) -> Void
+
+  func began(_ plan: SyncPlan, at target: String) {}
+  func copied(bytes: UInt64, to target: String) { onCopied(bytes) }
+}
+
+extension ScrubTarget {
+  /// - Throws: `EngineError` with exit status 11 when another run holds it, `TargetError.locked` when objects that are
+  ///   written there would have to be locked.
+  func lease(on source: SourceName) throws -> Lease {
+    guard repository.store.capabilities.objectLock == nil else { throw TargetError.locked(target: location) }
+    guard let lease = try Lease.take(on: source, of: repository, waits: false) else {
+      throw EngineError(
+        .transient, "another run works on \(source) in \(location)", hint: "Wait for it, and run the same command again.",
+        exitStatus: .locked)
+    }
+    return lease
+  }
+}

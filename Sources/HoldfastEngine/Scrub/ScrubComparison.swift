@@ -1,0 +1,255 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// What one target must have of one source, and has not.
+struct ScrubDemands: Sendable {
+  var faults: [ScrubFault] = []
+  /// Objects that are there with the right length. Their bytes are still to be proved.
+  var items: [ContainerCopy.Item] = []
+  /// For objects of archived log, the keys of their manifests.
+  var demanders: [String: String] = [:]
+  /// The snapshots that the target must have.
+  var snapshots: [Snapshot] = []
+  var behind = ScrubLag()
+  /// Keys of objects that no manifest of any target knows.
+  var unknown: [String] = []
+  /// An object under which two targets have different sound bytes; an operator decides which of them is right.
+  var fork: TargetError?
+}
+
+/// Compares what the targets have of one source with what their manifests demand. A manifest that is damaged or lost at
+/// one target is known from another.
+struct ScrubComparison: Sendable {
+  let source: SourceName
+  let targets: [ScrubTarget]
+  /// One for each target.
+  let surveys: [ScrubSurvey]
+  private let home: Int?
+  /// All snapshots with the number of the first target that has them sound, by sequence.
+  private let known: [UInt64: (snapshot: Snapshot, target: Int)]
+  /// The keys of all objects that manifests name.
+  private let knownKeys: Set<String>
+
+  init(of source: SourceName, _ targets: [ScrubTarget], _ surveys: [ScrubSurvey]) throws {
+    (self.source, self.targets, self.surveys) = (source, targets, surveys)
+    home = targets.firstIndex(where: \.isHome)
+    var known: [UInt64: (snapshot: Snapshot, target: Int)] = [:]
+    for (index, survey) in surveys.enumerated() {
+      for (sequence, snapshot) in survey.snapshots where known[sequence] == nil { known[sequence] = (snapshot, index) }
+    }
+    self.known = known
+    knownKeys = Set(
+      try known.values.flatMap { try targets[$0.target].repository.catalog.whole($0.snapshot).containers.map(\.key) })
+  }
+
+  func demands(at index: Int) throws -> ScrubDemands {
+    var demands = ScrubDemands()
+    let survey = surveys[index]
+    let missing = missingManifests(at: index)
+    let needless = needless(at: index)
+    try compareManifests(at: index, missing, needless, &demands)
+    let notes = ScrubNotes(source: source, targets: targets, surveys: surveys, home: home)
+    demands.faults += try notes.faults(at: index)
+    demands.fork = demands.fork ?? notes.fork(at: index)
+    demands.behind.hasOldNotes = notes.isBehind(index)
+    try compareContainers(at: index, survey.committed.union(missing.keys).subtracting(needless), &demands)
+    addNeeds(of: missing, &demands)
+    demands.unknown = survey.listing.data.filter { $0.key <= (known.keys.max() ?? 0) }.flatMap(\.value)
+      .filter { !knownKeys.contains($0) }.sorted()
+    if index != home {
+      demands.behind.snapshots = wanted.subtracting(survey.committed).subtracting(missing.keys).count
+    }
+    return demands
+  }
+
+  // MARK: Manifests
+
+  /// The snapshots that home has, or has lost, without what is collected.
+  private var wanted: Set<UInt64> {
+    guard let home else { return [] }
+    let collected = surveys[home].newestNotes?.collectedNumbers ?? []
+    return surveys[home].committed.union(missingManifests(at: home).keys).subtracting(collected)
+  }
+
+  /// The manifests that a target has lost, with how that shows: something there builds on the snapshot, or home would
+  /// have noted that it is gone. What a target never had is copied by a sync.
+  private func missingManifests(at index: Int) -> [UInt64: String] {
+    let survey = surveys[index]
+    var missing: [UInt64: String] = [:]
+    if index == home {
+      for (sequence, found) in known where !survey.committed.contains(sequence) && isLost(found.snapshot, survey) {
+        missing[sequence] = "it is missing"
+      }
+    }
+    var next = survey.committed.union(missing.keys)
+    while !next.isEmpty {
+      var parents: Set<UInt64> = []
+      for child in next.compactMap({ survey.snapshots[$0] ?? known[$0]?.snapshot }) {
+        guard let parent = child.envelope.parent?.sequence, !survey.committed.contains(parent), missing[parent] == nil
+        else { continue }
+        missing[parent] = "it is missing, and \(child.id.short) builds on it"
+        parents.insert(parent)
+      }
+      next = parents
+    }
+    return missing
+  }
+
+  /// The snapshots of a target that are collected, and that no other snapshot there builds on: the next prune or sync
+  /// removes them.
+  private func needless(at index: Int) -> Set<UInt64> {
+    let survey = surveys[index]
+    let collected = surveys[home ?? index].newestNotes?.collectedNumbers ?? []
+    var needed: Set<UInt64> = []
+    // A parent has a lower number than its children.
+    for sequence in survey.committed.sorted(by: >) where !collected.contains(sequence) || needed.contains(sequence) {
+      let parent = (survey.snapshots[sequence] ?? known[sequence]?.snapshot)?.envelope.parent?.sequence
+      if let parent { needed.insert(parent) }
+    }
+    return collected.subtracting(needed)
+  }
+
+  /// Whether home has lost a snapshot that another target has: nothing says that it was collected, and something says
+  /// that it was there. If the notes are lost too, it counts as lost.
+  private func isLost(_ snapshot: Snapshot, _ survey: ScrubSurvey) -> Bool {
+    let sequence = snapshot.sequence
+    let isCollected = surveys.contains { $0.newestNotes?.collectedNumbers.contains(sequence) == true }
+    guard !isCollected else { return false }
+    guard let notes = survey.newestNotes else { return true }
+    let body = Keys.body(source, sequence, snapshot.envelope.body.id)
+    return notes.highest < sequence || notes[snapshot].speaksOfACommit || survey.listing.lengths[body] != nil
+  }
+
+  private func compareManifests(
+    at index: Int, _ missing: [UInt64: String], _ needless: Set<UInt64>, _ demands: inout ScrubDemands
+  ) throws {
+    let survey = surveys[index]
+    for (sequence, damage) in survey.damaged.sorted(by: { $0.key < $1.key }) where !needless.contains(sequence) {
+      let damage = DamageError(Keys.manifest(source, sequence), damage.finding)
+      demands.faults.append(ScrubFault(damage: damage, demand: .small(try manifest(sequence, notAt: index))))
+    }
+    for (sequence, finding) in missing.sorted(by: { $0.key < $1.key }) {
+      let damage = DamageError(Keys.manifest(source, sequence), finding)
+      demands.faults.append(
+        ScrubFault(damage: damage, demand: .small(try manifest(sequence, notAt: index)), isMissing: true))
+    }
+    for (sequence, snapshot) in survey.snapshots.sorted(by: { $0.key < $1.key }) {
+      guard let first = known[sequence], first.snapshot.digest != snapshot.digest, demands.fork == nil else { continue }
+      demands.fork = .forked(
+        key: Keys.manifest(source, sequence), target: targets[index].location, home: targets[first.target].location)
+    }
+  }
+
+  /// The bytes of a manifest, from a target that has it sound.
+  private func manifest(_ sequence: UInt64, notAt index: Int) throws -> [UInt8]? {
+    for (other, survey) in surveys.enumerated() where other != index {
+      guard let snapshot = survey.snapshots[sequence],
+        let bytes = try targets[other].soundBytes(Keys.manifest(source, sequence)),
+        (try? targets[other].repository.catalog.snapshot(bytes, of: source, sequence))?.digest == snapshot.digest
+      else { continue }
+      return bytes
+    }
+    return nil
+  }
+
+  // MARK: Bodies and archives
+
+  private func compareContainers(at index: Int, _ sequences: Set<UInt64>, _ demands: inout ScrubDemands) throws {
+    let (survey, target) = (surveys[index], targets[index])
+    var seen: Set<String> = []
+    for sequence in sequences.sorted() {
+      // A manifest that is sound here counts here, also where another target has another one.
+      let own = survey.snapshots[sequence].map { (snapshot: $0, target: index) }
+      guard let found = own ?? known[sequence] else { continue }
+      let snapshot = try targets[found.target].repository.catalog.whole(found.snapshot)
+      demands.snapshots.append(found.snapshot)
+      for item in snapshot.containers where seen.insert(item.key).inserted {
+        switch try presence(of: item, survey, target) {
+        case .asRecorded: demands.items.append(item)
+        case .missing: demands.faults.append(.missing(item))
+        case .otherwise(let length): demands.faults.append(.length(length, item))
+        }
+      }
+    }
+  }
+
+  /// What a listing does not show as recorded is opened: listings may lag.
+  private func presence(
+    of item: ContainerCopy.Item, _ survey: ScrubSurvey, _ target: ScrubTarget
+  ) throws -> SourceListing.Presence {
+    let listed = try survey.listing.presence(of: item.recorded, in: target.repository.store)
+    return listed == .asRecorded ? .asRecorded : try target.presence(of: item)
+  }
+
+  /// A manifest that is missing comes back after the objects that it names.
+  private func addNeeds(of missing: [UInt64: String], _ demands: inout ScrubDemands) {
+    let sequences = Dictionary(uniqueKeysWithValues: missing.keys.map { (Keys.manifest(source, $0), $0) })
+    for index in demands.faults.indices where demands.faults[index].isMissing {
+      guard let sequence = sequences[demands.faults[index].key], let snapshot = known[sequence]?.snapshot else {
+        continue
+      }
+      demands.faults[index].needs = snapshot.objects.map(\.key)
+    }
+  }
+
+  // MARK: What is lost
+
+  /// For each of some objects, the snapshots that need it, themselves or because they build on one that does, in
+  /// ascending sequence. A manifest that no target has sound is known by its key only.
+  func losses(by objects: Set<String>) throws -> [String: [Snapshot]] {
+    guard !objects.isEmpty else { return [:] }
+    var needed: [UInt64: Set<String>] = [:]
+    var losses: [String: [Snapshot]] = [:]
+    for (sequence, found) in known.sorted(by: { $0.key < $1.key }) {
+      let whole = try targets[found.target].repository.catalog.whole(found.snapshot)
+      let own = Set(whole.objects.map(\.key) + [Keys.manifest(source, sequence)]).intersection(objects)
+      let all = own.union(whole.envelope.parent.flatMap { needed[$0.sequence] } ?? [])
+      if !all.isEmpty { needed[sequence] = all }
+      for object in all { losses[object, default: []].append(found.snapshot) }
+    }
+    return losses
+  }
+
+  /// The same for all of the objects together.
+  func snapshots(that need: Set<String>) throws -> [Snapshot] {
+    let all = try losses(by: need).values.flatMap(\.self)
+    return Dictionary(all.map { ($0.sequence, $0) }) { first, _ in first }.sorted { $0.key < $1.key }.map(\.value)
+  }
+
+  /// The newest snapshot that is none of these; by the number that orders them in time.
+  func newest(butThose lost: [Snapshot]) -> Snapshot? {
+    let lost = Set(lost.map(\.sequence))
+    return known.values.map(\.snapshot).filter { !lost.contains($0.sequence) }.max(by: Snapshot.isOlder)
+  }
+}
+
+extension ScrubTarget {
+  /// How an object is there, whatever a listing says.
+  func presence(of item: ContainerCopy.Item) throws -> SourceListing.Presence {
+    do {
+      let length = try repository.store.objectAnew(item.key).length
+      return length == item.reference.length ? .asRecorded : .otherwise(length: length)
+    } catch StoreError.notFound {
+      return .missing
+    } catch is DamageError {
+      // Something else lies in its place.
+      return .otherwise(length: 0)
+    }
+  }
+}
+
+extension ScrubFault {
+  static func missing(_ item: ContainerCopy.Item, for demander: String? = nil) -> ScrubFault {
+    ScrubFault(
+      damage: DamageError(item.key, "it is missing"), demand: .container(item), isMissing: true, demander: demander)
+  }
+
+  static func length(_ length: UInt64, _ item: ContainerCopy.Item, for demander: String? = nil) -> ScrubFault {
+    ScrubFault(
+      damage: DamageError(item.key, "it has \(length) bytes instead of \(item.reference.length)"),
+      demand: .container(item), demander: demander)
+  }
+}

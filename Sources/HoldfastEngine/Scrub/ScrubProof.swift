@@ -1,0 +1,130 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+internal import Synchronization
+
+/// Proves a share of the stored bytes of a target against the digests that its manifests demand. It needs no key.
+struct ScrubProof: Sendable {
+  struct Outcome {
+    var faults: [ScrubFault] = []
+    var bytes: UInt64 = 0
+    var objects: UInt64 = 0
+  }
+
+  /// The unit in which a share is chosen: so many bytes of an object, by its length. What is not chosen is not opened.
+  private static let partBytes: UInt64 = 1 << 20
+  /// Frames that a thread proves before it takes others.
+  private static let framesAtOnce = 64
+  /// Objects that are open at once.
+  private static let openMax = 16
+  let target: ScrubTarget
+  let sample: Sample
+  /// Gets bytes that were proved; called by several threads.
+  let onProved: @Sendable (UInt64) -> Void
+
+  private var threads: Int { max(target.repository.host.workers, target.repository.store.connections) }
+
+  /// - Parameter items: objects that are there.
+  func run(_ items: [ContainerCopy.Item]) throws -> Outcome {
+    let chosen = items.filter(isChosen)
+    try target.repository.containers.checkReadable(chosen.filter { $0.kind == .archive }.map(\.key))
+    var outcome = Outcome()
+    for start in stride(from: 0, to: chosen.count, by: Self.openMax) {
+      try prove(Array(chosen[start..<min(start + Self.openMax, chosen.count)]), &outcome)
+    }
+    return outcome
+  }
+
+  /// Proves all of one object, from the store itself.
+  func isSound(_ item: ContainerCopy.Item) throws -> Bool {
+    do {
+      let reader = try target.repository.containers.closed.open(item.kind, item.key, item.reference, isAnew: true)
+      try reader.verifyStored(0..<UInt32(reader.frames.count)) { _, damage in
+        try target.repository.host.cancellation.check()
+        if let damage { throw damage }
+      }
+      return true
+    } catch is DamageError {
+      return false
+    }
+  }
+
+  // MARK: Choosing
+
+  private func isChosen(_ item: ContainerCopy.Item) -> Bool {
+    if sample.isAll { return true }
+    let hash = Sample.hash(item.key)
+    return (0...item.reference.length / Self.partBytes).contains { sample.isChosen(name: hash, part: $0) }
+  }
+
+  private func chosenFrames(of reader: ContainerReader, _ key: String) -> [UInt32] {
+    let hash = Sample.hash(key)
+    return (0..<UInt32(reader.frames.count)).filter {
+      sample.isAll || sample.isChosen(name: hash, part: reader.frames[Int($0)].offset / Self.partBytes)
+    }
+  }
+
+  // MARK: Proving
+
+  private struct Work {
+    let item: Int
+    let reader: ContainerReader
+    let frames: ArraySlice<UInt32>
+  }
+
+  private func prove(_ items: [ContainerCopy.Item], _ outcome: inout Outcome) throws {
+    let opened = Mutex<[Int: Result<ContainerReader, DamageError>]>([:])
+    try SideBySide.run(items.count, threads: threads) { index in
+      try target.repository.host.cancellation.check()
+      let result = try open(items[index])
+      opened.withLock { $0[index] = result }
+    }
+    var work: [Work] = []
+    let found = Mutex<[Int: DamageError]>([:])
+    for (index, result) in opened.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+      switch result {
+      case .failure(let damage): found.withLock { $0[index] = damage }
+      case .success(let reader):
+        outcome.objects += 1
+        let frames = chosenFrames(of: reader, items[index].key)
+        if !sample.isAll { reader.expect(frames) }
+        for start in stride(from: 0, to: frames.count, by: Self.framesAtOnce) {
+          work.append(
+            Work(item: index, reader: reader, frames: frames[start..<min(start + Self.framesAtOnce, frames.count)]))
+        }
+      }
+    }
+    let bytes = Atomic<UInt64>(0)
+    let allWork = work
+    try SideBySide.run(allWork.count, threads: threads) { index in
+      let work = allWork[index]
+      try work.reader.verifyStored(work.frames) { frame, damage in
+        try target.repository.host.cancellation.check()
+        bytes.wrappingAdd(UInt64(frame.storedCount), ordering: .relaxed)
+        onProved(UInt64(frame.storedCount))
+        if let damage { found.withLock { $0[work.item] = $0[work.item] ?? damage } }
+      }
+    }
+    outcome.bytes += bytes.load(ordering: .relaxed)
+    outcome.faults += found.withLock { $0 }.sorted { $0.key < $1.key }.map { index, damage in
+      let damage = DamageError(items[index].key, damage.finding)
+      return ScrubFault(
+        damage: damage, demand: .container(items[index]), isMissing: damage.finding == Self.missingFinding)
+    }
+  }
+
+  /// What an object says that was listed, and is not there.
+  private static let missingFinding = "it is missing"
+
+  private func open(_ item: ContainerCopy.Item) throws -> Result<ContainerReader, DamageError> {
+    do {
+      return .success(
+        try target.repository.containers.closed.open(
+          item.kind, item.key, item.reference, isReadWhole: sample.isAll))
+    } catch let damage as DamageError {
+      return .failure(damage)
+    }
+  }
+}

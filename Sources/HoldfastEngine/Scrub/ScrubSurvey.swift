@@ -1,0 +1,65 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// What one target has of one source: its listing, its manifests and its notes.
+struct ScrubSurvey: Sendable {
+  let listing: SourceListing
+  /// The snapshots with a sound manifest, by sequence.
+  private(set) var snapshots: [UInt64: Snapshot] = [:]
+  /// What is wrong with the other manifests, by sequence.
+  private(set) var damaged: [UInt64: DamageError] = [:]
+  /// The sound revisions of the notes, by number.
+  private(set) var notes: [UInt64: NotesRevision] = [:]
+  /// What is wrong with the other revisions, by number.
+  private(set) var damagedNotes: [UInt64: DamageError] = [:]
+  /// Its archived log.
+  let logs: ScrubLogs.Survey
+
+  init(of source: SourceName, at target: ScrubTarget) throws {
+    let repository = target.repository
+    repository.store.refresh()
+    listing = try SourceListing(of: source, in: repository.store)
+    logs = try ScrubLogs.survey(source, target)
+    try readManifests(of: source, in: repository)
+    for number in listing.notes.sorted() {
+      do {
+        notes[number] = try repository.notes.revision(number, of: source)
+      } catch let damage as DamageError {
+        damagedNotes[number] = damage
+      } catch StoreError.notFound {
+        // It was removed since.
+      }
+    }
+  }
+
+  private mutating func readManifests(of source: SourceName, in repository: Repository) throws {
+    let sequences = listing.committed.sorted()
+    repository.store.prefetch(sequences.map { (Keys.manifest(source, $0), nil) })
+    let read = try sequences.mapInParallel(workers: repository.host.workers, batch: 16) {
+      sequence -> Result<Snapshot, DamageError>? in
+      do {
+        try repository.host.cancellation.check()
+        let snapshot = try repository.catalog.snapshotIfCommitted(source, sequence)
+        return try snapshot.map { .success(try repository.catalog.held.hold($0)) }
+      } catch let damage as DamageError {
+        return .failure(damage)
+      }
+    }
+    for (sequence, result) in zip(sequences, read) {
+      switch result {
+      case .success(let snapshot): snapshots[sequence] = snapshot
+      case .failure(let damage): damaged[sequence] = damage
+      case nil: continue
+      }
+    }
+  }
+
+  /// The numbers of the snapshots whose manifests are there, sound or not.
+  var committed: Set<UInt64> { Set(snapshots.keys).union(damaged.keys) }
+
+  /// The newest sound revision of the notes.
+  var newestNotes: SourceNotes? { notes.max { $0.key < $1.key }?.value.notes }
+}

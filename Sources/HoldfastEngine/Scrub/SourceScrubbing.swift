@@ -1,0 +1,177 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+internal import Synchronization
+
+/// The scrub of one source: what the targets have is compared, proved side by side, and repaired one target after the
+/// other, home first. What cannot be repaired is named with what is lost by it.
+struct SourceScrubbing: Sendable {
+  private let source: SourceName
+  private let targets: [ScrubTarget]
+  /// Whether all targets of the repository could be asked.
+  private let isComplete: Bool
+  private let scrub: Scrub
+
+  /// - Parameter targets: home first.
+  init(_ source: SourceName, _ targets: [ScrubTarget], isComplete: Bool, _ scrub: Scrub) {
+    (self.source, self.targets, self.isComplete, self.scrub) = (source, targets, isComplete, scrub)
+  }
+
+  /// - Returns: what was found at each target, also where it failed; a signal is thrown.
+  func run() throws -> [SourceScrub] {
+    var results = targets.map { _ in SourceScrub(source) }
+    let surveys = try each(targets.indices, &results) { try ScrubSurvey(of: source, at: targets[$0]) }
+    // Only targets that answered are compared.
+    let asked = surveys.keys.sorted()
+    let comparison = try ScrubComparison(of: source, asked.map { targets[$0] }, asked.compactMap { surveys[$0] })
+    let logs = ScrubLogs(of: source, asked.map { targets[$0] }, asked.compactMap { surveys[$0]?.logs })
+    let demands = try each(asked.indices.filter { targets[asked[$0]].isChosen }, &results, at: { asked[$0] }) {
+      var demands = try comparison.demands(at: $0)
+      try logs.add(to: &demands, at: $0)
+      return demands
+    }
+    let proofs = try each(demands.keys.sorted(), &results, at: { asked[$0] }) { index in
+      let sample = Sample(
+        share: scrub.options.share, begin: scrub.options.begin, random: scrub.reference.host.random)
+      return try ScrubProof(target: targets[asked[index]], sample: sample, onProved: scrub.onProved).run(
+        demands[index]?.items ?? [])
+    }
+    var standing: [Int: [ScrubFault]] = [:]
+    for (index, proof) in proofs.sorted(by: { $0.key < $1.key }) {
+      guard let demanded = demands[index] else { continue }
+      let at = asked[index]
+      (results[at].provenBytes, results[at].provenObjects) = (proof.bytes, proof.objects)
+      (results[at].behind, results[at].unknown) = (demanded.behind, demanded.unknown)
+      results[at].failure = results[at].failure ?? demanded.fork
+      do {
+        let proved = proof.faults.map { fault in
+          var fault = fault
+          fault.demander = demanded.demanders[fault.key]
+          return fault
+        }
+        standing[index] = try faultsThatStand(demanded.faults + proved, demanded, at: targets[at])
+      } catch let signal as Interrupted {
+        throw signal
+      } catch {
+        results[at].failure = describe(error)
+      }
+    }
+    let isComplete = isComplete && asked.count == targets.count
+    for (index, faults) in standing.sorted(by: { $0.key < $1.key }) where !faults.isEmpty {
+      let demanded = demands[index] ?? ScrubDemands()
+      try settle(faults, demanded, at: asked[index], comparison, isComplete: isComplete, &results)
+    }
+    return results
+  }
+
+  // MARK: Side by side
+
+  /// Does the same at several targets at once. Where it fails, that is noted in the result.
+  /// - Parameter at: the number of the target for the number of the work.
+  private func each<Value: Sendable>(
+    _ numbers: some Collection<Int>, _ results: inout [SourceScrub], at place: (Int) -> Int = { $0 },
+    _ body: @escaping @Sendable (Int) throws -> Value
+  ) throws -> [Int: Value] {
+    let numbers = Array(numbers)
+    let found = Mutex<[Int: Result<Value, any Error>]>([:])
+    try SideBySide.run(numbers.count, threads: numbers.count) { index in
+      let result = Result { try body(numbers[index]) }
+      if case .failure(let signal as Interrupted) = result { throw signal }
+      found.withLock { $0[numbers[index]] = result }
+    }
+    var values: [Int: Value] = [:]
+    for (number, result) in found.withLock({ $0 }) {
+      switch result {
+      case .success(let value): values[number] = value
+      case .failure(let failure): results[place(number)].failure = describe(failure)
+      }
+    }
+    return values
+  }
+
+  // MARK: What stands
+
+  /// Leaves out what a prune or a sync has removed since it was listed: manifests go first.
+  private func faultsThatStand(
+    _ faults: [ScrubFault], _ demands: ScrubDemands, at target: ScrubTarget
+  ) throws -> [ScrubFault] {
+    let faults = try faults.filter { try $0.demander.map { try target.bytes($0) != nil } ?? true }
+    guard !faults.isEmpty else { return [] }
+    target.repository.store.refresh()
+    let now = try SourceListing(of: source, in: target.repository.store)
+    let gone = demands.snapshots.filter { snapshot in
+      !now.committed.contains(snapshot.sequence)
+        && !faults.contains { $0.key == Keys.manifest(source, snapshot.sequence) && $0.isMissing }
+    }
+    guard !gone.isEmpty else { return faults }
+    let numbers = Set(gone.map(\.sequence))
+    let kept = demands.snapshots.filter { !numbers.contains($0.sequence) }
+    let needed = Set(try kept.flatMap { try target.repository.catalog.whole($0).objects.map(\.key) })
+    let going = gone.flatMap { $0.objects.map(\.key) + [Keys.manifest(source, $0.sequence)] }
+    let spared = Set(going).subtracting(needed)
+    return faults.filter { !spared.contains($0.key) }
+  }
+
+  /// Repairs what is to be repaired, and says of the rest what it costs.
+  private func settle(
+    _ found: [ScrubFault], _ demands: ScrubDemands, at index: Int, _ comparison: ScrubComparison, isComplete: Bool,
+    _ results: inout [SourceScrub]
+  ) throws {
+    let target = targets[index]
+    let joined = JoinedTargets(targets, last: target, scrub.reference)
+    var faults = found
+    var outcomes: [String: ScrubFinding.Outcome] = [:]
+    if scrub.options.repairs {
+      do {
+        let lease = try target.lease(on: source)
+        // Whoever had the lease before may have removed what needs them.
+        faults = try faultsThatStand(found, demands, at: target)
+        var repair = ScrubRepair(target, from: joined, under: lease)
+        try repair.run(faults) { outcomes[$0.key] = $1 }
+      } catch let signal as Interrupted {
+        throw signal
+      } catch {
+        results[index].failure = describe(error)
+      }
+    }
+    let copy = ContainerCopy(from: joined.repository, to: target.repository)
+    for fault in faults {
+      var outcome = outcomes[fault.key] ?? (Self.isElsewhere(fault, copy) ? .repairable : .lost)
+      if outcome == .lost, !isComplete || joined.hasUnanswered { outcome = .doubtful }
+      results[index].findings.append(
+        ScrubFinding(object: fault.key, message: fault.damage.message, outcome: outcome))
+    }
+    try nameLosses(comparison, &results[index])
+    if target.isHome { try nameDamaged(comparison, &results[index]) }
+  }
+
+  private func nameDamaged(_ comparison: ScrubComparison, _ result: inout SourceScrub) throws {
+    let standing = Set(result.findings.filter { $0.outcome != .repaired }.map(\.object))
+    let repaired = Set(result.findings.map(\.object)).subtracting(standing)
+    result.damaged = try comparison.snapshots(that: standing)
+    if standing.isEmpty, result.failure == nil, scrub.options.share >= 1 {
+      result.mended = try comparison.snapshots(that: repaired)
+    }
+  }
+
+  /// Whether other targets have it sound, all of one, or frame by frame of several.
+  private static func isElsewhere(_ fault: ScrubFault, _ copy: ContainerCopy) -> Bool {
+    switch fault.demand {
+    case .small(let bytes): bytes != nil
+    case .container(let item): (try? copy.prove(item)) != nil
+    }
+  }
+
+  private func nameLosses(_ comparison: ScrubComparison, _ result: inout SourceScrub) throws {
+    let isLoss: (ScrubFinding) -> Bool = { $0.outcome == .lost || $0.outcome == .doubtful }
+    let lost = Set(result.findings.filter(isLoss).map(\.object))
+    guard !lost.isEmpty else { return }
+    let losses = try comparison.losses(by: lost)
+    for number in result.findings.indices where isLoss(result.findings[number]) {
+      result.findings[number].snapshots = losses[result.findings[number].object] ?? []
+    }
+    result.newestWhole = comparison.newest(butThose: try comparison.snapshots(that: lost))
+  }
+}

@@ -1,0 +1,197 @@
+import HoldfastModel
+import HoldfastSystem
+import HoldfastTestSupport
+import Testing
+
+/// `holdfast scrub` on directories: what it says, what it ends with, and that each target restores after it.
+@Suite(.timeLimit(.minutes(30))) struct ScrubTests {
+  private let tool = Tool()
+
+  private func run(_ arguments: String...) -> ProcessResult {
+    var start = tool.start(arguments)
+    start.environment["HOLDFAST_REPOSITORY"] = nil
+    return RunningProcess(start).wait()
+  }
+
+  private func expectSuccess(_ result: ProcessResult, _ location: Testing.SourceLocation = #_sourceLocation) {
+    #expect(result.exitStatus == 0, "\(result.output)\(result.error)", sourceLocation: location)
+  }
+
+  /// Three targets with two snapshots.
+  private func makeShop(_ source: String = "", seal: [String] = ["--unsealed"]) {
+    TestFiles.makeDirectory(tool.configuration)
+    let file = tool.configuration.appending("holdfast.yaml")
+    let targets = ["here", "cloud", "barn"].map {
+      "      - {name: \($0), path: '\(tool.directory.appending($0).text)'}\n"
+    }
+    TestFiles.write(
+      "repositories:\n  shop:\n    targets:\n\(targets.joined())    min-copies: 1\n"
+        + "sources:\n  orders: {path: '\(tool.source.text)'\(source)}\n", to: file)
+    TestFiles.setMode(file, 0o644)
+    expectSuccess(run("init", "--unsealed"))
+    TestFiles.write([UInt8](repeating: 5, count: 300_000), to: tool.source.appending("1"))
+    expectSuccess(run("backup", "orders"))
+    TestFiles.write("order 2", to: tool.source.appending("2"))
+    expectSuccess(run("backup", "orders"))
+  }
+
+  private func files(_ target: String, _ kind: String) -> [Path] {
+    TestFiles.allFiles(in: tool.directory.appending(target)).filter { $0.text.contains(kind) }
+      .sorted { $0.text < $1.text }
+  }
+
+  private func flip(_ target: String, _ kind: String, _ number: Int = 0) {
+    let file = files(target, kind)[number]
+    var bytes = TestFiles.read(file) ?? []
+    bytes[bytes.count / 2] ^= 1
+    TestFiles.setMode(file, 0o644)
+    TestFiles.write(bytes, to: file)
+  }
+
+  /// The text without what differs from run to run.
+  private func plain(_ text: String) -> String {
+    tool.plain(text).replacing(/[0-9.]+ (B|KiB|MiB)\b/, with: "SIZE").replacing(/archive-LONGID/, with: "ARCHIVE")
+      .replacing(/body-LONGID/, with: "BODY")
+  }
+
+  private func expectRestored(from target: String) {
+    expectSuccess(run("restore", "latest", "--from", target, "--target", "from \(target)"))
+    let script = Tool.root.appending("Scripts/rescue.py").text
+    expectSuccess(
+      tool.other("python3", script, tool.directory.appending(target).text, "restore", "latest", "rescued \(target)"))
+    for name in ["from \(target)", "rescued \(target)"] {
+      let restored = TreeDescription(of: tool.directory.appending(name))
+      #expect(restored.differences(from: TreeDescription(of: tool.source)) == [], "\(name)")
+    }
+  }
+
+  @Test func damageAtOneTargetIsNamedThenRepaired() throws {
+    makeShop()
+    let sound = run("scrub")
+    expectSuccess(sound)
+    #expect(
+      plain(sound.output) == """
+        here: orders: sound; SIZE in 4 objects proved
+        cloud: orders: sound; SIZE in 4 objects proved
+        barn: orders: sound; SIZE in 4 objects proved
+
+        """)
+    #expect(sound.error == "")
+    flip("cloud", "/archive-")
+    TestFiles.removeTree(files("barn", "/body-")[1])
+    let found = run("scrub")
+    #expect(found.exitStatus == 20)
+    #expect(
+      plain(found.error) == """
+        holdfast: REPAIRABLE: sources/orders/0000000001/ARCHIVE is damaged: its index does not have the digest that the manifest records (in DIR/cloud)
+        holdfast: REPAIRABLE: sources/orders/0000000002/BODY is damaged: it is missing (in DIR/barn)
+        HINT: Run `holdfast scrub --repair`: other targets have it sound.
+
+        """)
+    #expect(plain(found.output).contains("cloud: orders: 1 damaged; SIZE in 3 objects proved\n"))
+    let repaired = run("scrub", "--repair")
+    expectSuccess(repaired)
+    #expect(
+      plain(repaired.error) == """
+        holdfast: REPAIRED: sources/orders/0000000001/ARCHIVE is damaged: its index does not have the digest that the manifest records (in DIR/cloud)
+        holdfast: REPAIRED: sources/orders/0000000002/BODY is damaged: it is missing (in DIR/barn)
+
+        """)
+    #expect(plain(repaired.output).contains("cloud: orders: 1 repaired; SIZE in 3 objects proved\n"))
+    let clean = run("scrub", "--json")
+    expectSuccess(clean)
+    #expect(clean.output.contains("\"sound\" : true") && !clean.output.contains("\"outcome\""))
+    for target in ["here", "cloud", "barn"] { expectRestored(from: target) }
+    expectSuccess(run("verify", "--data"))
+  }
+
+  @Test func whatIsLostEverywhereIsNamedWithItsSnapshots() throws {
+    makeShop()
+    for target in ["here", "cloud", "barn"] { flip(target, "/archive-", 1) }
+    let result = run("scrub", "--repair")
+    #expect(result.exitStatus == 21)
+    let lines = plain(result.error).split(separator: "\n")
+    #expect(
+      lines.filter { $0.hasPrefix("holdfast: DAMAGED: sources/orders/0000000002/ARCHIVE is damaged: ") }.count == 3)
+    #expect(lines.contains { $0.hasPrefix("holdfast:   loses data: ") && $0.hasSuffix(" (orders, number 2)") })
+    #expect(
+      lines.last
+        == "HINT: The newest snapshot of orders that loses nothing is ID, number 1. Take a new full: `holdfast backup orders --full`."
+    )
+  }
+
+  @Test func damageAtHomeIsFoundByVerifyAndMendedByAScrub() throws {
+    makeShop()
+    flip("here", "/archive-", 1)
+    let verify = run("verify", "--data")
+    #expect(verify.exitStatus == 21)
+    #expect(
+      verify.error.contains(
+        "HINT: Run `holdfast scrub --repair`: it replaces what is damaged by what another target has sound.\n"))
+    expectSuccess(run("scrub", "--repair"))
+    expectSuccess(run("verify", "--data"))
+    expectRestored(from: "here")
+  }
+
+  @Test func aHomeWithoutItsDescriptorIsMended() throws {
+    makeShop()
+    TestFiles.removeTree(tool.directory.appending("here/holdfast.json"))
+    let found = run("scrub")
+    #expect(found.exitStatus == 20)
+    #expect(
+      tool.plain(found.error) == """
+        holdfast: REPAIRABLE: holdfast.json is damaged: it is missing (in DIR/here)
+        HINT: Run `holdfast scrub --repair`: other targets have it sound.
+
+        """)
+    expectSuccess(run("scrub", "--repair"))
+    expectSuccess(run("verify", "--data"))
+  }
+
+  @Test func oneTargetIsScrubbedAloneAndAShareAfterTheOther() throws {
+    makeShop()
+    flip("cloud", "/archive-")
+    expectSuccess(run("scrub", "--target", "barn"))
+    let unknown = run("scrub", "--target", "shed")
+    #expect(unknown.exitStatus == 2)
+    #expect(unknown.error == "holdfast: there is no target shed\nHINT: There can be here, cloud, barn.\n")
+    for _ in 0..<4 { expectSuccess(run("scrub", "--target", "barn", "--share", "25%")) }
+    let status = run("status")
+    #expect(status.output.contains("all of its data was proved since"), "\(status.output)")
+    #expect(status.output.contains("nothing of its data was proved by a scrub of this machine"))
+    TestFiles.removeTree(tool.directory.appending("barn"))
+    let away = run("scrub", "--target", "barn")
+    #expect(away.exitStatus == 3)
+    #expect(
+      tool.plain(away.error)
+        == "holdfast: barn could not be scrubbed: there is no repository in DIR/barn\nHINT: Is its disk mounted? If it is new, run `holdfast init` to make it a target.\n"
+    )
+  }
+
+  @Test func aRepositoryInOnePlaceIsScrubbedAlone() throws {
+    expectSuccess(tool.run("init", "--unsealed"))
+    TestFiles.write("order 1", to: tool.source.appending("1"))
+    expectSuccess(tool.run("backup", tool.source.text))
+    let result = tool.run("scrub")
+    expectSuccess(result)
+    #expect(plain(result.output) == "home: source: sound; SIZE in 2 objects proved\n")
+    let typo = tool.run("scrub", "--name", "sorce")
+    #expect(typo.exitStatus == 1)
+    #expect(
+      tool.plain(typo.error)
+        == "holdfast: there is no source sorce in DIR/repository\nHINT: Run `holdfast list` to see all sources.\n")
+  }
+
+  @Test func aRunProvesAShareOfOtherTargetsAndRepairsIt() throws {
+    makeShop(", verify: {share: 100%}")
+    flip("barn", "/archive-")
+    let result = run("run")
+    expectSuccess(result)
+    #expect(plain(result.error).contains("holdfast: orders: WARNING: repaired: sources/orders/0000000001/ARCHIVE"))
+    #expect(plain(result.output).contains("; proved SIZE at cloud, barn, repaired 1 object"), "\(result.output)")
+    let clean = run("scrub", "--quiet")
+    expectSuccess(clean)
+    #expect(clean.output == "" && clean.error == "")
+    #expect(run("status").output.contains("all of its data was proved since"))
+  }
+}
