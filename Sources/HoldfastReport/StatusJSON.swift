@@ -3,17 +3,6 @@ package import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// A value that is `null` when it is unknown, never absent: a script that reads a field finds it.
-private struct Known<Value: Encodable>: Encodable {
-  let value: Value?
-  init(_ value: Value?) { self.value = value }
-
-  func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    if let value { try container.encode(value) } else { try container.encodeNil() }
-  }
-}
-
 /// `holdfast status --json`.
 package struct StatusJSON: Encodable {
   let location: String
@@ -24,12 +13,15 @@ package struct StatusJSON: Encodable {
   private let weaknesses: [String]
   /// Absent when the repository has only one target.
   private let targets: [TargetStandingJSON]?
+  /// One for each source; absent when the repository has only one target.
+  private let redundancy: [RedundancyJSON]?
 
   package init(
     _ statuses: [SourceStatus], _ objectives: Objectives, location: String, weaknesses: [String] = [],
-    targets: [TargetStandingJSON]? = nil
+    targets: [TargetStandingJSON]? = nil, redundancy: [RedundancyStatus]? = nil
   ) {
     (self.location, self.weaknesses, self.targets) = (location, weaknesses, targets)
+    self.redundancy = redundancy?.map { RedundancyJSON($0) }
     let verdict = StatusVerdict(statuses, objectives)
     met = Known(verdict.isJudged ? !verdict.isMissed : nil)
     sources = statuses.map { Source($0) }

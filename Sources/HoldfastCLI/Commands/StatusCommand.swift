@@ -92,6 +92,7 @@ struct StatusCommand: ParsableCommand {
     let statuses: [SourceStatus]
     /// Empty for a repository with only one target.
     let targets: [TargetRow]
+    let redundancy: [RedundancyStatus]
   }
 
   private func read(_ machine: MachineContext) throws -> Found {
@@ -102,7 +103,9 @@ struct StatusCommand: ParsableCommand {
       promised(configured.first { $0.name == name }?.objectives)
     }
     let targets = nagios && prometheus == nil ? [] : try TargetRow.read(context, .success(repository), source)
-    return Found(repository: repository, statuses: statuses, targets: targets)
+    return Found(
+      repository: repository, statuses: statuses, targets: targets,
+      redundancy: TargetRow.redundancy(of: statuses, at: targets, repository))
   }
 
   private func writeMetrics(_ found: Found, _ machine: MachineContext) throws {
@@ -122,13 +125,15 @@ struct StatusCommand: ParsableCommand {
       try Console.json(
         StatusJSON(
           statuses, objectives, location: location, weaknesses: weaknesses,
-          targets: found.targets.isEmpty ? nil : found.targets.map(\.json)), machine)
+          targets: found.targets.isEmpty ? nil : found.targets.map(\.json),
+          redundancy: found.targets.isEmpty ? nil : found.redundancy), machine)
     } else if output.quiet {
       for line in StatusText.concerns(statuses, objectives, location: location) { Console.error("holdfast: \(line)") }
     } else {
       weaknesses.forEach { Console.warn($0) }
       StatusText.lines(statuses, location: location).forEach(Console.output)
       found.targets.flatMap(\.lines).forEach(Console.output)
+      found.redundancy.flatMap { RedundancyText.lines($0) }.forEach(Console.output)
     }
     let status = StatusVerdict(statuses, objectives).exitStatus
     if status == .dataLoss { Console.hint("Run `holdfast verify --data` to see what can still be restored.") }

@@ -15,9 +15,7 @@ struct TargetCommand: ParsableCommand {
 
 /// One target as `target list` and `status` show it.
 struct TargetRow {
-  private let target: TargetSettings
-  private let isHome: Bool
-  private let standings: Result<[TargetStanding], any Error>
+  private let listed: ListedTarget
 
   /// - Parameter evenIfAlone: true if the only target of a repository is a row too.
   /// - Returns: the rows, home first.
@@ -28,9 +26,19 @@ struct TargetRow {
     let targets = RepositoryTargets(context)
     guard evenIfAlone || !targets.others.isEmpty else { return [] }
     return try targets.standings(of: home, source).map {
-      TargetRow(target: $0, isHome: $0 == context.configured?.home, standings: $1)
+      TargetRow(listed: ListedTarget($0, isHome: $0 == context.configured?.home, $1))
     }
   }
+
+  /// Returns how redundant each source is; nothing for a repository with only one target.
+  static func redundancy(
+    of statuses: [SourceStatus], at rows: [TargetRow], _ repository: Repository
+  ) -> [RedundancyStatus] {
+    rows.isEmpty ? [] : statuses.map { RedundancyStatus($0, at: rows.map(\.listed), of: repository) }
+  }
+
+  private var target: TargetSettings { listed.settings }
+  private var standings: Result<[TargetStanding], any Error> { listed.standings }
 
   private var domains: [String: String] {
     Dictionary(uniqueKeysWithValues: target.domains.map { ($0.key.rawValue, $0.value) })
@@ -45,11 +53,11 @@ struct TargetRow {
   }
 
   var json: TargetStandingJSON {
-    TargetStandingJSON(target.name, location: target.location, isHome: isHome, domains: domains, standings)
+    TargetStandingJSON(target.name, location: target.location, isHome: listed.isHome, domains: domains, standings)
   }
 
   var lines: [String] {
-    TargetStandingText.lines(target.name, location: target.location, isHome: isHome, domains: domains, standings)
+    TargetStandingText.lines(target.name, location: target.location, isHome: listed.isHome, domains: domains, standings)
   }
 }
 

@@ -161,7 +161,8 @@ package struct Scrub: Sendable {
     // A mistyped name is no source without faults.
     guard names.contains(source) || targets.isEmpty else {
       throw EngineError(
-        .usage, "there is no source \(source) in \(reference.location)", hint: "Run `holdfast list` to see all sources.")
+        .usage, "there is no source \(source) in \(reference.location)",
+        hint: "Run `holdfast list` to see all sources.")
     }
     return [source]
   }
@@ -198,8 +199,8 @@ extension ScrubTarget {
     guard repository.store.capabilities.objectLock == nil else { throw TargetError.locked(target: location) }
     guard let lease = try Lease.take(on: source, of: repository, waits: false) else {
       throw EngineError(
-        .transient, "another run works on \(source) in \(location)", hint: "Wait for it, and run the same command again.",
-        exitStatus: .locked)
+        .transient, "another run works on \(source) in \(location)",
+        hint: "Wait for it, and run the same command again.", exitStatus: .locked)
     }
     return lease
   }

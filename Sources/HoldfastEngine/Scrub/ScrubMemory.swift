@@ -12,7 +12,7 @@ extension MachineRecords {
     guard !sound.isEmpty else { return }
     try change(ScrubRecord.self) { record in
       for (target, source) in sound {
-        let proof = TargetProof(first: first, count: count, time: time.seconds)
+        let proof = TargetProof(first: first, count: count, time: time)
         // One that proves all takes the place of all before it.
         let before = count < VerifyRound.parts ? record.proofs[target]?[source] ?? [] : []
         record.proofs[target, default: [:]][source] = Array((before + [proof]).suffix(ScrubRecord.proofsMax))

@@ -8,10 +8,28 @@ package struct TargetProof: Hashable, Sendable, Codable {
   /// The first part, and the number of parts; after the last part comes the first one again.
   package var first: Int
   package var count: Int
-  /// When the scrub began: seconds since 1970-01-01 UTC.
-  package var time: Int64
+  /// The start of the scrub; stored in whole seconds since 1970-01-01 UTC.
+  package var time: Timestamp
 
-  package init(first: Int, count: Int, time: Int64) { (self.first, self.count, self.time) = (first, count, time) }
+  package init(first: Int, count: Int, time: Timestamp) { (self.first, self.count, self.time) = (first, count, time) }
+
+  private enum CodingKeys: String, CodingKey {
+    case first, count, time
+  }
+
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    first = try container.decode(Int.self, forKey: .first)
+    count = try container.decode(Int.self, forKey: .count)
+    time = Timestamp(seconds: try container.decode(Int64.self, forKey: .time), nanoseconds: 0)
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(first, forKey: .first)
+    try container.encode(count, forKey: .count)
+    try container.encode(time.seconds, forKey: .time)
+  }
 }
 
 /// What this machine has proved of targets, by their names, and there by source.
@@ -34,7 +52,7 @@ package struct TargetProofs: Hashable, Sendable {
   package init(_ proofs: [TargetProof]) {
     var covered = [Bool](repeating: false, count: Self.steps)
     var left = Self.steps
-    var since: Int64?
+    var since: Timestamp?
     for proof in proofs.sorted(by: { $0.time > $1.time }) where left > 0 {
       for step in Self.steps(of: proof) where !covered[step] {
         covered[step] = true
@@ -42,7 +60,7 @@ package struct TargetProofs: Hashable, Sendable {
       }
       since = proof.time
     }
-    allSince = left == 0 ? since.map { Timestamp(seconds: $0, nanoseconds: 0) } : nil
+    allSince = left == 0 ? since : nil
     share = Double(Self.steps - left) / Double(Self.steps)
   }
 
@@ -61,7 +79,11 @@ package struct TargetProofs: Hashable, Sendable {
 
 extension MachineRecords {
   /// What was proved of a source at a target.
-  package func proofs(of source: SourceName, at target: String) -> TargetProofs {
-    TargetProofs(load(ScrubRecord.self).proofs[target]?[source.text] ?? [])
+  /// - Parameter oldest: proofs that are older do not count; `nil` if all count.
+  package func proofs(
+    of source: SourceName, at target: String, since oldest: Timestamp? = nil
+  ) -> TargetProofs {
+    let proofs = load(ScrubRecord.self).proofs[target]?[source.text] ?? []
+    return TargetProofs(proofs.filter { proof in oldest.map { $0 <= proof.time } ?? true })
   }
 }

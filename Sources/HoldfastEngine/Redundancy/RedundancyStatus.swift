@@ -1,0 +1,143 @@
+package import HoldfastModel
+
+/// How far the newest snapshot of a source is redundant, from what was proved at each target.
+package struct RedundancyStatus: Sendable {
+  /// A line of the rule 3-2-1-1-0: three copies on two media, one off site, one that nobody can remove, no errors.
+  package struct RuleLine: Sendable, Hashable {
+    package enum Rule: String, CaseIterable, Sendable {
+      case copies, media, offSite, immutable, errors
+    }
+    package let rule: Rule
+    /// `nil` when it is not known.
+    package let isMet: Bool?
+    /// What it rests on, or what is missing.
+    package let text: String
+  }
+
+  package let source: SourceName
+  /// In the order of the configuration, home first.
+  package let copies: [HeldCopy]
+  /// The time within which a copy must have been read to count as proved.
+  package let window: TimeSpan
+  /// The site of the source itself; `nil` when nothing says it.
+  package let sourceSite: String?
+  package let estimate: LossEstimate
+
+  /// - Parameter repair: the time that a lost target takes to be noticed and copied again.
+  package init(
+    _ source: SourceName, _ copies: [HeldCopy], window: TimeSpan, repair: TimeSpan, sourceSite: String?
+  ) {
+    (self.source, self.copies, self.window, self.sourceSite) = (source, copies, window, sourceSite)
+    let proved = copies.filter(\.isProved)
+    estimate = LossEstimate(proved, shared: Self.shared(by: proved), FailureRates(repair: repair))
+  }
+
+  // MARK: Degrees
+
+  /// Number of targets at which all bytes of the newest snapshot were proved (R).
+  package var proved: Int { copies.count(where: \.isProved) }
+
+  /// Number of targets that list it, proved or not.
+  package var listed: Int { copies.count(where: \.isThere) }
+
+  /// Number of failures at one time, each of a target or of what targets share, that take all proved copies (S): 0 when
+  /// there is none; `nil` when it takes more than were looked for.
+  package var systemDegree: Int? { proved == 0 ? 0 : estimate.failuresToLoss }
+
+  /// Number of proved copies that have nothing of a domain in common (R by domain). A target without a word for it
+  /// counts by itself.
+  package func proved(by domain: FailureDomain) -> Int { Self.distinct(copies.filter(\.isProved), by: domain) }
+
+  /// The failure domains that take several of the copies that are there.
+  package var shared: [SharedFailure] { Self.shared(by: copies.filter(\.isThere)) }
+
+  private static func distinct(_ copies: [HeldCopy], by domain: FailureDomain) -> Int {
+    Set(copies.compactMap { $0.domains[domain] }).count + copies.count { $0.domains[domain] == nil }
+  }
+
+  private static func shared(by copies: [HeldCopy]) -> [SharedFailure] {
+    FailureDomain.allCases.flatMap { domain in
+      Dictionary(grouping: copies.filter { $0.domains[domain] != nil }) { $0.domains[domain] ?? "" }
+        .filter { $0.value.count > 1 }
+        .map { SharedFailure(domain: domain, name: $0.key, targets: $0.value.map(\.target)) }
+        .sorted { $0.name < $1.name }
+    }
+  }
+
+  // MARK: 3-2-1-1-0
+
+  /// The rule, line by line. Only proved copies count; the source is one of the three, and on a disk.
+  package var rule: [RuleLine] { [copiesLine, mediaLine, offSiteLine, immutableLine, errorsLine] }
+
+  /// Targets that share a site, an account or a credential count once.
+  private var independent: [HeldCopy] {
+    var found: [HeldCopy] = []
+    for copy in copies where copy.isProved {
+      let isSeparate = found.allSatisfy { other in
+        [FailureDomain.site, .account, .credential].allSatisfy { domain in
+          copy.domains[domain] == nil || copy.domains[domain] != other.domains[domain]
+        }
+      }
+      if isSeparate { found.append(copy) }
+    }
+    return found
+  }
+
+  private var copiesLine: RuleLine {
+    let counted = independent.map(\.target)
+    let merged = proved - counted.count
+    var text = (["the source"] + counted).joined(separator: ", ")
+    if merged > 0 {
+      let names = shared.filter { [.site, .account, .credential].contains($0.domain) }.map {
+        "\($0.targets.joined(separator: " and ")) share the \($0.domain.rawValue) \($0.name)"
+      }
+      text += "; " + names.joined(separator: "; ")
+    }
+    return RuleLine(rule: .copies, isMet: counted.count >= 2, text: text)
+  }
+
+  private var mediaLine: RuleLine {
+    let media = Set(copies.filter(\.isProved).map(\.medium) + ["disk"]).sorted()
+    return RuleLine(rule: .media, isMet: media.count >= 2, text: media.joined(separator: ", "))
+  }
+
+  private var offSiteLine: RuleLine {
+    guard let sourceSite else {
+      return RuleLine(rule: .offSite, isMet: nil, text: "nothing says at which site the source is")
+    }
+    let away = copies.filter { $0.isProved && $0.domains[.site].map { $0 != sourceSite } ?? false }
+    let unnamed = copies.contains { $0.isProved && $0.domains[.site] == nil }
+    let text =
+      away.isEmpty
+      ? "no proved copy is known to be elsewhere than \(sourceSite)"
+      : away.map { "\($0.target) (\($0.domains[.site] ?? ""))" }.joined(separator: ", ")
+    return RuleLine(rule: .offSite, isMet: away.isEmpty && unnamed ? nil : !away.isEmpty, text: text)
+  }
+
+  private var immutableLine: RuleLine {
+    let proved = copies.filter(\.isProved)
+    let kept = proved.filter { $0.removal == .refused }
+    guard kept.isEmpty else {
+      return RuleLine(
+        rule: .immutable, isMet: true, text: kept.map(\.target).joined(separator: ", ") + " refused a removal")
+    }
+    let untried = proved.filter { $0.removal == .untried }.map(\.target)
+    return untried.isEmpty
+      ? RuleLine(rule: .immutable, isMet: false, text: "this host can remove what is stored at every target")
+      : RuleLine(
+        rule: .immutable, isMet: nil, text: "no removal was tried at \(untried.joined(separator: ", "))")
+  }
+
+  private var errorsLine: RuleLine {
+    let damaged = copies.filter { $0.evidence == .damaged }.map(\.target)
+    guard damaged.isEmpty else {
+      return RuleLine(
+        rule: .errors, isMet: false, text: "damage at \(damaged.joined(separator: ", "))")
+    }
+    let unproved = copies.filter { !$0.isProved }.map(\.target)
+    let within = "within \(Amount.age(window))"
+    return unproved.isEmpty
+      ? RuleLine(rule: .errors, isMet: true, text: "all copies were proved \(within)")
+      : RuleLine(rule: .errors, isMet: nil, text: "not proved \(within): \(unproved.joined(separator: ", "))")
+  }
+}

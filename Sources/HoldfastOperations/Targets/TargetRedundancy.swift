@@ -1,0 +1,92 @@
+package import HoldfastConfiguration
+package import HoldfastEngine
+internal import HoldfastModel
+package import HoldfastRepository
+internal import HoldfastSystem
+
+/// A target of a repository, and what listings of it show.
+package struct ListedTarget: Sendable {
+  package let settings: TargetSettings
+  package let isHome: Bool
+  /// What is there of each source; or why the target could not be looked at.
+  package let standings: Result<[TargetStanding], any Error>
+
+  package init(_ settings: TargetSettings, isHome: Bool, _ standings: Result<[TargetStanding], any Error>) {
+    (self.settings, self.isHome, self.standings) = (settings, isHome, standings)
+  }
+}
+
+extension RedundancyStatus {
+  /// A copy of which less was proved does not count: the newest snapshots are stored since the last proof.
+  private static let shareMin = 0.95
+
+  /// Returns how redundant a source is.
+  /// - Parameters:
+  ///   - status: of the source at home; its verifies say what is proved there.
+  ///   - targets: home first.
+  ///   - repository: home; this machine's memory of it says what scrubs have proved at other targets.
+  package init(_ status: SourceStatus, at targets: [ListedTarget], of repository: Repository) {
+    let window = status.provedWindow
+    var oldest = repository.host.clock.now()
+    oldest.seconds -= window.wholeSeconds
+    let since = oldest
+    let copies = targets.map { target in
+      let proved =
+        target.isHome
+        ? status.provedShare ?? 0
+        : repository.machine.proofs(of: status.name, at: target.settings.name, since: since).share
+      return HeldCopy(
+        target.settings.name, Self.evidence(target, status, proved: proved), domains: target.settings.failureDomains,
+        medium: target.settings.mediumName)
+    }
+    let home = targets.first { $0.isHome }?.settings
+    self.init(
+      status.name, copies, window: window, repair: window,
+      sourceSite: home.flatMap { $0.isDirectory ? $0.domains[.site] : nil })
+  }
+
+  private static func evidence(
+    _ target: ListedTarget, _ status: SourceStatus, proved: Double
+  ) -> HeldCopy.Evidence {
+    switch target.standings {
+    case .failure(let failure): return .unknown(reason: describe(failure).message)
+    case .success(let standings):
+      guard let standing = standings.first(where: { $0.source == status.name }), standing.newest != nil else {
+        return .missing
+      }
+      if target.isHome, status.standingDamage != nil { return .damaged }
+      guard standing.hasNewest == true else { return .missing }
+      return proved >= shareMin ? .proved(within: status.provedWindow) : .listed(provedShare: proved)
+    }
+  }
+}
+
+extension TargetSettings {
+  /// True if it is a directory of this machine.
+  fileprivate var isDirectory: Bool { location.hasPrefix("/") }
+
+  /// The failure domains that the configuration names, and what this host proves itself with there.
+  fileprivate var failureDomains: [FailureDomain: String] {
+    var found: [FailureDomain: String] = [:]
+    for domain in FailureDomain.allCases {
+      if let named = Domain(rawValue: domain.rawValue) { found[domain] = domains[named] }
+    }
+    found[.credential] = credentialName
+    return found
+  }
+
+  /// The name of the credential, which is no secret: who has it can do there what this host can.
+  private var credentialName: String {
+    if isDirectory { return "of this host" }
+    if location.hasPrefix("s3:") {
+      let file = s3.credentialsFile.map { " in \($0)" } ?? ""
+      return s3.profile.map { "the profile \($0)" + file } ?? (file.isEmpty ? "of the environment" : "the keys" + file)
+    }
+    return "of ssh for \(location.dropFirst("sftp:".count).prefix { $0 != "/" })"
+  }
+
+  /// The kind of storage, unless the configuration names it.
+  fileprivate var mediumName: String {
+    domains[.medium] ?? (isDirectory ? "disk" : location.hasPrefix("s3:") ? "object storage" : "disk of a server")
+  }
+}

@@ -1,0 +1,102 @@
+package import HoldfastEngine
+internal import HoldfastModel
+
+/// The redundancy of a source in several targets, in `holdfast status --json`. What is unknown is `null`.
+package struct RedundancyJSON: Encodable {
+  let source: String
+  let copies: [Copy]
+  /// R: the number of targets at which the newest snapshot was proved within `provedWithinSeconds`.
+  let redundancyDegree: Int
+  /// The same, where targets that share a failure domain count once: `site`, `provider`, `account`, `credential`.
+  let redundancyDegreeByDomain: [String: Int]
+  let listedCopies: Int
+  let provedWithinSeconds: TimeSpan
+  /// S: the fewest failures at one time that take all proved copies.
+  let systemDegree: Known<Int>
+  let rule: [RuleLine]
+  let lossPerYear: Known<Double>
+  let losses: [Loss]
+  let assumptions: Assumptions
+
+  package init(_ status: RedundancyStatus) {
+    source = status.source.text
+    copies = status.copies.map(Copy.init)
+    redundancyDegree = status.proved
+    redundancyDegreeByDomain = Dictionary(
+      uniqueKeysWithValues: FailureDomain.allCases.map { ($0.rawValue, status.proved(by: $0)) })
+    (listedCopies, provedWithinSeconds) = (status.listed, status.window)
+    systemDegree = Known(status.systemDegree)
+    rule = status.rule.map { RuleLine(rule: $0.rule.rawValue, isMet: Known($0.isMet), text: $0.text) }
+    lossPerYear = Known(status.estimate.perYear)
+    losses = status.estimate.cuts.map(Loss.init)
+    assumptions = Assumptions(status.estimate.rates)
+  }
+
+  struct Copy: Encodable {
+    let target: String
+    /// `proved`, `listed`, `missing`, `damaged` or `unknown`.
+    let evidence: String
+    let provedShare: Known<Double>
+    let reason: Known<String>
+    let domains: [String: String]
+    let medium: String
+    /// `refused`, `allowed` or `untried`.
+    let removal: String
+
+    init(_ copy: HeldCopy) {
+      target = copy.target
+      let known: (evidence: String, provedShare: Double?, reason: String?) =
+        switch copy.evidence {
+        case .proved: ("proved", 1, nil)
+        case .listed(let share): ("listed", share, nil)
+        case .missing: ("missing", nil, nil)
+        case .damaged: ("damaged", nil, nil)
+        case .unknown(let reason): ("unknown", nil, reason)
+        }
+      (evidence, provedShare, reason) = (known.evidence, Known(known.provedShare), Known(known.reason))
+      domains = Dictionary(uniqueKeysWithValues: copy.domains.map { ($0.key.rawValue, $0.value) })
+      medium = copy.medium
+      removal =
+        switch copy.removal {
+        case .refused: "refused"
+        case .allowed: "allowed"
+        case .untried: "untried"
+        }
+    }
+  }
+
+  struct RuleLine: Encodable {
+    let rule: String
+    let isMet: Known<Bool>
+    let text: String
+  }
+
+  struct Loss: Encodable {
+    /// `storage of NAME`, or `site NAME`, `provider NAME` and so on.
+    let failures: [String]
+    let perYear: Double
+
+    init(_ cut: LossEstimate.Cut) {
+      perYear = cut.perYear
+      failures = cut.failures.map { failure in
+        switch failure {
+        case .storage(let target): "storage of \(target)"
+        case .shared(let shared): "\(shared.domain.rawValue) \(shared.name)"
+        }
+      }
+    }
+  }
+
+  struct Assumptions: Encodable {
+    let storageFailuresPerYear: Double
+    let domainFailuresPerYear: [String: Double]
+    let repairSeconds: TimeSpan
+
+    init(_ rates: FailureRates) {
+      storageFailuresPerYear = rates.storagePerYear
+      domainFailuresPerYear = Dictionary(
+        uniqueKeysWithValues: rates.domainsPerYear.map { ($0.key.rawValue, $0.value) })
+      repairSeconds = rates.repair
+    }
+  }
+}
