@@ -32,6 +32,7 @@ package enum ExampleConfiguration {
       #   targets: [{name: here, path: /backup/archive}, {name: cloud, url: 's3:https://s3.example/archive', site: fra}]
       #   min-copies: 1          # a backup ends with 3 when fewer targets have its snapshot; if not said: all
       #   linger: 10s            # how long it waits at its end for targets beyond that
+      #   when-home-is-away: continue   # take snapshots at the next target then; if not said: fail
 
     # What every source has that does not say otherwise.
     defaults:

@@ -18,6 +18,7 @@ extension SettingsBuilder {
     made.writerKey = text(schema.repository, key("writer-key")).map { Path($0) }
     made.expectedKeyring = text(schema.repository, key("expect-keyring"))
     if let linger = text(schema.repository, key("linger")).flatMap({ TimeSpan($0) }) { made.linger = linger }
+    made.continuesWithoutHome = text(schema.repository, key("when-home-is-away")) == "continue"
     if let copies = text(schema.repository, key("min-copies")).flatMap({ Int($0) }) {
       made.minCopies = copies
       let count = made.targets.count

@@ -24,7 +24,7 @@ extension Lease {
   }
 
   /// - Parameters:
-  ///   - outlasts: whether a holder that may be dead is waited for.
+  ///   - outlasts: true if the call waits for a holder that may be dead.
   ///   - onWait: called once when the call has waited for seconds for such a holder.
   /// - Returns: `nil` when another run holds it.
   static func take(

@@ -7,7 +7,8 @@ internal import HoldfastRepository
 package struct PrometheusText {
   package private(set) var text = ""
 
-  /// - Parameter targets: of a repository in several places, each with how far it is, or why that is not known.
+  /// - Parameter targets: the targets of a repository with several, each with its standings, or the reason why they are
+  ///   not known.
   package init(
     _ statuses: [SourceStatus], repository: Identifier, now: Timestamp,
     targets: [(name: String, standings: Result<[TargetStanding], any Error>)] = []

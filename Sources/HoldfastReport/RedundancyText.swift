@@ -1,8 +1,8 @@
 package import HoldfastEngine
 internal import HoldfastModel
 
-/// What `holdfast status` says for people about the redundancy of a source in several targets: each copy, the degrees,
-/// the rule 3-2-1-1-0 line by line, and the chance of a loss with what it assumes.
+/// The text of `holdfast status` for people about the redundancy of a source in several targets: each copy, the
+/// degrees, the rule 3-2-1-1-0 line by line, and the chance of a loss with its assumptions.
 package enum RedundancyText {
   private static let cutsMax = 3
 

@@ -55,7 +55,7 @@ package struct ScrubJSON: Encodable {
     let error: String?
   }
 
-  /// Whether nothing was found that stands.
+  /// True if all targets are sound or repaired, not behind, and did not fail.
   private let sound: Bool
   private let share: Double
   private let targets: [Target]
@@ -87,9 +87,9 @@ extension ScrubFinding.Outcome {
 package struct ScrubText {
   /// The result for each source.
   package private(set) var lines: [String] = []
-  /// What somebody should look at.
+  /// The warnings: findings, targets that are behind, and failures.
   package private(set) var warnings: [String] = []
-  /// What means nothing for the snapshots.
+  /// The remaining facts, which have no effect on snapshots.
   package private(set) var notes: [String] = []
   /// The next things to do.
   package private(set) var hints: [String] = []
@@ -163,7 +163,7 @@ package struct ScrubText {
     if let hint, !hints.contains(hint) { hints.append(hint) }
   }
 
-  /// What was found, in one line.
+  /// Returns the result for a source in one line.
   package static func summary(_ source: SourceScrub) -> String {
     let repaired = source.findings.count { $0.outcome == .repaired }
     let standing = source.findings.count - repaired

@@ -10,6 +10,8 @@ package struct TargetResultJSON: Encodable {
     /// Snapshots that were copied, or would be in a dry run.
     let copied: [String]
     let removed: [String]
+    /// Snapshots that only the target had, and that were brought home.
+    let brought: [String]
     /// Snapshots that only the target has.
     let onlyThere: [String]
     let bytes: UInt64
@@ -37,6 +39,7 @@ package struct TargetResultJSON: Encodable {
       let removed = isDryRun ? one.plan?.collected ?? [] : one.removed
       return Source(
         source: one.source.text, copied: copied.map(\.id.description), removed: removed.map(\.id.description),
+        brought: one.brought.map(\.id.description),
         onlyThere: one.onlyThere.map(\.id.description), bytes: one.plan?.bytes ?? 0, behind: one.behind,
         damage: one.findings.map { Damage(location: $0.location, object: $0.object, text: $0.message) },
         error: one.failure?.message)
@@ -74,6 +77,10 @@ package struct TargetResultText {
       let bytes = Amount.bytes(one.plan?.bytes ?? 0)
       if copied > 0 { parts.append("\(Amount.count(UInt64(copied), "snapshot")) with \(bytes)") }
       if let logs = one.plan?.logs.count, logs > 0 { parts.append(Amount.count(UInt64(logs), "file") + " of log") }
+      if !one.brought.isEmpty {
+        lines.append(
+          "\(result.target): \(one.source): brought home \(Amount.count(UInt64(one.brought.count), "snapshot"))")
+      }
       let verb = isDryRun ? "would copy " : "copied "
       var text = parts.isEmpty ? "" : verb + parts.joined(separator: ", ")
       if removed > 0 {
@@ -87,6 +94,11 @@ package struct TargetResultText {
       if let first = one.onlyThere.first {
         warnings.append(
           "WARNING: \(result.target) has \(Amount.count(UInt64(one.onlyThere.count), "snapshot")) of \(one.source), \(first.id.short) first, that home does not have, and nobody has removed: kept"
+        )
+      }
+      if let diverged = one.plan?.diverged, let first = diverged.first {
+        warnings.append(
+          "WARNING: \(result.target) has \(Amount.count(UInt64(diverged.count), "revision")) of the notes on \(one.source), number \(first) first, that diverged: written apart from those at home, which are newer and count"
         )
       }
       if one.behind > 0, !isDryRun {
@@ -152,8 +164,7 @@ package enum TargetStandingText {
     _ target: String, location: String, isHome: Bool, domains: [String: String],
     _ standings: Result<[TargetStanding], any Error>
   ) -> [String] {
-    let place = domains.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-    let head = "\(target): \(location)" + (isHome ? " (home)" : "") + (place.isEmpty ? "" : " [\(place)]")
+    let head = head(target, location: location, isHome: isHome, domains: domains)
     switch standings {
     case .failure(let failure): return [head, "  ! \(describe(failure).message)"]
     case .success(let found):
@@ -165,12 +176,17 @@ package enum TargetStandingText {
     ["  \(standing.source): \(state(standing))"] + (standing.proofs.map { ["    \(proved($0))"] } ?? [])
   }
 
-  /// What scrubs have proved, in words.
+  /// Says in words what scrubs have proved.
   package static func proved(_ proofs: TargetProofs) -> String {
     if let since = proofs.allSince { return "all of its data was proved since \(TimeText.local(since))" }
     return proofs.share > 0
       ? "only \(Amount.share(proofs.share)) of its data was proved, by scrubs of this machine"
       : "nothing of its data was proved by a scrub of this machine"
+  }
+
+  static func head(_ target: String, location: String, isHome: Bool, domains: [String: String]) -> String {
+    let place = domains.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    return "\(target): \(location)" + (isHome ? " (home)" : "") + (place.isEmpty ? "" : " [\(place)]")
   }
 
   /// Says in words if it has the newest snapshot.

@@ -11,6 +11,8 @@ package struct Repository: Sendable {
   package let host: Host
   /// Its keyring, and the rights that this run's keys give.
   package let keyring: KeyringStore
+  /// Its list of targets, and which numbers are given here.
+  package let targets: TargetListStore
   /// The notes on its snapshots.
   package private(set) var notes: NotesStore
   /// The runs on its sources.
@@ -40,14 +42,17 @@ package struct Repository: Sendable {
   /// - Parameters:
   ///   - keys: the keys for a sealed repository.
   ///   - known: the memory of a sealed repository.
+  ///   - target: the name of the target that it is; `nil` when its location must tell it.
   init(
     _ store: any Store, _ descriptor: Descriptor, _ history: [KeyringRevision], _ keys: Credentials, host: Host,
-    known: RepositoryMemory?, _ machine: ClientMemory
+    known: RepositoryMemory?, _ machine: ClientMemory, target: String? = nil
   ) {
     (self.store, self.descriptor, self.host, memory) = (store, descriptor, host, known)
     self.machine = MachineRecords(machine, of: descriptor.repository, at: store.places, files: host.files)
     keyring = KeyringStore(history, of: descriptor, in: store, keys, known)
-    notes = NotesStore(store: store, descriptor: descriptor, keyring: keyring, memory: known, host: host)
+    targets = TargetListStore(store, descriptor, keyring, as: target, host: host)
+    notes = NotesStore(
+      store: store, descriptor: descriptor, keyring: keyring, targets: targets, memory: known, host: host)
     journal = Journal(in: store)
     catalog = Catalog(
       store: store, descriptor: descriptor, keyring: keyring, notes: notes, journal: journal, memory: known, host: host)
@@ -63,11 +68,13 @@ package struct Repository: Sendable {
   ///   - source: the source of the run, if that is known: then more is requested at once.
   ///   - takesLease: true if the run will take the lease on that source.
   ///   - looksAround: true if the run will read the snapshots and the journals of all sources.
+  ///   - target: the name of the target that the store is; `nil` when its location must tell it.
   /// - Throws: with exit status 10 when there is no repository.
   package static func open(
     _ store: any Store, host: Host, credentials: Credentials = .none, memory: ClientMemory = .none,
     cache: CatalogCache = .none, expectedKeyring: String? = nil, acceptsOlder: Bool = false,
-    for source: SourceName? = nil, takesLease: Bool = false, looksAround: Bool = false
+    for source: SourceName? = nil, takesLease: Bool = false, looksAround: Bool = false,
+    target: String? = nil
   ) throws -> Repository {
     // Everything that does not depend on the descriptor is requested together with it.
     let keyringNames = store.meanwhile { try store.children(of: Keys.keyring) }
@@ -138,8 +145,11 @@ package struct Repository: Sendable {
       // The listing may be older than the memory: another run on this machine may have added what is remembered.
       if seen.compactMap(\.self).contains(where: { store.listed($0) == nil }) { store.refresh() }
     }
-    var repository = Repository(cached, descriptor, history, credentials, host: host, known: remembered, memory)
+    var repository = Repository(
+      cached, descriptor, history, credentials, host: host, known: remembered, memory, target: target)
     repository.ahead = ahead
+    // A run that adds a snapshot will give it a number.
+    if takesLease { _ = store.meanwhile { [targets = repository.targets] in try targets.newest() } }
     if let journals { repository.journal.expectListing(journals) }
     return repository
   }
@@ -151,7 +161,9 @@ package struct Repository: Sendable {
   private init(_ known: Repository, at store: any Store) {
     (self.store, descriptor, host, keyring) = (store, known.descriptor, known.host, known.keyring)
     (memory, machine) = (nil, known.machine)
-    notes = NotesStore(store: store, descriptor: descriptor, keyring: keyring, memory: nil, host: host)
+    targets = TargetListStore(store, descriptor, keyring, as: nil, host: host)
+    notes = NotesStore(
+      store: store, descriptor: descriptor, keyring: keyring, targets: targets, memory: nil, host: host)
     journal = Journal(in: store)
     catalog = Catalog(
       store: store, descriptor: descriptor, keyring: keyring, notes: notes, journal: journal, memory: nil, host: host)

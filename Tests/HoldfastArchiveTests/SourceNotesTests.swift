@@ -127,16 +127,19 @@ import Testing
   }
 }
 
-/// The two lines of any notes, whatever is wrong with their signature.
-private struct ManifestLine {
+/// The two lines of any manifest, whatever is wrong with their signature.
+struct ManifestLine {
   let line: [UInt8]
   var bytes: [UInt8] { line + Array("\"\(Hasher.digest(line))\"\n".utf8) }
 
-  init(_ notes: SourceNotes) throws {
-    var unsigned = notes
-    unsigned.signature = nil
-    var text = String(decoding: try unsigned.serialized().prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-    if let signature = notes.signature {
+  init(_ notes: SourceNotes) throws { try self.init(unsigned: notes.serialized(), notes.signature) }
+
+  init(_ list: TargetList) throws { try self.init(unsigned: list.serialized(), list.signature) }
+
+  /// - Parameter signature: stands in the line where it has none.
+  private init(unsigned bytes: [UInt8], _ signature: Signature?) throws {
+    var text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    if let signature {
       let value = signature.value.map { byte in
         let digits = String(byte, radix: 16)
         return digits.count < 2 ? "0" + digits : digits

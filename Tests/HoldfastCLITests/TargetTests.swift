@@ -148,6 +148,21 @@ import Testing
         """)
   }
 
+  @Test func anyTargetLeadsToTheOthers() throws {
+    configure([place("here") + ", site: office", place("cloud") + ", provider: x, account: y"])
+    expectSuccess(run("init", "--unsealed"))
+    TestFiles.removeTree(tool.configuration)
+    for name in ["here", "cloud"] {
+      let listed = run("target", "list", "--repository", tool.directory.appending(name).text)
+      expectSuccess(listed)
+      #expect(
+        tool.plain(listed.output)
+          == "here: DIR/here (home) [site office]\ncloud: DIR/cloud [account y, provider x]\n")
+      let json = run("target", "list", "--json", "--repository", tool.directory.appending(name).text)
+      #expect(json.output.contains("\"home\" : true"), "\(json.output)")
+    }
+  }
+
   @Test func fewerCopiesAreEnoughWhereTheConfigurationSaysSo() throws {
     makeShop(minCopies: 1)
     TestFiles.removeTree(tool.directory.appending("cloud"))

@@ -26,6 +26,7 @@ import Testing
             - {name: barn, url: 'sftp:a@h/b', ssh-command: ssh -i /k}
           min-copies: 2
           linger: 90s
+          when-home-is-away: continue
           writer-key: /w
       """)
     let settings = try #require(try site.load())
@@ -38,7 +39,8 @@ import Testing
     #expect(shop.others[0].s3.region == "eu-central-1" && shop.others[0].s3.credentialsFile == Path("/etc/keys"))
     #expect(shop.others[0].s3.lockDays == 30 && shop.others[0].s3.connections == 4)
     #expect(shop.others[1].sshCommand == "ssh -i /k" && shop.others[0].sshCommand == nil)
-    #expect(shop.minCopies == 2 && shop.linger == .seconds(90) && shop.writerKey == Path("/w"))
+    #expect(shop.minCopies == 2 && shop.linger == .seconds(90) && shop.continuesWithoutHome)
+    #expect(shop.writerKey == Path("/w"))
     #expect(
       settings.shown.contains { $0.key == ["repositories", "shop", "targets", "cloud", "site"] && $0.texts == ["fra"] })
   }
@@ -53,6 +55,7 @@ import Testing
       """)
     let settings = try #require(try site.load())
     #expect(settings.repository("shop")?.minCopies == 2)
+    #expect(settings.repository("shop")?.continuesWithoutHome == false)
     #expect(settings.repository("other")?.minCopies == 1)
     #expect(settings.repository("other")?.linger == .seconds(10))
     #expect(settings.repository("other")?.targets.map(\.name) == ["home"])
@@ -109,7 +112,7 @@ import Testing
     ),
     (
       "{path: /b, ¦provider: x}", "there is no key provider in a repository",
-      "It belongs into a target. Here there can be path, url, region, path-style, ca-file, credentials-file, profile, storage-class, lock, versions, single-writer, connections, ssh-command, targets, min-copies, linger, identity, identity-command, passphrase-file, writer-key, expect-keyring."
+      "It belongs into a target. Here there can be path, url, region, path-style, ca-file, credentials-file, profile, storage-class, lock, versions, single-writer, connections, ssh-command, targets, min-copies, linger, when-home-is-away, identity, identity-command, passphrase-file, writer-key, expect-keyring."
     ),
   ])
   func whatIsWrongIsToldWhereItStands(_ text: String, _ message: String, _ hint: String) throws {

@@ -91,7 +91,7 @@ import Testing
     let told = Mutex<[String]>([])
     func open(_ place: ReadingPlace) throws -> Repository {
       try RepositoryContext(site.request("shop"), on: machine(["here": hanging])).openToRead(
-        from: place, patience: .milliseconds(50)
+        from: place, patience: .seconds(1)
       ) { text in told.withLock { $0.append(text) } }
     }
     for place in [ReadingPlace.all, .one] {
@@ -100,7 +100,7 @@ import Testing
       #expect(try repository.catalog.sourceNames().map(\.text) == ["orders", "stock"])
     }
     let text =
-      "sftp:a@here/x does not answer: no answer within 0.05s; reading from the target barn, memory"
+      "sftp:a@here/x does not answer: no answer within 1s; reading from the target barn, memory"
     #expect(told.withLock { $0 } == [text, text])
   }
 }

@@ -56,14 +56,17 @@ package struct TestShop {
       memory: memory)
   }
 
-  /// Returns the same repository, opened anew.
-  /// - Parameter memory: the memory of the machine that opens it; `nil` for that of this one.
+  /// The same repository, opened anew.
+  /// - Parameters:
+  ///   - memory: of the machine that opens it; `nil` for this one's.
+  ///   - target: the name of the target that it is, where there is a list of targets.
   package func open(
-    as holder: TestKeys.Holder = .everybody, memory other: ClientMemory? = nil, expectedKeyring: String? = nil
+    as holder: TestKeys.Holder = .everybody, memory other: ClientMemory? = nil, expectedKeyring: String? = nil,
+    target: String? = nil
   ) throws -> Repository {
     try Repository.open(
       store, host: host, credentials: credentials(of: holder), memory: other ?? memory,
-      expectedKeyring: expectedKeyring)
+      expectedKeyring: expectedKeyring, target: target)
   }
 
   private func credentials(of holder: TestKeys.Holder) -> Credentials {

@@ -153,8 +153,8 @@ package final class ContainerReader: Sendable {
 
   /// Reads the stored bytes of frames and checks them against the index. Without a key, nothing more can be verified.
   /// - Parameters:
-  ///   - numbers: of the frames.
-  ///   - onFrame: gets each frame in that order, with what is wrong with it; throws to stop.
+  ///   - numbers: the numbers of the frames.
+  ///   - onFrame: gets each frame in that order, and the damage if there is any; throws to stop.
   package func verifyStored(
     _ numbers: some Sequence<UInt32>, _ onFrame: (FrameEntry, DamageError?) throws -> Void
   ) throws {
@@ -200,7 +200,7 @@ package final class ContainerReader: Sendable {
     return damage
   }
 
-  /// What a frame says that cannot be read.
+  /// Returns the error of a frame that cannot be read, as a `DamageError`.
   private static func damage(_ error: any Error, _ name: String, _ number: UInt32) -> DamageError {
     (error as? DamageError) ?? DamageError(name, "frame \(number) cannot be read: \(describe(error).message)")
   }

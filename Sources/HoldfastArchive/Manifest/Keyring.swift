@@ -38,7 +38,7 @@ package struct Keyring: Hashable, Sendable, Codable {
     package struct Revocation: Hashable, Sendable, Codable {
       /// The digests of the manifests that still count after the revocation.
       package var accepted: Set<Digest>
-      /// The digests of the revisions of notes that still count after the revocation.
+      /// The digests of the revisions of notes, and of the list of targets, that still count after the revocation.
       package var notes: Set<Digest>
 
       package init(accepted: Set<Digest>, notes: Set<Digest> = []) {

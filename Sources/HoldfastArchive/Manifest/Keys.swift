@@ -5,6 +5,7 @@ package enum Keys {
   package static let descriptor = "holdfast.json"
   package static let sources = "sources/"
   package static let keyring = "keyring/"
+  package static let targets = "targets/"
   package static let wal = "wal/"
   package static let manifestName = "manifest.json"
 
@@ -15,6 +16,9 @@ package enum Keys {
   }
 
   package static func keyring(_ revision: UInt64) -> String { keyring + digits(revision) + ".json" }
+
+  /// A revision of the list of targets.
+  package static func targetList(_ revision: UInt64) -> String { targets + digits(revision) + ".json" }
 
   /// The directory of the revisions of the notes on a source.
   package static func notes(_ name: SourceName) -> String { source(name) + notesName }
@@ -43,10 +47,11 @@ package enum Keys {
   /// the descriptor.
   package static func isManifest(_ key: String) -> Bool { key.hasSuffix(".json") }
 
-  /// True if the object under a key stays until a prune removes it: it belongs to a snapshot, to the keyring or to
-  /// archived log. Leases, the journal and the objects of a probe are removed soon.
+  /// True if the object under a key stays until a prune removes it: it belongs to a snapshot, to the keyring, to the
+  /// list of targets or to archived log, or is the descriptor. Leases, the journal and the objects of a probe are
+  /// removed soon.
   package static func isLasting(_ key: String) -> Bool {
-    key == descriptor || [sources, keyring, wal].contains { key.hasPrefix($0) }
+    key == descriptor || [sources, keyring, targets, wal].contains { key.hasPrefix($0) }
   }
 
   /// Returns the folder of the source to which a key or prefix belongs, if it is that of a snapshot or of notes.
@@ -67,12 +72,12 @@ package enum Keys {
     key.hasPrefix(sources) ? [sources] + [sourceFolder(key)].compactMap(\.self) : []
   }
 
-  /// Returns the folder of a key that is stored in all targets. The objects of one folder need each other in a target:
-  /// those of one source, the archived log of one source, or the keyring with the descriptor. `nil` for a key that is
-  /// stored at home only.
+  /// The folder whose objects need each other in a target, of those that are in all targets: what is of one source, the
+  /// archived log of one source, or the keyring with the descriptor and the list of targets. `nil` for
+  /// what stays at home.
   package static func targetFolder(_ key: String) -> String? {
     if let folder = sourceFolder(key) { return folder }
-    if key == descriptor || key.hasPrefix(keyring) { return keyring }
+    if key == descriptor || key.hasPrefix(keyring) || key.hasPrefix(targets) { return keyring }
     let parts = key.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
     return key.hasPrefix(wal) && parts.count == 3 ? "\(wal)\(parts[1])/" : nil
   }

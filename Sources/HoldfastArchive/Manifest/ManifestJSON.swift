@@ -110,6 +110,8 @@ extension Descriptor: VersionedManifest {
 
 extension Keyring: VersionedManifest {}
 
+extension TargetList: VersionedManifest {}
+
 /// A manifest with a signature over its own line (format.md, section 9).
 protocol SignedManifest: VersionedManifest, Encodable {
   var signature: Signature? { get set }

@@ -34,7 +34,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     package var isCollected: Bool
     /// The revision of the notes in which it was removed.
     package var revision: UInt64
-    /// When it was removed; of a collected one, when it was collected.
+    /// The time at which it was removed; the time at which it was collected, if it is collected.
     package var time: RecordedTime
     /// The signature of the writer that removed it, when the repository is sealed. The writer of a later revision,
     /// which repeats the note, need not have the right to prune.

@@ -31,16 +31,16 @@ struct SyncCommand: ParsableCommand {
 
   func run() throws {
     let machine = location.machine(output)
-    let context = try location.context(machine, of: source.name)
-    try context.checkIsHome()
-    let targets = RepositoryTargets(context)
-    guard !targets.others.isEmpty else {
+    let configured = try location.context(machine, of: source.name)
+    try configured.checkIsHome()
+    guard !RepositoryTargets(configured).others.isEmpty else {
       throw EngineError(
         .usage, "the repository has no other targets",
         hint: "Name them below `targets:` of the repository, and the repository by its name there.", exitStatus: .usage)
     }
+    let (home, place) = try configured.openHome { Console.warn($0) }
+    let targets = RepositoryTargets(place, isChosen: true)
     let chosen = try targets.chosen(to)
-    let home = try context.open()
     defer { home.errands.wait() }
     let display = output.observer(machine).makeProgress()
     defer { display.end() }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import HoldfastArchive
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
@@ -9,8 +10,11 @@ internal import HoldfastSystem
 
 struct TargetCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "target", abstract: "Show the targets of a repository.", discussion: ExitStatusTable.text,
-    subcommands: [TargetListCommand.self])
+    commandName: "target", abstract: "Show and change the targets of a repository.", discussion: ExitStatusTable.text,
+    subcommands: [
+      TargetListCommand.self, TargetAddCommand.self, TargetRemoveCommand.self, TargetPromoteCommand.self,
+      TargetCheckCommand.self,
+    ])
 }
 
 /// One target as `target list` and `status` show it.
@@ -66,7 +70,8 @@ struct TargetListCommand: ParsableCommand {
     commandName: "list", abstract: "List the targets, and how far each is behind home.",
     discussion: """
       Shows where each target is, what it would fail together with, the newest snapshot of each source there, and how \
-      many snapshots of home it does not have; or why it does not answer.
+      many snapshots of home it does not have; or why it does not answer. Of a repository that is not configured it \
+      shows where the targets are, as the repository itself says: any one of them leads to the others.
 
       \(ExitStatusTable.text)
       """)
@@ -77,7 +82,7 @@ struct TargetListCommand: ParsableCommand {
   func run() throws {
     let machine = location.machine(output)
     let context = try location.context(machine)
-    guard context.configured != nil else { throw RepositoryContext.notConfigured }
+    guard context.configured != nil else { return try show(recordedIn: context) }
     let home = Result<Repository, any Error> { try context.open() }
     let rows = try TargetRow.read(context, home, nil, evenIfAlone: true)
     if output.json {
@@ -88,5 +93,16 @@ struct TargetListCommand: ParsableCommand {
     let failures = rows.compactMap(\.failure)
     if let hint = failures.compactMap(\.hint).first { Console.hint(hint) }
     try Outcome.end(failures.isEmpty ? .done : .incomplete)
+  }
+
+  /// Shows the list of targets that the repository contains.
+  private func show(recordedIn context: RepositoryContext) throws {
+    let repository = try context.open()
+    guard let list = try repository.targets.newest() else { throw RepositoryContext.notConfigured }
+    if output.json {
+      try Console.json(list.targets.map { TargetMemberJSON($0, in: list) })
+    } else {
+      list.lines.forEach(Console.output)
+    }
   }
 }

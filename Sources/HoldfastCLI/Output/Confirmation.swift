@@ -3,8 +3,15 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Asks at the terminal if a restore may change existing content.
+/// Asks at the terminal whether something may be done.
 enum Confirmation {
+  /// - Throws: `EngineError` unless the answer is yes.
+  static func ask(_ question: String, _ cancellation: Cancellation) throws {
+    Console.error("holdfast: \(question)")
+    try askForYes(cancellation)
+  }
+
+  /// Asks whether a restore may change existing content.
   /// - Throws: `EngineError` unless the answer is yes. If nothing would be changed or removed, nothing is asked.
   static func ask(_ impact: Restore.Impact, _ cancellation: Cancellation) throws {
     guard impact.isAny else { return }
@@ -19,6 +26,10 @@ enum Confirmation {
       )
     }
     do { try impact.check() } catch { Console.error("  WARNING: \(describe(error).message)") }
+    try askForYes(cancellation)
+  }
+
+  private static func askForYes(_ cancellation: Cancellation) throws {
     Console.errorFragment("Type yes to go on: ")
     guard try Console.answer(cancellation).lowercased() == "yes" else {
       throw EngineError(.usage, "it was not confirmed, and nothing was changed", hint: "Answer yes, or say --yes.")

@@ -61,6 +61,7 @@ struct Schema: Sendable {
       KeyRule(Self.targets, .items(targets, context: "a target")),
       KeyRule("min-copies", .text(.count(1...RepositorySettings.targetsMax))),
       KeyRule("linger", .text(.duration)),
+      KeyRule("when-home-is-away", .text(.continueOrFail)),
       KeyRule("identity", .list(.path), variable: "HOLDFAST_IDENTITY_FILE"),
       KeyRule("identity-command", .text(.command)),
       KeyRule("passphrase-file", .text(.path), variable: "HOLDFAST_PASSPHRASE_FILE"),

@@ -72,6 +72,10 @@ struct TextRule: Sendable {
 
   static let yesOrNo = TextRule("yes or no", "Write yes or no.") { truth(of: $0) != nil }
 
+  static let continueOrFail = TextRule("continue or fail", "Write continue or fail.") {
+    ["continue", "fail"].contains($0)
+  }
+
   static func truth(of text: String) -> Bool? {
     switch text.lowercased() {
     case "yes", "true", "on": true

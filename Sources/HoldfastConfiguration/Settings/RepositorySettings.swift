@@ -12,8 +12,10 @@ package struct RepositorySettings: Hashable, Sendable {
   package let others: [TargetSettings]
   /// The number of targets that must have a snapshot before its backup ends with 0; all by default.
   package internal(set) var minCopies: Int
-  /// How long a run waits at its end for targets that are not needed any more.
+  /// The longest wait at the end of a run for targets beyond `minCopies`.
   package internal(set) var linger = TimeSpan.seconds(10)
+  /// True if a run takes its snapshot at another target where home is away.
+  package internal(set) var continuesWithoutHome = false
   /// Files of identities that open it.
   package internal(set) var identities: [Path] = []
   package internal(set) var identityCommand: String?

@@ -38,7 +38,7 @@ struct SnapshotDraft {
       repository.catalog.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence,
       repository.notes.read(name).notes.highest,
     ]
-    let sequence = (seen.compactMap { $0 }.max() ?? 0).saturatingAdding(1)
+    let sequence = try repository.targets.ownNumbers().next(after: seen.compactMap { $0 }.max() ?? 0)
     guard sequence <= Limits.sequenceMax else {
       throw EngineError(
         .repository,

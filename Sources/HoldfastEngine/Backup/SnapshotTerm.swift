@@ -55,6 +55,7 @@ struct SnapshotTerm {
     let name = envelope.source.name
     var keys = [Keys.descriptor]
     if let newest = repository.keyring.reference?.revision { keys += (1...newest).map { Keys.keyring($0) } }
+    keys += try repository.targets.revisions().map { Keys.targetList($0.list.revision) }
     let notes = try repository.notes.read(name).notes.revision
     if notes > 0 { keys.append(Keys.notes(name, notes)) }
     let envelopes = (chain?.snapshots.map(\.envelope) ?? []) + [envelope]

@@ -125,8 +125,9 @@ package struct KeyringChange: Sendable {
     }
     let accepted = snapshots.filter { $0.envelope.signature?.key == key }.map(\.digest)
     let noted = try repository.notes.digests(signedBy: key, of: repository.catalog.sourceNames())
+    let listed = try repository.targets.digests(signedBy: key)
     keyring.writers[index].revoked = Keyring.Writer.Revocation(
-      accepted: Set(accepted).union(logs), notes: Set(noted))
+      accepted: Set(accepted).union(logs), notes: Set(noted).union(listed))
     return keyring.writers[index]
   }
 

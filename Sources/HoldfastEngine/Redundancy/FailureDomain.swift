@@ -1,17 +1,17 @@
-/// Something that several targets may have in common, so that one failure takes all of them. Its name is a word of the
-/// site: two targets share a domain if they have the same word for it.
+/// Something that several targets may have in common, so that one failure takes all of them. An operator names it: two
+/// targets share a domain if they have the same name for it.
 package enum FailureDomain: String, CaseIterable, Sendable {
   /// The building: fire, flood, theft.
   case site
-  /// The company that stores it: it fails, or ends the contract.
+  /// The company that stores the data: it fails, or ends the contract.
   case provider
-  /// The account there: it is closed, not paid, or taken over.
+  /// The account at the company: it is closed, not paid, or taken over.
   case account
-  /// What this host proves itself with: whoever has broken into this host can remove what it may remove.
+  /// The credential of this host: whoever has broken into this host can remove what it may remove.
   case credential
 }
 
-/// The targets that one failure takes at once.
+/// Several targets that one failure takes at once.
 package struct SharedFailure: Hashable, Sendable {
   package let domain: FailureDomain
   package let name: String

@@ -1,17 +1,17 @@
 package import HoldfastModel
 
-/// What is known of the newest snapshot of a source at one target.
+/// The newest snapshot of a source at one target, as far as this host knows.
 package struct HeldCopy: Sendable, Hashable {
-  /// How sure it is that the target has all bytes that a restore of the snapshot needs.
+  /// The evidence that the target has all bytes that a restore of the snapshot needs.
   package enum Evidence: Sendable, Hashable {
-    /// All of it was read there and had the signed digests, this long ago at most.
+    /// All of it was read there within this time, and had the signed digests.
     case proved(within: TimeSpan)
-    /// A listing shows it, and not all of it was read within the window.
+    /// A listing shows it, but not all of it was read within the window.
     /// - Parameter provedShare: the share that was read, 0 to 1.
     case listed(provedShare: Double)
-    /// The target does not have it, or not whole.
+    /// The target does not have all of it.
     case missing
-    /// Reading there has found damage that still stands.
+    /// Damage was found there and is not repaired.
     case damaged
     /// The target did not answer.
     case unknown(reason: String)
@@ -25,9 +25,9 @@ package struct HeldCopy: Sendable, Hashable {
   /// The name of the target in the configuration.
   package let target: String
   package var evidence: Evidence
-  /// The word for each failure domain; a target without a word for one shares it with nobody.
+  /// The name for each failure domain. A target without a name for a domain shares it with no other target.
   package var domains: [FailureDomain: String]
-  /// The kind of storage: `disk`, `object storage`, `tape`.
+  /// The kind of storage, for example `disk`, `object storage` or `tape`.
   package var medium: String
   package var removal: Removal
 
@@ -41,7 +41,7 @@ package struct HeldCopy: Sendable, Hashable {
 
   package var isProved: Bool { if case .proved = evidence { true } else { false } }
 
-  /// True if a listing shows it, whether or not it was read.
+  /// True if a listing shows it and no damage is known, read or not.
   package var isThere: Bool {
     switch evidence {
     case .proved, .listed: true

@@ -1,28 +1,28 @@
 package import HoldfastModel
 
-/// How often what failures take is expected to fail. Each is an assumption, printed with the result.
+/// The expected rates of failures. Each is an assumption, which is printed with the result.
 package struct FailureRates: Sendable, Hashable {
-  /// Failures a year of the storage of one target.
+  /// The number of failures a year of the storage of one target.
   package var storagePerYear = 0.02
-  /// Failures a year of one failure domain.
+  /// The number of failures a year of one failure domain.
   package var domainsPerYear: [FailureDomain: Double] = [
     .site: 0.003, .provider: 0.001, .account: 0.005, .credential: 0.01,
   ]
-  /// The time from a failure until the copy is there again: that it is noticed, and that it is copied.
+  /// The time from a failure until the copy is there again: until it is noticed, and the data is copied.
   package var repair: TimeSpan
 
   package init(repair: TimeSpan) { self.repair = repair }
 }
 
-/// The chance that all copies of a snapshot are lost within a year, from failures that come independently of each
-/// other and are repaired after a while.
+/// The chance that all copies of a snapshot are lost within a year, if failures are independent of each other and are
+/// repaired after a while.
 ///
 /// Copies are lost when everything in a *cut* has failed: a smallest set of failures that takes all copies. A cut of
 /// n failures with the rates r₁ … rₙ happens at most r₁ · … · rₙ · n · tⁿ⁻¹ times a year, with a repair time of t: one
 /// of them is the last, and each other one came within the time t before it (M. Rausand, A. Høyland, System
 /// Reliability Theory, on minimal cut sets and repairable components).
 package struct LossEstimate: Sendable, Hashable {
-  /// A failure: of one target's storage, or of what several targets share.
+  /// A failure of one target's storage, or of a domain that several targets share.
   package enum Failure: Hashable, Sendable {
     case storage(target: String)
     case shared(SharedFailure)
@@ -34,14 +34,14 @@ package struct LossEstimate: Sendable, Hashable {
     package let perYear: Double
   }
 
-  /// Cuts of more failures than this are not looked for: they are far less likely.
+  /// The most failures of a cut. Larger cuts are not looked for: they are far less likely.
   private static let failuresMax = 4
 
-  /// The most likely first.
+  /// The cuts, the most likely first.
   package let cuts: [Cut]
   package let rates: FailureRates
 
-  /// - Parameter copies: those that count; empty when there is none.
+  /// - Parameter copies: the copies that count; may be empty.
   package init(_ copies: [HeldCopy], shared: [SharedFailure], _ rates: FailureRates) {
     self.rates = rates
     let storages = copies.map { (failure: Failure.storage(target: $0.target), takes: Set([$0.target])) }
@@ -52,11 +52,11 @@ package struct LossEstimate: Sendable, Hashable {
       .sorted { $0.perYear > $1.perYear }
   }
 
-  /// The chance of a loss within a year is at most this, 0 to 1; `nil` when no cut was found.
+  /// An upper bound of the chance of a loss within a year, 0 to 1; `nil` when no cut was found.
   package var perYear: Double? { cuts.isEmpty ? nil : min(1, cuts.reduce(0) { $0 + $1.perYear }) }
 
-  /// The fewest failures at one time that take all copies; 0 when there is no copy, `nil` when it takes more than were
-  /// looked for.
+  /// The fewest failures at one time that take all copies; `nil` when there is no copy, or when it takes more failures
+  /// than were looked for.
   package var failuresToLoss: Int? { cuts.map(\.failures.count).min() }
 
   private static func perYear(_ failures: [Failure], _ rates: FailureRates) -> Double {
@@ -91,7 +91,7 @@ private struct CutSearch {
     return smallest.map { cut in cut.sorted().map { failures[$0].failure } }
   }
 
-  /// Adds each failure that takes the first target that is left.
+  /// Tries each failure that takes the first target that the chosen failures leave, and notes the sets that leave none.
   private mutating func extend(_ chosen: Set<Int>) {
     let taken = chosen.reduce(into: Set<String>()) { $0.formUnion(failures[$1].takes) }
     guard let next = order.first(where: { !taken.contains($0) }) else {

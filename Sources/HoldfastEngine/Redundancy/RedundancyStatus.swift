@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// How far the newest snapshot of a source is redundant, from what was proved at each target.
+/// The redundancy of the newest snapshot of a source, computed from what was proved at each target.
 package struct RedundancyStatus: Sendable {
   /// A line of the rule 3-2-1-1-0: three copies on two media, one off site, one that nobody can remove, no errors.
   package struct RuleLine: Sendable, Hashable {
@@ -8,18 +8,18 @@ package struct RedundancyStatus: Sendable {
       case copies, media, offSite, immutable, errors
     }
     package let rule: Rule
-    /// `nil` when it is not known.
+    /// True if the line is met; `nil` when that is not known.
     package let isMet: Bool?
-    /// What it rests on, or what is missing.
+    /// The reason for the answer, for example the media, or the targets that are not proved.
     package let text: String
   }
 
   package let source: SourceName
-  /// In the order of the configuration, home first.
+  /// The copies in the order of the configuration, home first.
   package let copies: [HeldCopy]
   /// The time within which a copy must have been read to count as proved.
   package let window: TimeSpan
-  /// The site of the source itself; `nil` when nothing says it.
+  /// The site of the source itself; `nil` when it is not known.
   package let sourceSite: String?
   package let estimate: LossEstimate
 
@@ -34,21 +34,21 @@ package struct RedundancyStatus: Sendable {
 
   // MARK: Degrees
 
-  /// Number of targets at which all bytes of the newest snapshot were proved (R).
+  /// The number of targets at which all bytes of the newest snapshot were proved (R).
   package var proved: Int { copies.count(where: \.isProved) }
 
-  /// Number of targets that list it, proved or not.
+  /// The number of targets that list it, proved or not.
   package var listed: Int { copies.count(where: \.isThere) }
 
-  /// Number of failures at one time, each of a target or of what targets share, that take all proved copies (S): 0 when
-  /// there is none; `nil` when it takes more than were looked for.
+  /// The fewest failures at one time, each of a target or of a shared domain, that take all proved copies (S); 0 when
+  /// no copy is proved, `nil` when it takes more failures than were looked for.
   package var systemDegree: Int? { proved == 0 ? 0 : estimate.failuresToLoss }
 
-  /// Number of proved copies that have nothing of a domain in common (R by domain). A target without a word for it
-  /// counts by itself.
+  /// Returns the number of proved copies that do not share a domain (R by domain). Copies with the same name for it
+  /// count once; each copy without a name counts.
   package func proved(by domain: FailureDomain) -> Int { Self.distinct(copies.filter(\.isProved), by: domain) }
 
-  /// The failure domains that take several of the copies that are there.
+  /// The failures that take several of the copies that a listing shows.
   package var shared: [SharedFailure] { Self.shared(by: copies.filter(\.isThere)) }
 
   private static func distinct(_ copies: [HeldCopy], by domain: FailureDomain) -> Int {
@@ -66,10 +66,10 @@ package struct RedundancyStatus: Sendable {
 
   // MARK: 3-2-1-1-0
 
-  /// The rule, line by line. Only proved copies count; the source is one of the three, and on a disk.
+  /// The lines of the rule. Only proved copies count. The source counts as one of the three copies, on a disk.
   package var rule: [RuleLine] { [copiesLine, mediaLine, offSiteLine, immutableLine, errorsLine] }
 
-  /// Targets that share a site, an account or a credential count once.
+  /// The proved copies that count for the rule: of those that share a site, an account or a credential, the first.
   private var independent: [HeldCopy] {
     var found: [HeldCopy] = []
     for copy in copies where copy.isProved {

@@ -5,24 +5,24 @@ package import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Finds what targets have not as the signed manifests demand, and repairs it from other targets. It needs no key:
-/// stored bytes are proved against the digests that stand in manifests.
+/// Finds objects that a target does not have as the signed manifests demand, and repairs them from other targets. It
+/// needs no key: it proves stored bytes against the digests in the manifests.
 package struct Scrub: Sendable {
   package struct Options: Sendable {
     /// The share of the stored bytes that is proved, 0 to 1.
     package var share = 1.0
-    /// Where that share begins in the fixed order of all stored bytes, 0 to 1; `nil` for a random share.
+    /// The start of that share in the fixed order of all stored bytes, 0 to 1; `nil` for a random share.
     package var begin: Double?
-    /// Whether what is damaged is replaced, and what is missing copied.
+    /// True if damaged objects are replaced and missing ones copied.
     package var repairs = false
-    /// Only this source; `nil` for all.
+    /// The only source to scrub; `nil` for all.
     package var source: SourceName?
-    /// The names of the targets that are scrubbed; empty for all. The others only give what is replaced.
+    /// The names of the targets that are scrubbed; empty for all. The others are only read for repairs.
     package var chosen: Set<String> = []
     package init() {}
   }
 
-  /// A target, or why it cannot be opened.
+  /// A target with its store, or with the reason why it cannot be opened.
   package struct Place: Sendable {
     let name: String
     let location: String
@@ -36,7 +36,7 @@ package struct Scrub: Sendable {
 
   let places: [Place]
   let reference: Repository
-  /// The name of the target at which that was opened.
+  /// The name of the target at which `reference` was opened.
   let referenceName: String
   let options: Options
   let onProved: @Sendable (UInt64) -> Void
@@ -45,7 +45,7 @@ package struct Scrub: Sendable {
   ///   - places: all targets, home first.
   ///   - reference: the repository, opened at home, or at the first target where that is possible.
   ///   - name: the name of that target.
-  ///   - onProved: gets stored bytes that were proved; called by several threads.
+  ///   - onProved: gets the number of stored bytes that were proved; called by several threads.
   package init(
     _ places: [Place], reference: Repository, openedAt name: String, _ options: Options,
     onProved: @escaping @Sendable (UInt64) -> Void = { _ in }
@@ -54,7 +54,7 @@ package struct Scrub: Sendable {
     (self.reference, referenceName) = (reference.uncached, name)
   }
 
-  /// - Returns: what was found at each target that was chosen, in their order, also where it failed.
+  /// - Returns: the result of each chosen target, in their order, also of those that failed.
   /// - Throws: a signal; `EngineError` when there is no source of that name.
   package func run() throws -> [ScrubResult] {
     var results = places.map { ScrubResult($0.name, at: $0.location, isHome: $0.isHome) }
@@ -93,7 +93,7 @@ package struct Scrub: Sendable {
     return results.filter { isChosen($0.target) }
   }
 
-  /// Copies to other targets what they never had.
+  /// Syncs the chosen targets that are behind home, if the scrub repairs.
   private func bringUp(_ results: inout [ScrubResult], _ others: [(index: Int, target: ScrubTarget)]) throws {
     for (index, target) in others where options.repairs && target.isChosen && results[index].failure == nil {
       results[index].hasOldKeyring = isBehindInKeyring(target)
@@ -110,7 +110,7 @@ package struct Scrub: Sendable {
     }
   }
 
-  /// Home's notes say which snapshots are damaged there, as after a verify.
+  /// Notes at home the snapshots that are damaged or mended there, as a verify does.
   private func note(_ home: inout ScrubResult) throws {
     guard reference.isHome else { return }
     for source in home.sources where !source.damaged.isEmpty || !source.mended.isEmpty {
@@ -126,7 +126,7 @@ package struct Scrub: Sendable {
 
   private func isChosen(_ name: String) -> Bool { options.chosen.isEmpty || options.chosen.contains(name) }
 
-  /// Opens all targets, and compares their descriptors and keyrings, side by side.
+  /// Opens all targets side by side, and compares their descriptors and keyrings with those of the reference.
   private func open() throws -> [Result<(ScrubTarget, [ScrubFault]), any Error>] {
     let found = Mutex<[Int: Result<(ScrubTarget, [ScrubFault]), any Error>]>([:])
     try SideBySide.run(places.count, threads: places.count) { index in
@@ -146,7 +146,7 @@ package struct Scrub: Sendable {
     return (target, isReference ? [] : try ScrubCatalog(target: target, reference: reference).faults())
   }
 
-  /// A target that does not answer says so elsewhere.
+  /// True if the target lacks the newest keyring; false if it does not answer, which is reported elsewhere.
   private func isBehindInKeyring(_ target: ScrubTarget) -> Bool {
     target.name != referenceName
       && (try? ScrubCatalog(target: target, reference: reference).isBehind()) ?? false
@@ -158,7 +158,7 @@ package struct Scrub: Sendable {
         try target.repository.catalog.sourceNames() + target.repository.catalog.loggedSourceNames()
       })
     guard let source = options.source else { return names.sorted() }
-    // A mistyped name is no source without faults.
+    // Without this check, a mistyped name would look like a source without faults.
     guard names.contains(source) || targets.isEmpty else {
       throw EngineError(
         .usage, "there is no source \(source) in \(reference.location)",
@@ -169,7 +169,8 @@ package struct Scrub: Sendable {
 
   // MARK: The catalog
 
-  /// Descriptor and keyring belong to no source; the lease on the first one keeps two scrubs apart.
+  /// Repairs the descriptor and the keyring. They belong to no source: the lease on the first source keeps two scrubs
+  /// apart.
   private func repairCatalog(
     _ faults: [ScrubFault], at target: ScrubTarget, _ all: [ScrubTarget], _ source: SourceName?
   ) throws -> [ScrubFinding] {
@@ -184,7 +185,7 @@ package struct Scrub: Sendable {
   }
 }
 
-/// A sync whose bytes count as those of the scrub.
+/// Counts the bytes that a sync copies as bytes of the scrub.
 private struct UnseenSync: SyncObserver {
   let onCopied: @Sendable (UInt64) -> Void
 
@@ -193,6 +194,7 @@ private struct UnseenSync: SyncObserver {
 }
 
 extension ScrubTarget {
+  /// Takes the target's lease on a source.
   /// - Throws: `EngineError` with exit status 11 when another run holds it, `TargetError.locked` when objects that are
   ///   written there would have to be locked.
   func lease(on source: SourceName) throws -> Lease {

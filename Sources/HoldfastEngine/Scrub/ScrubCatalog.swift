@@ -10,6 +10,7 @@ struct ScrubCatalog {
   /// Home, or the first target that could be opened.
   let reference: Repository
 
+  /// Returns the faults of the descriptor and the keyring.
   /// - Throws: `TargetError` when it is no target of this repository, or has another keyring.
   func faults() throws -> [ScrubFault] {
     var faults: [ScrubFault] = []
@@ -21,7 +22,7 @@ struct ScrubCatalog {
     if let newer {
       throw TargetError.newerKeyring(revision: newer, target: target.location, home: reference.location)
     }
-    // What another target than home lacks after its newest is copied by a sync.
+    // A sync copies the revisions that follow the newest one of another target than home.
     let newest = target.isHome ? names.last : there.max() ?? names.first
     for (index, name) in names.enumerated() where name <= newest ?? "" {
       let key = Keys.keyring + name
@@ -36,18 +37,19 @@ struct ScrubCatalog {
     return faults
   }
 
-  /// - Throws: `TargetError.forkedKeyring` when it is a sound revision, and another one.
+  /// Checks that bytes that differ from the reference are damaged.
+  /// - Throws: `TargetError.forkedKeyring` when they are a sound revision.
   private func checkIsDamaged(_ bytes: [UInt8], _ key: String, after previous: KeyringRevision?) throws {
     do {
       let other = try KeyringRevision(parsing: bytes, after: previous, repository: reference.id, name: key)
       throw TargetError.forkedKeyring(
         revision: other.keyring.revision, target: target.location, home: reference.location)
     } catch is DamageError {
-      // It is replaced.
+      // The caller replaces it.
     }
   }
 
-  /// Whether home has a newer revision of the keyring than another target.
+  /// Returns true if the target is not home, and the reference has a newer revision of the keyring.
   func isBehind() throws -> Bool {
     let there = try target.repository.store.children(of: Keys.keyring).max() ?? ""
     return try !target.isHome && there < reference.store.children(of: Keys.keyring).max() ?? ""
@@ -74,8 +76,9 @@ struct ScrubCatalog {
     return try fault(Keys.descriptor, found, right)
   }
 
-  /// Without a sound descriptor, a snapshot or a revision of the keyring must show that the place is a target.
-  /// - Throws: `TargetError.absent` when nothing does.
+  /// Checks, for lack of a sound descriptor, that the first revision of the keyring or a snapshot shows that this is a
+  /// target of the repository.
+  /// - Throws: `TargetError.absent` when neither does.
   private func checkIsOurs() throws {
     let first = Keys.keyring(1)
     if reference.keyring.isSealed, let bytes = try? target.bytes(first),

@@ -4,31 +4,31 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What one target must have of one source, and has not.
+/// The objects of one source that one target must have, and those that are missing or damaged there.
 struct ScrubDemands: Sendable {
   var faults: [ScrubFault] = []
-  /// Objects that are there with the right length. Their bytes are still to be proved.
+  /// The objects that are there with the right length. Their bytes are still to be proved.
   var items: [ContainerCopy.Item] = []
-  /// For objects of archived log, the keys of their manifests.
+  /// The keys of the manifests of archived log, by the keys of their objects.
   var demanders: [String: String] = [:]
   /// The snapshots that the target must have.
   var snapshots: [Snapshot] = []
   var behind = ScrubLag()
-  /// Keys of objects that no manifest of any target knows.
+  /// The keys of objects that no manifest of any target names.
   var unknown: [String] = []
   /// An object under which two targets have different sound bytes; an operator decides which of them is right.
   var fork: TargetError?
 }
 
-/// Compares what the targets have of one source with what their manifests demand. A manifest that is damaged or lost at
-/// one target is known from another.
+/// Compares the objects of one source at the targets with those that their manifests demand. A manifest that is damaged
+/// or lost at one target is read at another.
 struct ScrubComparison: Sendable {
   let source: SourceName
   let targets: [ScrubTarget]
-  /// One for each target.
+  /// The surveys, one for each target.
   let surveys: [ScrubSurvey]
   private let home: Int?
-  /// All snapshots with the number of the first target that has them sound, by sequence.
+  /// All snapshots by sequence, each with the index of the first target that has its manifest sound.
   private let known: [UInt64: (snapshot: Snapshot, target: Int)]
   /// The keys of all objects that manifests name.
   private let knownKeys: Set<String>
@@ -60,22 +60,25 @@ struct ScrubComparison: Sendable {
     demands.unknown = survey.listing.data.filter { $0.key <= (known.keys.max() ?? 0) }.flatMap(\.value)
       .filter { !knownKeys.contains($0) }.sorted()
     if index != home {
-      demands.behind.snapshots = wanted.subtracting(survey.committed).subtracting(missing.keys).count
+      let coming = wanted.subtracting(survey.committed).subtracting(missing.keys)
+      demands.behind.snapshots = coming.count
+      try addBegun(coming, at: index, &demands)
     }
     return demands
   }
 
   // MARK: Manifests
 
-  /// The snapshots that home has, or has lost, without what is collected.
+  /// The snapshots that home has or has lost, without collected ones.
   private var wanted: Set<UInt64> {
     guard let home else { return [] }
     let collected = surveys[home].newestNotes?.collectedNumbers ?? []
     return surveys[home].committed.union(missingManifests(at: home).keys).subtracting(collected)
   }
 
-  /// The manifests that a target has lost, with how that shows: something there builds on the snapshot, or home would
-  /// have noted that it is gone. What a target never had is copied by a sync.
+  /// Returns the manifests that a target has lost, by sequence, with the text of the finding. A target has lost a
+  /// manifest if another snapshot there builds on the snapshot; home has also lost one if its notes do not say that it
+  /// was collected. A sync copies what a target never had.
   private func missingManifests(at index: Int) -> [UInt64: String] {
     let survey = surveys[index]
     var missing: [UInt64: String] = [:]
@@ -98,8 +101,8 @@ struct ScrubComparison: Sendable {
     return missing
   }
 
-  /// The snapshots of a target that are collected, and that no other snapshot there builds on: the next prune or sync
-  /// removes them.
+  /// Returns the collected snapshots that no other snapshot of the target builds on. The next prune or sync removes
+  /// them.
   private func needless(at index: Int) -> Set<UInt64> {
     let survey = surveys[index]
     let collected = surveys[home ?? index].newestNotes?.collectedNumbers ?? []
@@ -112,8 +115,8 @@ struct ScrubComparison: Sendable {
     return collected.subtracting(needed)
   }
 
-  /// Whether home has lost a snapshot that another target has: nothing says that it was collected, and something says
-  /// that it was there. If the notes are lost too, it counts as lost.
+  /// True if home has lost a snapshot that another target has: no notes say that it was collected, and home's notes or
+  /// its body show that it was there, or home's notes end before it. If the notes are lost too, it counts as lost.
   private func isLost(_ snapshot: Snapshot, _ survey: ScrubSurvey) -> Bool {
     let sequence = snapshot.sequence
     let isCollected = surveys.contains { $0.newestNotes?.collectedNumbers.contains(sequence) == true }
@@ -143,7 +146,7 @@ struct ScrubComparison: Sendable {
     }
   }
 
-  /// The bytes of a manifest, from a target that has it sound.
+  /// Returns the bytes of a manifest from another target that has it sound; `nil` when none has.
   private func manifest(_ sequence: UInt64, notAt index: Int) throws -> [UInt8]? {
     for (other, survey) in surveys.enumerated() where other != index {
       guard let snapshot = survey.snapshots[sequence],
@@ -161,7 +164,7 @@ struct ScrubComparison: Sendable {
     let (survey, target) = (surveys[index], targets[index])
     var seen: Set<String> = []
     for sequence in sequences.sorted() {
-      // A manifest that is sound here counts here, also where another target has another one.
+      // A manifest that is sound here counts here, even if another target has a different one.
       let own = survey.snapshots[sequence].map { (snapshot: $0, target: index) }
       guard let found = own ?? known[sequence] else { continue }
       let snapshot = try targets[found.target].repository.catalog.whole(found.snapshot)
@@ -176,7 +179,24 @@ struct ScrubComparison: Sendable {
     }
   }
 
-  /// What a listing does not show as recorded is opened: listings may lag.
+  /// Adds what a target has already of snapshots whose manifests will come. A sync looks only at its length.
+  private func addBegun(_ sequences: Set<UInt64>, at index: Int, _ demands: inout ScrubDemands) throws {
+    var seen = Set(demands.items.map(\.key) + demands.faults.map(\.key))
+    for found in sequences.sorted().compactMap({ known[$0] }) {
+      let snapshot = try targets[found.target].repository.catalog.whole(found.snapshot)
+      for item in snapshot.containers where surveys[index].listing.lengths[item.key] != nil {
+        guard seen.insert(item.key).inserted else { continue }
+        switch try presence(of: item, surveys[index], targets[index]) {
+        case .asRecorded: demands.items.append(item)
+        case .missing: continue
+        case .otherwise(let length): demands.faults.append(.length(length, item))
+        }
+      }
+    }
+  }
+
+  /// Returns the presence of an object. An object that is not in the listing as recorded is opened, because listings
+  /// may lag.
   private func presence(
     of item: ContainerCopy.Item, _ survey: ScrubSurvey, _ target: ScrubTarget
   ) throws -> SourceListing.Presence {
@@ -184,7 +204,7 @@ struct ScrubComparison: Sendable {
     return listed == .asRecorded ? .asRecorded : try target.presence(of: item)
   }
 
-  /// A manifest that is missing comes back after the objects that it names.
+  /// Makes the repair of each missing manifest wait for the objects that it names.
   private func addNeeds(of missing: [UInt64: String], _ demands: inout ScrubDemands) {
     let sequences = Dictionary(uniqueKeysWithValues: missing.keys.map { (Keys.manifest(source, $0), $0) })
     for index in demands.faults.indices where demands.faults[index].isMissing {
@@ -197,8 +217,9 @@ struct ScrubComparison: Sendable {
 
   // MARK: What is lost
 
-  /// For each of some objects, the snapshots that need it, themselves or because they build on one that does, in
-  /// ascending sequence. A manifest that no target has sound is known by its key only.
+  /// Returns for each of the objects the snapshots that need it, in ascending sequence. A snapshot needs its own
+  /// objects and those of the snapshots that it builds on. A snapshot whose manifest no target
+  /// has sound is not among them.
   func losses(by objects: Set<String>) throws -> [String: [Snapshot]] {
     guard !objects.isEmpty else { return [:] }
     var needed: [UInt64: Set<String>] = [:]
@@ -213,13 +234,13 @@ struct ScrubComparison: Sendable {
     return losses
   }
 
-  /// The same for all of the objects together.
+  /// Returns the snapshots that need any of the objects, in ascending sequence.
   func snapshots(that need: Set<String>) throws -> [Snapshot] {
     let all = try losses(by: need).values.flatMap(\.self)
     return Dictionary(all.map { ($0.sequence, $0) }) { first, _ in first }.sorted { $0.key < $1.key }.map(\.value)
   }
 
-  /// The newest snapshot that is none of these; by the number that orders them in time.
+  /// Returns the newest snapshot that is not lost, in the order of `Snapshot.isOlder`; `nil` when all are.
   func newest(butThose lost: [Snapshot]) -> Snapshot? {
     let lost = Set(lost.map(\.sequence))
     return known.values.map(\.snapshot).filter { !lost.contains($0.sequence) }.max(by: Snapshot.isOlder)
@@ -227,7 +248,7 @@ struct ScrubComparison: Sendable {
 }
 
 extension ScrubTarget {
-  /// How an object is there, whatever a listing says.
+  /// Returns the presence of an object, which is opened for that; no listing is used.
   func presence(of item: ContainerCopy.Item) throws -> SourceListing.Presence {
     do {
       let length = try repository.store.objectAnew(item.key).length
@@ -235,7 +256,7 @@ extension ScrubTarget {
     } catch StoreError.notFound {
       return .missing
     } catch is DamageError {
-      // Something else lies in its place.
+      // Something that is no object lies under the key.
       return .otherwise(length: 0)
     }
   }

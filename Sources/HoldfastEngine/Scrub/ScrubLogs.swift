@@ -4,9 +4,9 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Compares what the targets have of the archived log of one source.
+/// Compares the archived log of one source at the targets.
 struct ScrubLogs: Sendable {
-  /// What one target has of it.
+  /// The manifests of the archived log at one target.
   struct Survey: Sendable {
     /// The sound manifests, by key.
     var sound: [String: ArchivedWAL] = [:]
@@ -39,7 +39,7 @@ struct ScrubLogs: Sendable {
     return survey
   }
 
-  /// Adds the log of a target to what it must have.
+  /// Adds the archived log of a target to its demands.
   func add(to demands: inout ScrubDemands, at index: Int) throws {
     if let home = targets.firstIndex(where: \.isHome), index != home {
       let wanted = Set(surveys[home].sound.keys).union(surveys[home].damaged.keys)
@@ -68,7 +68,7 @@ struct ScrubLogs: Sendable {
     }
   }
 
-  /// The bytes of a manifest, from a target that has it sound.
+  /// Returns the bytes of a manifest from another target that has it sound; `nil` when none has.
   private func bytes(_ key: String, notAt index: Int) throws -> [UInt8]? {
     for (other, survey) in surveys.enumerated() where other != index {
       guard let archived = survey.sound[key], let bytes = try targets[other].soundBytes(key),

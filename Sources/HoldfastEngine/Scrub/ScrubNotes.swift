@@ -2,23 +2,23 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastRepository
 
-/// Compares the revisions of the notes on one source that the targets keep.
+/// Compares the revisions of the notes on one source at the targets.
 struct ScrubNotes {
   let source: SourceName
   let targets: [ScrubTarget]
   let surveys: [ScrubSurvey]
-  /// The number of home among the targets.
+  /// The index of home in `targets`; `nil` when home did not answer.
   let home: Int?
 
-  /// The revisions that are damaged, or missing between others. What a target lacks after its newest is copied by a
-  /// sync.
+  /// Returns the revisions that are damaged, or missing although newer ones are there. A sync copies revisions that are
+  /// newer than the newest one of a target.
   func faults(at index: Int) throws -> [ScrubFault] {
     let survey = surveys[index]
     let newest = surveys.compactMap { $0.notes.keys.max() }.max() ?? 0
     var faults: [ScrubFault] = []
     for (number, damage) in survey.damagedNotes.sorted(by: { $0.key < $1.key }) {
       let bytes = try bytes(number, notAt: index)
-      // An old one that nobody has says nothing that a newer one does not say.
+      // An old revision that no target has sound is not needed: a newer one repeats its notes.
       guard bytes != nil || number > newest else { continue }
       let damage = DamageError(Keys.notes(source, number), damage.finding)
       faults.append(ScrubFault(damage: damage, demand: .small(bytes)))
@@ -31,7 +31,8 @@ struct ScrubNotes {
     return faults
   }
 
-  /// - Returns: what an operator has to decide.
+  /// Returns the error for revisions of which an operator has to decide which ones count: another target has a
+  /// different one under the same number, or this target a newer one than home; `nil` when there are none.
   func fork(at index: Int) -> TargetError? {
     for (number, revision) in surveys[index].notes.sorted(by: { $0.key < $1.key }) {
       guard let first = surveys.firstIndex(where: { $0.notes[number] != nil }),
@@ -48,7 +49,7 @@ struct ScrubNotes {
         key: Keys.notes(source, newest), target: targets[index].location, home: targets[home].location)
   }
 
-  /// Whether home has a newer revision than another target.
+  /// Returns true if the target is not home, and home has a newer revision.
   func isBehind(_ index: Int) -> Bool {
     guard let home, index != home else { return false }
     let newest = max(surveys[home].listing.notes.max() ?? 0, missing(at: home).max() ?? 0)
@@ -65,9 +66,9 @@ struct ScrubNotes {
     return others.filter { (oldest...newest).contains($0) && !there.contains($0) }
   }
 
-  /// The newest revision that home has lost. Home writes them, so one that two other targets have was at home. One that
-  /// a single target has may have been written there by somebody who took it for home; it counts if it hides nothing
-  /// that home shows.
+  /// Returns the newest revision that home has lost; 0 when there is none. Home writes revisions, so a revision that
+  /// two other targets have was at home. A revision that a single target has may have been written by a run that took
+  /// this target for home; it counts if it does not collect a snapshot that home still has.
   private func newestLost(_ others: Set<UInt64>) -> UInt64 {
     guard let home else { return 0 }
     let own = surveys[home].newestNotes?.collectedNumbers ?? []
@@ -79,7 +80,7 @@ struct ScrubNotes {
     }.max() ?? 0
   }
 
-  /// The bytes of a revision, from a target that has it sound.
+  /// Returns the bytes of a revision from another target that has it sound; `nil` when none has.
   private func bytes(_ number: UInt64, notAt index: Int) throws -> [UInt8]? {
     for (other, survey) in surveys.enumerated() where other != index {
       let key = Keys.notes(source, number)

@@ -13,19 +13,20 @@ struct ScrubProof: Sendable {
     var objects: UInt64 = 0
   }
 
-  /// The unit in which a share is chosen: so many bytes of an object, by its length. What is not chosen is not opened.
+  /// The number of bytes of an object that are chosen together. An object of which nothing is chosen is not opened.
   private static let partBytes: UInt64 = 1 << 20
-  /// Frames that a thread proves before it takes others.
+  /// The number of frames that a thread proves before it takes others.
   private static let framesAtOnce = 64
-  /// Objects that are open at once.
+  /// The most objects that are open at once.
   private static let openMax = 16
   let target: ScrubTarget
   let sample: Sample
-  /// Gets bytes that were proved; called by several threads.
+  /// Gets the number of bytes that were proved; called by several threads.
   let onProved: @Sendable (UInt64) -> Void
 
   private var threads: Int { max(target.repository.host.workers, target.repository.store.connections) }
 
+  /// Proves the chosen share of objects.
   /// - Parameter items: objects that are there.
   func run(_ items: [ContainerCopy.Item]) throws -> Outcome {
     let chosen = items.filter(isChosen)
@@ -37,7 +38,7 @@ struct ScrubProof: Sendable {
     return outcome
   }
 
-  /// Proves all of one object, from the store itself.
+  /// Reads all of one object anew from the store, and returns true if it is sound.
   func isSound(_ item: ContainerCopy.Item) throws -> Bool {
     do {
       let reader = try target.repository.containers.closed.open(item.kind, item.key, item.reference, isAnew: true)
@@ -115,7 +116,7 @@ struct ScrubProof: Sendable {
     }
   }
 
-  /// What an object says that was listed, and is not there.
+  /// The text of the finding for an object that was listed, but is not there.
   private static let missingFinding = "it is missing"
 
   private func open(_ item: ContainerCopy.Item) throws -> Result<ContainerReader, DamageError> {

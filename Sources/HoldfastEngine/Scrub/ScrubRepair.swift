@@ -4,25 +4,26 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Replaces what one target has not as it must by what other targets have, proved on its way. A damaged object goes
-/// when the sound one lies complete at the target, or in memory if it is small, and only its name is missing. If the
-/// run ends in between, the object is missing there, and the next scrub brings it.
+/// Replaces missing and damaged objects of one target by those of other targets, which are proved while they are
+/// copied. A damaged object is removed when all bytes of the sound one are at the target, or in memory if it is small,
+/// and only have to get their key. If the run ends in between, the object is missing there, and the next scrub copies
+/// it.
 struct ScrubRepair {
   let target: ScrubTarget
   let joined: JoinedTargets
   /// The target's lease on a source.
   let lease: Lease
-  /// Why nothing may be removed at the target; `nil` as far as is known.
+  /// The reason why nothing may be removed at the target; `nil` if no removal was refused yet.
   private var refusal: String?
-  /// The keys of what could not be repaired.
+  /// The keys of the objects that could not be repaired.
   private var standing: Set<String> = []
 
   init(_ target: ScrubTarget, from joined: JoinedTargets, under lease: Lease) {
     (self.target, self.joined, self.lease) = (target, joined, lease)
   }
 
-  /// Repairs objects: bodies, archives and log first, and the manifests that are missing last.
-  /// - Parameter onRepaired: gets each fault with its outcome, as soon as that is known.
+  /// Repairs objects. The missing manifests of snapshots come last.
+  /// - Parameter onOutcome: gets each fault with its outcome, as soon as that is known.
   mutating func run(_ faults: [ScrubFault], onOutcome: (ScrubFault, ScrubFinding.Outcome) -> Void) throws {
     for fault in faults.filter(\.needs.isEmpty) + faults.filter({ !$0.needs.isEmpty }) {
       try target.repository.host.cancellation.check()

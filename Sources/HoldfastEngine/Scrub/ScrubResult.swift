@@ -1,16 +1,16 @@
 package import HoldfastArchive
 package import HoldfastModel
 
-/// An object that is not at a target as the signed manifests demand, and what has become of that.
+/// An object that a target does not have as the signed manifests demand, and the outcome of its repair.
 package struct ScrubFinding: Sendable {
   package enum Outcome: Sendable, Equatable {
     /// It was replaced by sound bytes of other targets.
     case repaired
     /// Other targets have it sound.
     case repairable
-    /// Other targets have it sound, and it could not be replaced.
+    /// It could not be replaced. Other targets may have it sound.
     case unrepaired(reason: String)
-    /// No target that answered has it sound, and others did not answer.
+    /// No target that answered has it sound, and not all targets answered.
     case doubtful
     /// No target has it sound.
     case lost
@@ -20,10 +20,10 @@ package struct ScrubFinding: Sendable {
   package let object: String
   package let message: String
   package internal(set) var outcome: Outcome
-  /// The snapshots that lose data by it, in ascending sequence; empty unless it is lost.
+  /// The snapshots that lose data by it, in ascending sequence; empty unless it is lost or doubtful.
   package internal(set) var snapshots: [Snapshot] = []
 
-  /// What the finding alone ends with.
+  /// The exit status of a command with only this finding.
   package var exitStatus: ExitStatus {
     switch outcome {
     case .repaired: .done
@@ -33,42 +33,43 @@ package struct ScrubFinding: Sendable {
   }
 }
 
-/// What a target has not got yet: nothing there shows that it ever had it. A sync copies it.
+/// The things that a target does not have yet: nothing there shows that it ever had them. A sync copies them.
 package struct ScrubLag: Sendable, Equatable {
-  /// Number of snapshots.
+  /// The number of snapshots.
   package internal(set) var snapshots = 0
-  /// Number of files of archived log.
+  /// The number of files of archived log.
   package internal(set) var logs = 0
-  /// Whether home has newer notes.
+  /// True if home has newer notes.
   package internal(set) var hasOldNotes = false
 
   package var isNone: Bool { self == ScrubLag() }
 }
 
-/// What a scrub has found of one source at one target.
+/// The result of a scrub for one source at one target.
 package struct SourceScrub: Sendable {
   package let source: SourceName
   package internal(set) var findings: [ScrubFinding] = []
-  /// What home has and the target does not.
+  /// The things that home has and the target does not have yet.
   package internal(set) var behind = ScrubLag()
-  /// The keys of objects that no manifest knows, in ascending order.
+  /// The keys of objects that no manifest names, in ascending order.
   package internal(set) var unknown: [String] = []
-  /// Stored bytes that were read and proved.
+  /// The number of stored bytes that were read and proved.
   package internal(set) var provenBytes: UInt64 = 0
-  /// Number of objects of which something was read and proved.
+  /// The number of objects of which something was read and proved.
   package internal(set) var provenObjects: UInt64 = 0
-  /// The newest snapshot that loses nothing by what was found; `nil` when there is none, or nothing is lost.
+  /// The newest snapshot that loses no data by the findings; `nil` when there is none, or when no data is lost.
   package internal(set) var newestWhole: Snapshot?
-  /// Of home: the snapshots that need something that is still damaged there, in ascending sequence.
+  /// The snapshots that need an object that is still damaged at home, in ascending sequence; empty for other targets.
   var damaged: [Snapshot] = []
-  /// Of home: the snapshots of which everything was proved after something was repaired.
+  /// The snapshots that need an object that was repaired at home, if everything there was proved and nothing is damaged
+  /// any more, in ascending sequence; empty for other targets.
   var mended: [Snapshot] = []
-  /// Why the scrub of it stopped; `nil` when it came to its end.
+  /// The reason why the scrub of the source failed; `nil` when it did not.
   package internal(set) var failure: (any OperatorError)?
 
   init(_ source: SourceName) { self.source = source }
 
-  /// A sync has copied what was missing.
+  /// Notes the result of a sync that copied what the target did not have yet.
   mutating func bringUp(_ result: TargetResult) {
     let synced = result.sources.first { $0.source == source }
     failure = failure ?? result.failure ?? synced?.failure
@@ -82,23 +83,23 @@ package struct SourceScrub: Sendable {
       of: findings.map(\.exitStatus) + [behind.isNone ? .done : .incomplete, ScrubResult.status(of: failure)])
   }
 
-  /// Whether nothing was found that stands.
+  /// True if all that was looked at is sound or repaired, nothing is behind, and nothing failed.
   package var isSound: Bool { exitStatus == .done }
 }
 
-/// What a scrub has found at one target.
+/// The result of a scrub at one target.
 package struct ScrubResult: Sendable {
   package let target: String
   package let location: String
   package let isHome: Bool
-  /// About the descriptor and the keyring.
+  /// The findings about the descriptor and the keyring.
   package internal(set) var findings: [ScrubFinding] = []
   package internal(set) var sources: [SourceScrub] = []
-  /// Whether home has a newer revision of the keyring.
+  /// True if home has a newer revision of the keyring.
   package internal(set) var hasOldKeyring = false
-  /// Why the notes at home do not say what was found; `nil` when they do, or nothing is to be said.
+  /// The reason why the findings could not be noted at home; `nil` when they were, or when there is nothing to note.
   package internal(set) var unnoted: (any OperatorError)?
-  /// Why nothing could be looked at there; `nil` when its sources say how it went.
+  /// The reason why the target could not be scrubbed; `nil` when the results are in `sources`.
   package internal(set) var failure: (any OperatorError)?
 
   package init(_ target: String, at location: String, isHome: Bool, failure: (any OperatorError)? = nil) {
@@ -114,10 +115,10 @@ package struct ScrubResult: Sendable {
         + [hasOldKeyring ? .incomplete : .done, Self.status(of: failure)])
   }
 
-  /// Whether nothing was found that stands.
+  /// True if all that was looked at is sound or repaired, nothing is behind, and nothing failed.
   package var isSound: Bool { exitStatus == .done }
 
-  /// A target that could not be reached is not damaged.
+  /// Returns the exit status of a failure. A target that could not be reached is incomplete, not damaged.
   static func status(of failure: (any OperatorError)?) -> ExitStatus {
     guard let failure else { return .done }
     return failure.exitStatus == .locked || failure.isDamage ? failure.exitStatus : .incomplete

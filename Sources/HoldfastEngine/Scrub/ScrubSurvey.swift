@@ -4,18 +4,18 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What one target has of one source: its listing, its manifests and its notes.
+/// The listing, the manifests, the notes and the archived log of one source at one target.
 struct ScrubSurvey: Sendable {
   let listing: SourceListing
   /// The snapshots with a sound manifest, by sequence.
   private(set) var snapshots: [UInt64: Snapshot] = [:]
-  /// What is wrong with the other manifests, by sequence.
+  /// The damage of the other manifests, by sequence.
   private(set) var damaged: [UInt64: DamageError] = [:]
   /// The sound revisions of the notes, by number.
   private(set) var notes: [UInt64: NotesRevision] = [:]
-  /// What is wrong with the other revisions, by number.
+  /// The damage of the other revisions of the notes, by number.
   private(set) var damagedNotes: [UInt64: DamageError] = [:]
-  /// Its archived log.
+  /// The archived log of the source.
   let logs: ScrubLogs.Survey
 
   init(of source: SourceName, at target: ScrubTarget) throws {
@@ -30,7 +30,7 @@ struct ScrubSurvey: Sendable {
       } catch let damage as DamageError {
         damagedNotes[number] = damage
       } catch StoreError.notFound {
-        // It was removed since.
+        // It was removed after the listing.
       }
     }
   }

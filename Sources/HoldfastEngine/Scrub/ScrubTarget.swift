@@ -4,23 +4,23 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// A target that a scrub reads, with the descriptor and the keyring that all targets must have.
+/// A target that a scrub reads. Its repository has the descriptor and the keyring that all targets must have.
 struct ScrubTarget: Sendable {
   let name: String
   let repository: Repository
   let isHome: Bool
-  /// Whether it is scrubbed; others only give what is replaced.
+  /// True if it is scrubbed; other targets are only read for repairs.
   let isChosen: Bool
 
   var location: String { repository.location }
 
-  /// The same; `nil` also when it cannot be read.
+  /// Returns the bytes under a key; `nil` when nothing lies there, or when it is damaged.
   func soundBytes(_ key: String) throws -> [UInt8]? {
     do { return try bytes(key) } catch is DamageError { return nil }
   }
 
-  /// What lies under a key; `nil` when nothing does.
-  /// - Throws: `DamageError` when it cannot be read.
+  /// Returns the bytes under a key; `nil` when nothing lies there.
+  /// - Throws: `DamageError` when it is damaged.
   func bytes(_ key: String) throws -> [UInt8]? {
     do {
       return try repository.store.objectAnew(key).contents(max: Limits.envelopeBytesMax)
@@ -30,7 +30,7 @@ struct ScrubTarget: Sendable {
   }
 }
 
-/// A repository that is read from all its targets, the one that is repaired last.
+/// A repository that is read from all its targets. The target that is repaired comes last.
 struct JoinedTargets: Sendable {
   let repository: Repository
   private let outcomes: TargetOutcomes?
@@ -48,27 +48,27 @@ struct JoinedTargets: Sendable {
     (repository, outcomes) = (reference.at(store), store.outcomes)
   }
 
-  /// Whether a target did not answer. It may have what the others have not.
+  /// True if a target did not answer. It may have objects that the others do not have.
   var hasUnanswered: Bool { outcomes?.all.contains { $0.badAnswers.contains { $0.cause.isTransient } } ?? false }
 }
 
-/// What a target has not as it must.
+/// An object that a target does not have as it must.
 struct ScrubFault: Sendable {
   enum Demand: Sendable {
-    /// Its digest stands in a manifest.
+    /// An object whose digest is in a manifest.
     case container(ContainerCopy.Item)
-    /// It is small and signed, or has a digest of its own: the bytes that another target has, `nil` when none has them
-    /// sound.
+    /// A small object that is signed or has its own digest, with the sound bytes of another target; `nil` when no other
+    /// target has it sound.
     case small([UInt8]?)
   }
 
   let damage: DamageError
   let demand: Demand
-  /// Whether nothing lies under the key.
+  /// True if nothing lies under the key.
   var isMissing = false
-  /// The key of the manifest of archived log that demands it; when that has gone, nothing does.
+  /// The key of the manifest of archived log that demands the object. If that manifest is gone, nothing is missing.
   var demander: String?
-  /// For a manifest that is missing: the keys of the objects that must be there before it.
+  /// The keys of the objects that must be there before a missing manifest; empty for other objects.
   var needs: [String] = []
 
   var key: String { damage.object }

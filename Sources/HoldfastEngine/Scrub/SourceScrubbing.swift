@@ -5,12 +5,12 @@ internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// The scrub of one source: what the targets have is compared, proved side by side, and repaired one target after the
-/// other, home first. What cannot be repaired is named with what is lost by it.
+/// The scrub of one source. It compares the targets, proves them side by side, and repairs one after the other, home
+/// first. An object that cannot be repaired is named with the snapshots that lose data by it.
 struct SourceScrubbing: Sendable {
   private let source: SourceName
   private let targets: [ScrubTarget]
-  /// Whether all targets of the repository could be asked.
+  /// True if all targets of the repository could be opened.
   private let isComplete: Bool
   private let scrub: Scrub
 
@@ -19,7 +19,9 @@ struct SourceScrubbing: Sendable {
     (self.source, self.targets, self.isComplete, self.scrub) = (source, targets, isComplete, scrub)
   }
 
-  /// - Returns: what was found at each target, also where it failed; a signal is thrown.
+  /// Scrubs the source.
+  /// - Returns: the result of each target, also of those that failed.
+  /// - Throws: `Interrupted` after a signal.
   func run() throws -> [SourceScrub] {
     var results = targets.map { _ in SourceScrub(source) }
     let surveys = try each(targets.indices, &results) { try ScrubSurvey(of: source, at: targets[$0]) }
@@ -68,8 +70,10 @@ struct SourceScrubbing: Sendable {
 
   // MARK: Side by side
 
-  /// Does the same at several targets at once. Where it fails, that is noted in the result.
-  /// - Parameter at: the number of the target for the number of the work.
+  /// Does the same work for several numbers at once. A failure is noted in the result of the target.
+  /// - Parameters:
+  ///   - numbers: the numbers that the work gets.
+  ///   - place: returns the index of the target for such a number.
   private func each<Value: Sendable>(
     _ numbers: some Collection<Int>, _ results: inout [SourceScrub], at place: (Int) -> Int = { $0 },
     _ body: @escaping @Sendable (Int) throws -> Value
@@ -93,7 +97,8 @@ struct SourceScrubbing: Sendable {
 
   // MARK: What stands
 
-  /// Leaves out what a prune or a sync has removed since it was listed: manifests go first.
+  /// Leaves out faults of objects that a prune or a sync has removed since they were listed. A removed snapshot shows
+  /// by its manifest, which is removed first.
   private func faultsThatStand(
     _ faults: [ScrubFault], _ demands: ScrubDemands, at target: ScrubTarget
   ) throws -> [ScrubFault] {
@@ -114,7 +119,7 @@ struct SourceScrubbing: Sendable {
     return faults.filter { !spared.contains($0.key) }
   }
 
-  /// Repairs what is to be repaired, and says of the rest what it costs.
+  /// Repairs the faults if the scrub repairs, and adds the findings with the snapshots that lose data by them.
   private func settle(
     _ found: [ScrubFault], _ demands: ScrubDemands, at index: Int, _ comparison: ScrubComparison, isComplete: Bool,
     _ results: inout [SourceScrub]
@@ -126,7 +131,7 @@ struct SourceScrubbing: Sendable {
     if scrub.options.repairs {
       do {
         let lease = try target.lease(on: source)
-        // Whoever had the lease before may have removed what needs them.
+        // The earlier holder of the lease may have removed the snapshots that need these objects.
         faults = try faultsThatStand(found, demands, at: target)
         var repair = ScrubRepair(target, from: joined, under: lease)
         try repair.run(faults) { outcomes[$0.key] = $1 }
@@ -156,7 +161,7 @@ struct SourceScrubbing: Sendable {
     }
   }
 
-  /// Whether other targets have it sound, all of one, or frame by frame of several.
+  /// True if other targets have the object sound: one of them all of it, or several of them all frames together.
   private static func isElsewhere(_ fault: ScrubFault, _ copy: ContainerCopy) -> Bool {
     switch fault.demand {
     case .small(let bytes): bytes != nil

@@ -4,7 +4,8 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Copies the revisions of the notes on a source that home keeps.
+/// Copies the revisions of the notes on a source that home keeps. With the places exchanged, it brings home what was
+/// written at another target.
 struct NotesCopy {
   private let home: Repository
   private let target: Repository
@@ -15,11 +16,12 @@ struct NotesCopy {
   }
 
   /// Compares the revisions at home with those at the target.
+  /// - Parameter own: the numbers that home gives.
   /// - Returns: the revisions that the target needs, in ascending order.
-  /// - Throws: `TargetError` if notes were written at the target itself.
-  func missing(_ atHome: Set<UInt64>, _ atTarget: Set<UInt64>) throws -> [UInt64] {
+  /// - Throws: `TargetError` when somebody has written notes at the target as if it were home.
+  func missing(_ atHome: Set<UInt64>, _ atTarget: Set<UInt64>, own: OwnNumbers) throws -> [UInt64] {
     // A revision that was begun and never written is in no listing.
-    if let newest = atTarget.max(), newest > atHome.max() ?? 0, try newest > newestAtHomeNow() {
+    if let newest = atTarget.filter(own.contains).max(), newest > atHome.max() ?? 0, try newest > newestAtHomeNow() {
       throw TargetError.newerNotes(
         key: Keys.notes(source, newest), target: target.location, home: home.location)
     }
@@ -64,7 +66,7 @@ struct NotesCopy {
       }
     }
     guard let newest = revisions.last else { return }
-    let old = try target.notes.revisions(of: source).filter { $0 + NotesStore.revisionsKept <= newest }
+    let old = NotesStore.outdated(try target.notes.revisions(of: source), at: newest)
     guard !old.isEmpty else { return }
     try lease.checkHeld()
     // If nothing may be removed, old revisions stay.

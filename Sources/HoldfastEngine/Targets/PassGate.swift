@@ -5,26 +5,26 @@ internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Decides which targets one pass writes to: those that have all that home has of the source, as both listings and the
-/// newest manifest tell, and whose lease on the source is free. They are looked at side by side when the first object
-/// of the source is begun, because the run holds home's lease by then.
+/// Decides which targets one pass writes to: those that have everything that home has of the source, and whose lease on
+/// the source is free. The listings of both and the newest manifest are compared. All targets are looked at side by
+/// side when the first object of the source is begun, because the run holds home's lease by then.
 final class PassGate: TargetGate {
   private typealias Look = Result<Lease, any Error>
 
   private struct Looks {
     var found: [String: Look] = [:]
-    /// Whether nobody waits for more of them: a lease that comes now goes back.
+    /// True if nobody waits for further answers: a lease that is taken later is given back.
     var isOver = false
   }
 
   private let home: Repository
   private let policy: TargetPolicy
-  /// The targets by name. Each is being opened from the beginning on.
+  /// The targets by name. Their opening begins with the pass.
   private let targets: [String: Future<Repository>]
-  /// What was found of each target, by folder; `nil` when the pass has ended.
+  /// The lease of each target, or the reason why it gets nothing, by folder; `nil` when the pass has ended.
   private let looks = Mutex<[String: [String: Look]]?>([:])
 
-  /// - Parameter home: as it is read at home alone.
+  /// - Parameter home: the repository, opened at home alone.
   init(_ home: Repository, _ others: [Target], _ policy: TargetPolicy) {
     (self.home, self.policy) = (home, policy)
     let all = others.map { target in
@@ -41,7 +41,7 @@ final class PassGate: TargetGate {
   // MARK: Who is in step
 
   func obstacle(to key: String, in folder: String, at target: String) -> (any Error)? {
-    // What is of no source is brought by a sync.
+    // A sync copies objects that belong to no source.
     guard let source = Keys.sourceName(folder) else { return BehindReason.wasBehind }
     let found = looks.withLock { looks -> [String: Look]? in
       guard var all = looks else { return nil }
@@ -54,7 +54,7 @@ final class PassGate: TargetGate {
     return obstacle
   }
 
-  /// Looks at all targets side by side, and waits a while for what they say.
+  /// Looks at all targets side by side, and waits at most `policy.lookMax` for their answers.
   private func lookAtAll(_ source: SourceName, before key: String) -> [String: Look] {
     let looks = Monitor(Looks())
     for name in targets.keys {
@@ -72,9 +72,10 @@ final class PassGate: TargetGate {
     }
   }
 
-  /// - Parameter key: of the first object that will be sent.
+  /// Takes the target's lease, and checks that the target has everything that home has of the source.
+  /// - Parameter key: the key of the first object that will be sent.
   /// - Returns: the target's lease on the source.
-  /// - Throws: why the target gets nothing.
+  /// - Throws: the reason why the target gets nothing.
   private func look(at name: String, _ source: SourceName, before key: String) throws -> Lease {
     guard let target = try targets[name]?.value() else { throw BehindReason.wasBehind }
     guard let lease = try Lease.take(on: source, of: target, waits: false, outlasts: false) else {
@@ -83,7 +84,7 @@ final class PassGate: TargetGate {
     guard try SyncPlanner(home: home, target: target, source: source).planOfSnapshots().isInStep else {
       throw BehindReason.wasBehind
     }
-    // What a killed run left there would lie beside what comes.
+    // The unfinished objects of a killed run are removed, so that they do not lie among the new ones.
     let newest = try target.catalog.newestSnapshot(
       of: source, removingLeftoversUnder: lease, progress: UnwatchedProgress())
     try target.store.settle(below: newest.map { Keys.snapshot(source, $0.sequence) } ?? Keys.source(source))
@@ -91,7 +92,7 @@ final class PassGate: TargetGate {
     do {
       try target.store.removeUnfinished(in: String(key[...(key.lastIndex(of: "/") ?? key.startIndex)]))
     } catch StoreError.removalRefused {
-      // It does not count.
+      // The target keeps unfinished objects. That is no obstacle.
     }
     return lease
   }
@@ -99,18 +100,18 @@ final class PassGate: TargetGate {
   // MARK: Leases
 
   func checkOpen(_ key: String, in folder: String, at target: String) throws {
-    // Data alone is no snapshot.
+    // Only a manifest makes a snapshot of the objects, so only manifests need the lease.
     guard Keys.isManifest(key) else { return }
     let lease = looks.withLock { $0?[folder]?[target] }
     guard let lease else { throw BehindReason.runEnded }
     try lease.get().checkHeld()
   }
 
-  /// Gives all leases back. No manifest is committed from now on.
+  /// Gives all leases back. From now on, no manifest is committed at the targets.
   func close() { looks.withLock { $0 = nil } }
 }
 
-/// Says nothing to anybody.
+/// A progress that nobody watches.
 private final class UnwatchedProgress: ProgressObserver {
   func begin(phase: String, totalBytes: UInt64?) {}
   func advance(bytes: UInt64, files: UInt64) {}

@@ -62,6 +62,15 @@ struct SyncExecution {
     _ = try StoreError.lockEnd { try target.store.removeUnfinished(begun) }
   }
 
+  /// Copies snapshots and notes only: nothing is removed, and neither log nor journal come.
+  /// - Parameter plan: a plan that was made under the lease.
+  mutating func bring(_ plan: SyncPlan) throws {
+    result = SyncResult(plan)
+    try copySnapshots(plan)
+    guard result.findings.isEmpty else { return }
+    try NotesCopy(from: home, to: target, of: source).copy(plan.notes, under: lease)
+  }
+
   // MARK: Snapshots
 
   private mutating func copySnapshots(_ plan: SyncPlan) throws {

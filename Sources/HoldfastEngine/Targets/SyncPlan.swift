@@ -28,6 +28,9 @@ package struct SyncPlan: Sendable {
   /// The keys of archives that must stay: remaining snapshots need them, though they may lie in the directory of a
   /// collected one.
   var needed: Set<String> = []
+  /// Revisions of the notes at the target that were written apart from those at home, and do not count: newer ones are
+  /// at home.
+  package internal(set) var diverged: [UInt64] = []
   /// The snapshots that only the target has, and that nobody has removed at home. They stay.
   package internal(set) var onlyThere: [Snapshot] = []
   /// The objects that are damaged at home or at the target.
@@ -48,7 +51,7 @@ package struct SyncPlan: Sendable {
   /// The number of snapshots that the target does not have whole.
   package var behind: Int { missing.count }
 
-  /// Whether the target has every snapshot of home, and nothing is found damaged.
+  /// True if the target has every snapshot of home, and no damage is found.
   var isInStep: Bool { missing.isEmpty && findings.isEmpty }
 
   /// True if there is nothing to copy or to remove. Blocked snapshots do not count.

@@ -10,6 +10,12 @@ struct SyncPlanner {
   let home: Repository
   let target: Repository
   let source: SourceName
+  /// The numbers that home gives.
+  let own: OwnNumbers
+
+  init(home: Repository, target: Repository, source: SourceName, own: OwnNumbers = .all) {
+    (self.home, self.target, self.source, self.own) = (home, target, source, own)
+  }
 
   func plan() throws -> SyncPlan {
     // Home is listed first: a snapshot that is committed after that does not count as missing at the target.
@@ -20,8 +26,11 @@ struct SyncPlanner {
     plan.listedAtTarget = atTarget.committed
     plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
     try checkAgreement(atHome, atTarget, readsAll: true, &plan)
-    try planSnapshots(atHome, atTarget, notes.notes, &plan)
-    plan.notes = try NotesCopy(from: home, to: target, of: source).missing(atHome.notes, atTarget.notes)
+    let wanted = atHome.committed.subtracting(notes.notes.collectedNumbers)
+    try planSnapshots(wanted, atHome, atTarget, &plan)
+    plan.notes = try NotesCopy(from: home, to: target, of: source).missing(
+      atHome.notes, atTarget.notes, own: own)
+    plan.diverged = diverged(atHome.notes, atTarget.notes)
     plan.logs = try WALCopy(from: home, to: target, of: source).missing()
     // Nothing is removed while anything is damaged: the objects to remove may be the last sound ones.
     if plan.findings.isEmpty {
@@ -40,15 +49,39 @@ struct SyncPlanner {
     plan.listedAtTarget = atTarget.committed
     plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
     try checkAgreement(atHome, atTarget, readsAll: false, &plan)
-    try planSnapshots(atHome, atTarget, notes.notes, &plan)
+    try planSnapshots(atHome.committed.subtracting(notes.notes.collectedNumbers), atHome, atTarget, &plan)
     return plan
+  }
+
+  /// Plans what home lacks of the target, with the places exchanged: snapshots that were taken there, and the notes on
+  /// them. What home has given a number to itself it once had: it was lost or collected, and does not come back by
+  /// itself.
+  func planReturn() throws -> (planner: SyncPlanner, plan: SyncPlan) {
+    let exchanged = SyncPlanner(home: target, target: home, source: source)
+    // The target comes first: what is committed there meanwhile comes with the next sync.
+    let atTarget = try SourceListing(of: source, in: target.store)
+    let atHome = try SourceListing(of: source, in: home.store)
+    let lacking = atTarget.committed.subtracting(atHome.committed).filter { !own.contains($0) }
+    let newest = atHome.notes.max() ?? 0
+    var plan = SyncPlan(source)
+    plan.notes = atTarget.notes.filter { $0 > newest && !own.contains($0) }.sorted()
+    guard !lacking.isEmpty || !plan.notes.isEmpty else { return (exchanged, plan) }
+    let collected = try [home, target].map { try $0.notes.read(source).notes.collectedNumbers }
+    try exchanged.planSnapshots(lacking.subtracting(collected[0]).subtracting(collected[1]), atTarget, atHome, &plan)
+    return (exchanged, plan)
+  }
+
+  /// Home keeps its newest revisions: of those between them it would still have what it has known.
+  private func diverged(_ atHome: Set<UInt64>, _ atTarget: Set<UInt64>) -> [UInt64] {
+    guard let oldest = atHome.min(), let newest = atHome.max() else { return [] }
+    return atTarget.subtracting(atHome).filter { $0 > oldest && $0 < newest && !own.contains($0) }.sorted()
   }
 
   // MARK: Agreement
 
   /// Compares the manifests that both have. The newest one is read, because its digest stands for its chain; the others
   /// are compared by their lengths.
-  /// - Parameter readsAll: whether the others are read too, where that costs nothing.
+  /// - Parameter readsAll: true to read the others too, if both stores are near.
   /// - Throws: `TargetError.forked` when a number was given to two snapshots.
   private func checkAgreement(
     _ atHome: SourceListing, _ atTarget: SourceListing, readsAll: Bool, _ plan: inout SyncPlan
@@ -90,10 +123,10 @@ struct SyncPlanner {
 
   // MARK: Missing snapshots
 
+  /// - Parameter wanted: the snapshots of home that the target shall have.
   private func planSnapshots(
-    _ atHome: SourceListing, _ atTarget: SourceListing, _ notes: SourceNotes, _ plan: inout SyncPlan
+    _ wanted: Set<UInt64>, _ atHome: SourceListing, _ atTarget: SourceListing, _ plan: inout SyncPlan
   ) throws {
-    let wanted = atHome.committed.subtracting(notes.collectedNumbers)
     var next = candidates(wanted, atHome, atTarget)
     var read: [UInt64: Snapshot] = [:]
     while !next.isEmpty {

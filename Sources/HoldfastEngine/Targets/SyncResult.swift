@@ -6,6 +6,8 @@ package struct SyncResult: Sendable {
   package let source: SourceName
   /// The snapshots that the target has now and did not have whole before.
   package internal(set) var copied: [Snapshot] = []
+  /// The snapshots that only the target had, and that home has now.
+  package internal(set) var brought: [Snapshot] = []
   /// The snapshots that were removed at the target.
   package internal(set) var removed: [Snapshot] = []
   /// The snapshots that only the target has.
@@ -53,6 +55,14 @@ package struct SyncResult: Sendable {
     guard let plan, let missing else { return false }
     let listed = plan.listedAtTarget.union(copied.map(\.sequence))
     return chain.allSatisfy { listed.contains($0) && !missing.contains($0) && !gone.contains($0) }
+  }
+
+  /// Adds what was brought home before the target was brought up.
+  mutating func add(returned: SyncResult) {
+    brought = returned.copied
+    findings = returned.findings + findings
+    let known = Set(returned.copied.map(\.sequence)).union(returned.plan?.snapshots.map(\.snapshot.sequence) ?? [])
+    onlyThere.removeAll { known.contains($0.sequence) }
   }
 
   /// True if the target has everything of this source that home has.

@@ -10,6 +10,10 @@ package enum TargetError: OperatorError, Equatable {
   case forkedKeyring(revision: UInt64, target: String, home: String)
   /// The target has a revision of the keyring that home does not have.
   case newerKeyring(revision: UInt64, target: String, home: String)
+  /// Both have a revision of the list of targets with this number, and not the same.
+  case forkedTargets(revision: UInt64, target: String, home: String)
+  /// The target has a revision of the list of targets that home does not have.
+  case newerTargets(revision: UInt64, target: String, home: String)
   /// Both have an object under this key, a manifest or a revision of notes, and they differ.
   case forked(key: String, target: String, home: String)
   /// The target has a revision of the notes on a source that home does not have.
@@ -27,6 +31,10 @@ package enum TargetError: OperatorError, Equatable {
       "revision \(revision) of the keyring in \(target) is another one than in \(home)"
     case .newerKeyring(let revision, let target, let home):
       "\(target) has revision \(revision) of the keyring, which is not in \(home)"
+    case .forkedTargets(let revision, let target, let home):
+      "revision \(revision) of the list of targets in \(target) is another one than in \(home)"
+    case .newerTargets(let revision, let target, let home):
+      "\(target) has revision \(revision) of the list of targets, which is not in \(home)"
     case .forked(let key, let target, let home): "\(key) in \(target) is another one than in \(home)"
     case .newerNotes(let key, let target, let home): "\(target) has \(key), which is not in \(home)"
     case .sameLocation(let target, let other, let location):
@@ -44,6 +52,10 @@ package enum TargetError: OperatorError, Equatable {
       "Two machines changed the keys, or somebody exchanged one of them. Compare `holdfast key list` at both with what you have written down, and empty the one that is wrong."
     case .newerKeyring:
       "Keys are changed at home only: home was put back, or is not the first target of the list. Compare `holdfast key list` at both."
+    case .forkedTargets:
+      "Two machines changed the list, each without the other. Compare `holdfast target list --repository LOCATION` at both, and empty the place whose list is wrong, after what only it has was restored."
+    case .newerTargets:
+      "Another target was promoted, or home was put back. Run `holdfast target list --repository LOCATION` at both: put the one that is home by the newer list first in the configuration."
     case .forked, .newerNotes:
       "Somebody wrote there as if it were home. Both stay as they are: look at each with `holdfast list --from TARGET`, restore what you need. If the target is wrong, empty it and run `holdfast init`; if home is, name the right one first in `targets`, empty the old home, then run `holdfast init` and `holdfast sync`."
     case .sameLocation: "A copy beside itself is none: correct the location of one of them, or take it out."
@@ -55,14 +67,14 @@ package enum TargetError: OperatorError, Equatable {
     switch self {
     case .absent: .noRepository
     case .otherRepository, .sameLocation, .locked: .usage
-    case .forkedKeyring, .newerKeyring, .forked, .newerNotes: .dataLoss
+    case .forkedKeyring, .newerKeyring, .forkedTargets, .newerTargets, .forked, .newerNotes: .dataLoss
     }
   }
 
   package var scope: ErrorScope {
     switch self {
     case .absent, .otherRepository, .sameLocation, .locked: .usage
-    case .forkedKeyring, .newerKeyring, .forked, .newerNotes: .repository
+    case .forkedKeyring, .newerKeyring, .forkedTargets, .newerTargets, .forked, .newerNotes: .repository
     }
   }
 }

@@ -4,24 +4,34 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Checks that a store is a target of home's repository, by its descriptor and its keyring. The target must have no
-/// revisions of the keyring but home's, and gets those that it lacks.
+/// Compares a store with home by what everything else rests on: the descriptor, the keyring and the list of targets. Of
+/// keyring and list, the target has a beginning of home's revisions, and gets the others.
 struct TargetIdentity {
   private let home: Repository
   private let store: any Store
+  /// The name of the target; `nil` when its location must tell it.
+  private let name: String?
 
-  init(of store: any Store, home: Repository) { (self.store, self.home) = (store, home) }
+  init(of store: any Store, home: Repository, as name: String? = nil) {
+    (self.store, self.home, self.name) = (store, home, name)
+  }
 
   /// Opens the repository in the store.
-  /// - Parameter isDryRun: true if the keyring of the target stays as it is.
-  /// - Throws: `TargetError` if it is no target of this repository, or its keyring is not a part of home's.
+  /// - Parameter isDryRun: true if the keyring and the list of targets stay as they are.
+  /// - Throws: `TargetError` when it is no target of this repository, or its keyring or its list of targets does not
+  ///   continue in home's.
   func open(isDryRun: Bool) throws -> Repository {
     try checkDescriptor()
     let missing = try missingRevisions()
-    if !isDryRun { try bring(missing) }
+    let lists = TargetListCopy(from: home, to: store)
+    let missingLists = try lists.missing()
+    if !isDryRun {
+      try bring(missing)
+      try lists.bring(missingLists)
+    }
     // The target is older than home as long as it is behind. The memory of this machine was checked when home was
     // opened.
-    return try Repository.open(store, host: home.host, acceptsOlder: true)
+    return try Repository.open(store, host: home.host, acceptsOlder: true, target: name)
   }
 
   /// Makes an empty store a target, or continues after an interruption.

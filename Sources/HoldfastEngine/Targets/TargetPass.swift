@@ -4,8 +4,8 @@ package import HoldfastRepository
 package import HoldfastStore
 internal import HoldfastSystem
 
-/// One pass of a run that writes to all targets: home is written to as always, and every other target that has what
-/// home has of the source gets what home gets, side by side. The others are behind, and a sync brings them up.
+/// One pass of a run that writes to all targets. Each object is written to home, and at the same time to every other
+/// target that has everything that home has of the source. The remaining targets are behind, and a sync brings them up.
 package struct TargetPass: Sendable {
   /// The repository as the run uses it until the pass has ended.
   package let repository: Repository
@@ -15,7 +15,7 @@ package struct TargetPass: Sendable {
   /// - Parameters:
   ///   - home: the repository as it is opened at home alone.
   ///   - name: the name of home.
-  ///   - others: the other targets. No two of them may be one place.
+  ///   - others: the other targets. No two of them may have the same location.
   package init(from home: Repository, named name: String, to others: [Target], _ policy: TargetPolicy) {
     let gate = PassGate(home, others, policy)
     let store = TargetStore(
@@ -25,9 +25,9 @@ package struct TargetPass: Sendable {
     (self.store, self.gate) = (store, gate)
   }
 
-  /// Waits for the other targets as long as the policy says, and ends the pass. Their leases go back.
+  /// Waits for the other targets as long as the policy says, ends the pass, and gives their leases back.
   /// - Parameter onWait: called once when it has waited for seconds, with the names of the targets that it waits for.
-  /// - Returns: by the names of the targets, why they do not have everything of the source.
+  /// - Returns: by the name of each target that is behind, the reason why it does not have everything of the source.
   /// - Throws: `Interrupted` after a signal.
   package func finish(
     _ source: SourceName, onWait: ([String]) -> Void = { _ in }

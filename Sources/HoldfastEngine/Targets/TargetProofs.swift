@@ -2,11 +2,12 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 
-/// The part of the stored bytes of one source at one target that a scrub has proved, in the fixed order in which rounds
-/// of verifies go: `VerifyRound.parts` make all of them.
+/// The share of the stored bytes of one source at one target that a scrub has proved. It is a run of parts of the fixed
+/// order in which verifies go round; `VerifyRound.parts` parts are all bytes.
 package struct TargetProof: Hashable, Sendable, Codable {
-  /// The first part, and the number of parts; after the last part comes the first one again.
+  /// The first part, counted from 0.
   package var first: Int
+  /// The number of parts. The last part of the order is followed by part 0.
   package var count: Int
   /// The start of the scrub; stored in whole seconds since 1970-01-01 UTC.
   package var time: Timestamp
@@ -32,21 +33,21 @@ package struct TargetProof: Hashable, Sendable, Codable {
   }
 }
 
-/// What this machine has proved of targets, by their names, and there by source.
+/// The proofs of this machine, by target and source.
 struct ScrubRecord: Hashable, MachineRecord {
   static let kind = "scrubbed"
-  /// A round of daily scrubs has thirty.
+  /// The most proofs that are kept of one source at one target. A round of daily scrubs has thirty.
   static let proofsMax = 128
 
   var repository: Identifier?
   var proofs: [String: [String: [TargetProof]]] = [:]
 }
 
-/// What was proved of one source at one target.
+/// The result of all proofs of one source at one target.
 package struct TargetProofs: Hashable, Sendable {
-  /// When the oldest of the scrubs began that together have proved all of it; `nil` when they have not.
+  /// The start of the oldest of the newest scrubs that together have proved everything; `nil` when not all is proved.
   package let allSince: Timestamp?
-  /// The share that they have proved, 0 to 1.
+  /// The share that is proved, 0 to 1.
   package let share: Double
 
   package init(_ proofs: [TargetProof]) {
@@ -64,7 +65,7 @@ package struct TargetProofs: Hashable, Sendable {
     share = Double(Self.steps - left) / Double(Self.steps)
   }
 
-  /// Parts are counted in steps of sixteen; one that is proved in part does not count.
+  /// The number of parts of a step. A step of which not all parts are proved does not count.
   private static let partsPerStep = 16
   private static let steps = VerifyRound.parts / partsPerStep
 
@@ -78,8 +79,8 @@ package struct TargetProofs: Hashable, Sendable {
 }
 
 extension MachineRecords {
-  /// What was proved of a source at a target.
-  /// - Parameter oldest: proofs that are older do not count; `nil` if all count.
+  /// Returns the proofs of a source at a target.
+  /// - Parameter oldest: the oldest time of a proof that counts; `nil` if all count.
   package func proofs(
     of source: SourceName, at target: String, since oldest: Timestamp? = nil
   ) -> TargetProofs {

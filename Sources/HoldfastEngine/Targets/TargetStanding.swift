@@ -13,7 +13,7 @@ package struct TargetStanding: Sendable {
   package let behind: Int?
   /// True if the target has the newest snapshot of home; `nil` if home did not answer.
   package let hasNewest: Bool?
-  /// What this machine has proved there; `nil` for home, and when that did not answer.
+  /// The proofs of this machine there; `nil` for home, and when home did not answer.
   package var proofs: TargetProofs?
 
   /// - Parameters:

@@ -12,8 +12,8 @@ package protocol SyncObserver: Sendable {
   func copied(bytes: UInt64, to target: String)
 }
 
-/// Brings one target in step with home: copies the objects that it lacks, each checked against its digest, and removes
-/// the snapshots that the notes say are collected. Home is only read.
+/// Brings one target up to home: what it lacks is copied, each object proved on its way, and what the notes say is
+/// collected goes. Where there is a list of targets, what only the target has is brought home before.
 package struct TargetSync: Sendable {
   private let home: Repository
   private let name: String
@@ -34,6 +34,13 @@ package struct TargetSync: Sendable {
     try TargetIdentity(of: store, home: home).make(warn)
   }
 
+  /// Copies the list of targets, and the keyring, to a store that is a target.
+  /// - Parameter isDryRun: true if it is only compared.
+  /// - Throws: `TargetError` when it is no target, or its list or its keyring does not continue in home's.
+  package static func copyList(to store: any Store, of home: Repository, isDryRun: Bool = false) throws {
+    _ = try TargetIdentity(of: store, home: home).open(isDryRun: isDryRun)
+  }
+
   /// Checks that a store is a target already, or may become one.
   package static func checkMayBeMade(_ store: any Store, of home: Repository) throws {
     try TargetIdentity(of: store, home: home).checkMayBeMade()
@@ -47,7 +54,7 @@ package struct TargetSync: Sendable {
     var result = TargetResult(name, at: store.location)
     do {
       guard store.capabilities.objectLock == nil else { throw TargetError.locked(target: store.location) }
-      let target = try TargetIdentity(of: store, home: home).open(isDryRun: isDryRun)
+      let target = try TargetIdentity(of: store, home: home, as: name).open(isDryRun: isDryRun)
       defer { target.errands.wait() }
       for source in try source.map({ [$0] }) ?? sources(target) {
         let one = try run(source, target, isDryRun: isDryRun)
@@ -72,9 +79,20 @@ package struct TargetSync: Sendable {
   }
 
   private func run(_ source: SourceName, _ target: Repository, isDryRun: Bool) throws -> SyncResult {
-    let planner = SyncPlanner(home: home, target: target, source: source)
+    var returned = SyncResult(source)
+    var result = try run(source, target, isDryRun: isDryRun, &returned)
+    result.add(returned: returned)
+    return result
+  }
+
+  /// - Parameter returned: gets the snapshots that were brought home, even if the rest failed.
+  private func run(
+    _ source: SourceName, _ target: Repository, isDryRun: Bool, _ returned: inout SyncResult
+  ) throws -> SyncResult {
     var result = SyncResult(source)
     do {
+      let planner = try SyncPlanner(home: home, target: target, source: source, own: home.targets.ownNumbers())
+      try bringHome(planner, isDryRun: isDryRun, &returned)
       let plan = try planner.plan()
       result = SyncResult(plan)
       guard !isDryRun else { return result }
@@ -82,12 +100,7 @@ package struct TargetSync: Sendable {
         try JournalCopy(from: home, to: target, of: source).run()
         return result
       }
-      guard let lease = try Lease.take(on: source, of: target, waits: false) else {
-        throw EngineError(
-          .transient, "another run works on \(source) in \(target.location)",
-          hint: "Wait for it, and run the same command again.",
-          exitStatus: .locked)
-      }
+      let lease = try takeLease(on: source, of: target)
       defer { withExtendedLifetime(lease) {} }
       let (observer, name) = (observer, name)
       var execution = SyncExecution(planner, under: lease) { observer.copied(bytes: $0, to: name) }
@@ -102,5 +115,33 @@ package struct TargetSync: Sendable {
       result.failure = describe(error)
     }
     return result
+  }
+
+  /// Brings home what only the target has, under home's lease.
+  private func bringHome(_ planner: SyncPlanner, isDryRun: Bool, _ result: inout SyncResult) throws {
+    guard try home.targets.newest() != nil else { return }
+    let (_, plan) = try planner.planReturn()
+    result = SyncResult(plan)
+    guard !isDryRun, !plan.isEmpty else { return }
+    // The run before this one may be about to give its lease back.
+    home.errands.wait()
+    let lease = try takeLease(on: planner.source, of: home)
+    defer { withExtendedLifetime(lease) {} }
+    let (exchanged, current) = try planner.planReturn()
+    let (observer, name) = (observer, name)
+    var execution = SyncExecution(exchanged, under: lease) { observer.copied(bytes: $0, to: name) }
+    defer { result = execution.result }
+    observer.began(current, at: name)
+    try execution.bring(current)
+    home.store.refresh()
+  }
+
+  private func takeLease(on source: SourceName, of repository: Repository) throws -> Lease {
+    guard let lease = try Lease.take(on: source, of: repository, waits: false) else {
+      throw EngineError(
+        .transient, "another run works on \(source) in \(repository.location)",
+        hint: "Wait for it, and run the same command again.", exitStatus: .locked)
+    }
+    return lease
   }
 }

@@ -14,7 +14,7 @@ struct Sample {
 
   /// - Parameters:
   ///   - share: the share that is chosen, 0 to 1.
-  ///   - begin: where it begins in the fixed order, 0 to 1; `nil` for a random share.
+  ///   - begin: the start of the share in the fixed order, 0 to 1; `nil` for a random share.
   init(share: Double, begin: Double?, random: Randomness) {
     count = share >= 1 ? .max : UInt64(saturating: share * 0x1p64)
     if let begin {
@@ -30,10 +30,10 @@ struct Sample {
 
   func isChosen(name: String) -> Bool { isChosen(Self.hash(name)) }
 
-  /// Everything.
+  /// A sample that chooses everything.
   static let all = Sample(share: 1, begin: 0, random: .system)
 
-  /// Whether all is chosen.
+  /// True if everything is chosen.
   var isAll: Bool { count == .max }
 
   /// - Parameter part: the number of a part of an object.

@@ -71,8 +71,8 @@ struct VerifyRest {
 
   private mutating func lookAround() throws {
     let known = [
-      Keys.descriptor, Keys.sources, Keys.keyring, Keys.wal, Keys.journals, LeaseNumbers.prefix, StoreProbe.prefix,
-      "locks/",
+      Keys.descriptor, Keys.sources, Keys.keyring, Keys.targets, Keys.wal, Keys.journals, LeaseNumbers.prefix,
+      StoreProbe.prefix, "locks/",
     ]
     note(try store.children(of: "").filter { !known.contains($0) }, below: "", Self.foreign)
     for prefix in [Keys.sources, Keys.wal, Keys.journals] {
@@ -82,6 +82,8 @@ struct VerifyRest {
           below: prefix, Self.foreign)
       }
     }
+    // Other targets have it too.
+    try look(.repairable) { _ = try $0.repository.targets.newest() }
     try look(.repairable) { try $0.lookAtLeases() }
   }
 
@@ -118,7 +120,9 @@ struct VerifyRest {
     // A revision that was begun and never written does not count; the next writer takes the number after it.
     guard let last else { return }
     let first = last > NotesStore.revisionsKept ? last - NotesStore.revisionsKept + 1 : 1
-    for number in first...last where !numbers.contains(number) {
+    // Where each target has numbers of its own, they have gaps.
+    let dense = try repository.targets.newest()?.residuesFrom ?? .max
+    for number in first...last where number < dense && !numbers.contains(number) {
       let damage = DamageError(Keys.notes(name, number), "it is missing, and newer ones are there")
       add(.repairable, damage.object, damage.message)
     }

@@ -170,6 +170,9 @@ package struct RepositoryContext: Sendable {
       hint: "Say --repository \(configured.name): its home is \(configured.home.location).", exitStatus: .usage)
   }
 
+  /// The name of the target that is meant; `nil` when the repository is configured without targets, or not at all.
+  private var targetName: String? { configured?.others.isEmpty == false ? target?.name : nil }
+
   /// True if this machine locks the objects that it stores.
   package var locksObjects: Bool { get throws { try machine.s3Settings(target?.s3).lock != nil } }
 
@@ -196,7 +199,7 @@ package struct RepositoryContext: Sendable {
   ///   - source: the source of the run, if that is known: then more is requested at once.
   ///   - takesLease: true if the run will take the lease on that source.
   ///   - looksAround: true if the run will read the snapshots and the journals of all sources.
-  ///   - layer: what comes over its store.
+  ///   - layer: makes the store to use from the store of the repository.
   ///   - warn: gets warnings.
   package func open(
     limit: RateLimit? = nil, olderCopy: Bool = false, for source: SourceName? = nil, takesLease: Bool = false,
@@ -215,7 +218,7 @@ package struct RepositoryContext: Sendable {
         memory: machine.memory(), cache: machine.catalogCache(),
         expectedKeyring: expectedKeyring ?? machine.environment.text("HOLDFAST_EXPECT_KEYRING")
           ?? configured?.expectedKeyring,
-        acceptsOlder: olderCopy, for: source, takesLease: takesLease, looksAround: looksAround)
+        acceptsOlder: olderCopy, for: source, takesLease: takesLease, looksAround: looksAround, target: targetName)
     } catch let error as EngineError where error.exitStatus == .noRepository {
       guard let likely = LikelyRepository(named, on: machine).name else { throw error }
       throw EngineError(

@@ -97,10 +97,10 @@ extension RunRecord {
     return parts.values.sorted { $0.source < $1.source }
   }
 
-  /// What a scrub has found of each source, at all targets together.
+  /// Returns the result of a scrub for each source, at all targets together.
   /// - Parameters:
   ///   - share: the share of the stored bytes that was to be proved.
-  ///   - begin: where that share began.
+  ///   - begin: the start of that share in the fixed order of all stored bytes, 0 to 1; `nil` for a random share.
   package static func parts(of results: [ScrubResult], share: Double, begin: Double?) -> [Part] {
     var parts: [SourceName: Part] = [:]
     for result in results {

@@ -26,9 +26,9 @@ package struct ConfiguredRun {
   let observer: any SourceRunObserver
   /// Counts all runs as one for a ping receiver.
   private let history = NotificationHistory()
-  /// How long targets that are not needed are waited for; `nil` for what the configuration says.
+  /// The longest wait for targets that are not needed; `nil` for the time in the configuration.
   let linger: TimeSpan?
-  /// Targets that did not answer are waited for once, not for each source.
+  /// The targets that did not answer. They are waited for once, not for each source.
   let away = AwayTargets()
 
   package init(

@@ -19,14 +19,14 @@ package struct ConfiguredSource {
   /// A snapshot that was taken.
   package struct Taken {
     package let report: Backup.Report
-    /// What became of the other targets meanwhile; `nil` when there are none, or nothing was stored.
+    /// The pass that wrote to the other targets; `nil` when there are none, or nothing was stored.
     fileprivate let pass: RunTargets.Pass?
   }
 
   /// - Parameters:
   ///   - context: gives the repository, on a machine whose rate of reading the settings limit.
-  ///   - linger: how long targets that are not needed are waited for; `nil` for what the configuration says.
-  ///   - away: what the run knows from its other sources.
+  ///   - linger: the longest wait for targets that are not needed; `nil` for the time in the configuration.
+  ///   - away: the targets that did not answer for other sources of the run.
   package init(
     _ settings: SourceSettings, in repository: Repository, at context: RepositoryContext, linger: TimeSpan? = nil,
     away: AwayTargets = AwayTargets()
@@ -43,16 +43,18 @@ package struct ConfiguredSource {
     let machine = run.machine.reading(within: run.machine.limit(settings.limitRate))
     let context = try RepositoryContext(of: settings, in: run.settings, request, on: machine)
     try context.checkIsHome()
-    let repository = try context.open(for: settings.name, takesLease: true) {
+    let (repository, place) = try context.openToCommit(for: settings.name) {
       run.observer.tell(Notice(.warning, $0))
     }
-    try self.init(settings, in: repository, at: context, linger: run.linger, away: run.away)
+    try self.init(settings, in: repository, at: place, linger: run.linger, away: run.away)
   }
 
   var host: Host { context.machine.host }
 
   /// The other targets of the repository.
-  package var targets: RepositoryTargets { RepositoryTargets(context) }
+  package var targets: RepositoryTargets {
+    RepositoryTargets(context, isChosen: context.target != context.configured?.home)
+  }
 
   /// Tells the watch of a run its source and repository.
   package func introduce(to watch: RunWatch) {

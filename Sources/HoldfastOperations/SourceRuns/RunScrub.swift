@@ -5,12 +5,12 @@ internal import HoldfastRepository
 internal import HoldfastSystem
 
 extension ConfiguredSource {
-  /// Proves a share of the source at the other targets, and repairs what is damaged there. What is damaged at home is
-  /// the verify's to say: home is written to only when an operator scrubs it.
+  /// Proves a share of the source at the other targets, and repairs what is damaged there. Damage at home is left to
+  /// the verify: home is repaired only when an operator scrubs it.
   /// - Parameters:
-  ///   - first: where the share begins, of `VerifyRound.parts`.
-  ///   - count: how much it is.
-  /// - Returns: the worst that was found, and what was done, in words; `nil` when there are no other targets.
+  ///   - first: the first part of the share, in units of 1/`VerifyRound.parts`.
+  ///   - count: the number of these parts.
+  /// - Returns: the worst status, and a summary in words; `nil` when there are no other targets.
   func scrubOthers(
     first: Int, count: Int, _ watch: RunWatch, _ progress: any ProgressObserver
   ) throws -> (status: ExitStatus, summary: String)? {

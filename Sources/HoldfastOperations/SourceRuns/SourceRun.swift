@@ -85,7 +85,10 @@ package struct SourceRun {
 
   private mutating func perform(which: (RunPlan.Step) -> Bool) {
     guard let opened, let plan = report.plan else { return }
-    for line in plan.lines where which(line.step) && isWorthwhile(line.step, after: report.done, opened) {
+    // Notes and keyring stay at home, so nothing is merged or pruned without it.
+    let isHome = opened.repository.isHome
+    for line in plan.lines
+    where which(line.step) && (isHome || line.step.isTake) && isWorthwhile(line.step, after: report.done, opened) {
       let done = Done(line: line, outcome: perform(line.step, opened))
       report.done.append(done)
       run.observer.ended(done, of: source.name)

@@ -3,8 +3,8 @@ internal import HoldfastEngine
 package import HoldfastModel
 
 extension RepositoryContext {
-  /// The place with a name.
-  /// - Throws: with exit status 2 when there is none.
+  /// Returns the target with this name.
+  /// - Throws: `EngineError` with exit status 2 when there is none.
   package func target(named name: String) throws -> TargetSettings {
     let targets = configured?.targets ?? []
     guard let found = targets.first(where: { $0.name == name }) else {

@@ -5,22 +5,23 @@ package import HoldfastRepository
 internal import HoldfastStore
 package import HoldfastSystem
 
-/// From where a repository with several targets is read.
+/// The targets from which a repository is read.
 package enum ReadingPlace: Sendable {
   /// The only target that is read.
   case target(String)
-  /// Home, or where that does not answer the next target that does.
+  /// Home; if it does not answer, the next target that does.
   case one
-  /// The same for what is listed; the bytes come from any target that has them.
+  /// Listings come from the same target as with `one`, bytes from any target that has them.
   case all
 }
 
 extension RepositoryContext {
-  /// Opens it for reading.
+  /// Opens the repository for reading.
   /// - Parameters:
-  ///   - patience: how long a home that is not on this machine is waited for, where others may answer.
-  ///   - looksAround: whether the run will ask for the snapshots and the journals of all sources.
-  ///   - warn: gets warnings, also that another target is read. Any thread may call it until nothing is read any more.
+  ///   - looksAround: true if the run will read the snapshots and the journals of all sources.
+  ///   - patience: the longest wait for a home that is not on this machine, if there are other targets.
+  ///   - warn: gets warnings, for example that another target is read. Any thread may call it as long as the repository
+  ///     is read.
   package func openToRead(
     from place: ReadingPlace, limit: RateLimit? = nil, olderCopy: Bool = false, for source: SourceName? = nil,
     looksAround: Bool = false, patience: TimeSpan = .seconds(10), warn: @escaping @Sendable (String) -> Void
@@ -52,7 +53,7 @@ extension RepositoryContext {
     }
   }
 
-  /// Opens home, for which nobody waits long: another target may answer at once.
+  /// Opens home, and waits for it no longer than `patience`, because another target may answer at once.
   private func openSoon(
     _ patience: TimeSpan, _ open: @escaping @Sendable () throws -> Repository
   ) throws -> Repository {
@@ -68,8 +69,8 @@ extension RepositoryContext {
     return try result.get()
   }
 
-  /// A store that says what this target has, and reads it from all. The operator is told of the first bad answer of
-  /// each.
+  /// Returns a store that lists what this target has, and reads it from all targets. It warns of the first bad answer
+  /// of each target.
   private func reading(
     _ store: any Store, _ others: [Target], _ warn: @escaping @Sendable (String) -> Void
   ) -> any Store {
@@ -89,7 +90,7 @@ extension RepositoryContext {
 }
 
 extension RepositoryTargets {
-  /// All targets but one.
+  /// Returns all targets except one.
   func besides(_ target: TargetSettings?) -> [OpenedTarget] {
     opened(all.filter { $0 != target })
   }

@@ -1,3 +1,4 @@
+internal import HoldfastArchive
 package import HoldfastConfiguration
 package import HoldfastEngine
 package import HoldfastModel
@@ -6,25 +7,31 @@ internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// The targets of a repository other than the one of its context, which is home.
+/// The targets of a repository other than the one of its context, which is home or stands in for it.
 package struct RepositoryTargets: Sendable {
   let home: RepositoryContext
-  /// In the order of the configuration; empty when there is only one target, or the command names another one than
-  /// home.
+  /// The other targets in the order of the configuration; empty when there is only one target, or when the command
+  /// names another one than home.
   package let others: [TargetSettings]
 
-  package init(_ home: RepositoryContext) {
+  /// - Parameter isChosen: true if the context is home or stands in for it, though the configuration does not have it
+  ///   first.
+  package init(_ home: RepositoryContext, isChosen: Bool = false) {
     self.home = home
+    if isChosen, let configured = home.configured {
+      others = configured.targets.filter { $0 != home.target }
+      return
+    }
     others = home.target == home.configured?.home ? home.configured?.others ?? [] : []
   }
 
-  /// All of them, home first; empty when another one than home was named.
+  /// All targets, home first; empty when `others` is empty.
   var all: [TargetSettings] { others.isEmpty ? [] : (home.target.map { [$0] } ?? []) + others }
 
   /// The number of targets that must have a snapshot.
   package var minCopies: Int { home.configured?.minCopies ?? 1 }
 
-  /// How long targets that are not needed are waited for at the end of a run.
+  /// The longest wait at the end of a run for targets that are not needed.
   var linger: TimeSpan { home.configured?.linger ?? .zero }
 
   /// The name of the repository.
@@ -34,12 +41,20 @@ package struct RepositoryTargets: Sendable {
   /// longer keeps the snapshot.
   package var tellsCollected: TimeSpan { others.isEmpty ? .zero : .days(30) }
 
+  /// The place that the context means.
+  var current: TargetSettings {
+    get throws {
+      guard let target = home.target else { throw RepositoryContext.notConfigured }
+      return target
+    }
+  }
+
   /// The name of home.
-  package var homeName: String { home.configured?.home.name ?? "" }
+  package var homeName: String { home.target?.name ?? "" }
 
   /// Returns the other targets with these names.
-  /// - Parameter names: empty for all.
-  /// - Throws: with exit status 2 when no target has a name.
+  /// - Parameter names: the names; empty for all.
+  /// - Throws: `EngineError` with exit status 2 when no target has one of the names.
   package func chosen(_ names: [String]) throws -> [TargetSettings] {
     try names.isEmpty
       ? others
@@ -51,7 +66,7 @@ package struct RepositoryTargets: Sendable {
       }
   }
 
-  /// Makes the stores of targets. Nothing is asked of them yet.
+  /// Makes the stores of targets, without a request to them.
   package func opened(_ targets: [TargetSettings]) -> [OpenedTarget] {
     targets.map { target in
       OpenedTarget(settings: target, store: Result { try store(of: target) })
@@ -62,7 +77,8 @@ package struct RepositoryTargets: Sendable {
   /// - Parameters:
   ///   - source: the only source; `nil` for all.
   ///   - isDryRun: true if only plans are made.
-  /// - Returns: the results in the order of the targets; a signal is thrown.
+  /// - Returns: the results in the order of the targets.
+  /// - Throws: `Interrupted` after a signal.
   package func sync(
     from repository: Repository, to targets: [OpenedTarget], _ source: SourceName? = nil, isDryRun: Bool = false,
     observer: any SyncObserver
@@ -106,8 +122,8 @@ package struct RepositoryTargets: Sendable {
     return Array(zip(targets, found)).map { (target: $0, standings: $1) }
   }
 
-  /// Makes sure that nothing is written into a source.
-  /// - Throws: when a target lies in the source, or the source in a target.
+  /// Checks that no target lies in a source.
+  /// - Throws: `EngineError` when a target lies in the source, or the source in a target.
   func checkAreApart(from source: Path) throws {
     guard let path = try? home.machine.host.files.resolve(source) else { return }
     for target in others {
@@ -120,7 +136,7 @@ package struct RepositoryTargets: Sendable {
   }
 
   /// Checks, before anything is made, that every other target is empty or already a target of home.
-  /// - Parameter repository: home; `nil` when it is not made yet.
+  /// - Parameter repository: the repository at home; `nil` when it is not made yet.
   package func checkMayBeMade(of repository: Repository?) throws {
     for target in others {
       let store = try store(of: target)
@@ -128,17 +144,31 @@ package struct RepositoryTargets: Sendable {
     }
   }
 
-  /// Makes the other targets.
-  /// - Returns: all other targets; `isNew` is true for those that were made now.
+  /// Makes the other targets, and writes all of them into the list of targets.
+  /// - Returns: all other targets; `isNew` is true for those that this call made.
   package func make(
     of repository: Repository, warn: (String) -> Void
   ) throws -> [(target: TargetSettings, location: String, isNew: Bool)] {
-    try others.map { target in
-      let store = try store(of: target)
-      return (target, store.location, try TargetSync.make(store, of: repository, warn: warn))
+    guard let home = home.target, !others.isEmpty else { return [] }
+    let stores = try others.map { try store(of: $0) }
+    let made = try zip(others, stores).map { target, store in
+      (target, store.location, try TargetSync.make(store, of: repository, warn: warn))
     }
+    var change = try TargetListChange(repository, home: member(home))
+    for target in [home] + others where change.list.member(target.name) == nil { try change.add(member(target)) }
+    try change.publish()
+    for store in stores { try TargetSync.copyList(to: store, of: repository) }
+    return made
   }
 
+  /// Returns a target as a member of the list of targets, without a residue.
+  func member(_ target: TargetSettings) throws -> TargetList.Member {
+    TargetList.Member(
+      name: target.name, residue: nil, location: try home.on(target).location.description,
+      domains: Dictionary(uniqueKeysWithValues: target.domains.map { ($0.key.rawValue, $0.value) }))
+  }
+
+  /// Makes the store of a target.
   /// - Throws: `TargetError.sameLocation` when an earlier target has the same location.
   func store(of target: TargetSettings, reading limit: RateLimit? = nil) throws -> any Store {
     let context = try home.on(target)

@@ -5,10 +5,10 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
 
-/// The targets of a repository as a run uses them that adds a snapshot: what it writes goes to all of them in one pass,
-/// and afterwards those that are behind are brought up.
+/// The targets of a repository in a run that adds a snapshot. The run writes to all of them in one pass, and afterwards
+/// brings those up that are behind.
 package struct RunTargets: Sendable {
-  /// What became of one pass: by the names of targets, why they do not have everything; or how it was interrupted.
+  /// The result of one pass: by the name of each target that is behind, the reason for that; or the interruption.
   package typealias Lags = Result<[String: any OperatorError], any Error>
 
   private let home: Repository
@@ -18,8 +18,8 @@ package struct RunTargets: Sendable {
 
   /// - Parameters:
   ///   - home: the repository as it is opened at home alone.
-  ///   - linger: how long targets that are not needed are waited for at the end; `nil` for what the configuration says.
-  ///   - away: what the run knows from its other sources.
+  ///   - linger: the longest wait at the end for targets that are not needed; `nil` for the time in the configuration.
+  ///   - away: the targets that did not answer for other sources of the run.
   package init(
     _ home: Repository, of context: RepositoryContext, linger: TimeSpan? = nil, away: AwayTargets = AwayTargets()
   ) {
@@ -27,7 +27,7 @@ package struct RunTargets: Sendable {
     (self.linger, self.away) = (linger, away)
   }
 
-  /// How the others are opened for one run.
+  /// One pass that has ended: the other targets, and those of them that are behind.
   package struct Pass: Sendable {
     fileprivate let others: [OpenedTarget]
     fileprivate let lags: Lags
@@ -35,7 +35,7 @@ package struct RunTargets: Sendable {
 
   /// Does work that adds a snapshot.
   /// - Parameter work: gets the repository to write to.
-  /// - Returns: what the work returned, and what became of the other targets; `nil` when there are none.
+  /// - Returns: the value that the work returned, and the pass; `nil` for the pass when there are no other targets.
   package func inOnePass<Value>(
     on source: (Value) -> SourceName, _ progress: any ProgressObserver, _ work: (Repository) throws -> Value
   ) throws -> (value: Value, pass: Pass?) {
@@ -50,7 +50,7 @@ package struct RunTargets: Sendable {
       pass.abandon()
       throw error
     }
-    // What was committed is told before a signal ends the run.
+    // The lags keep a signal, so that the run can report what was committed before the signal ends it.
     let lags = Lags {
       try pass.finish(source(value)) { names in
         progress.note("\(targets.homeName) has it; waiting for \(names.joined(separator: ", "))")
@@ -66,9 +66,9 @@ package struct RunTargets: Sendable {
     return policy
   }
 
-  /// Brings those up that are behind, after a pass. A target that is only slower than others, of which there are
-  /// enough, is left to the next run.
-  /// - Returns: which targets have the snapshot.
+  /// Brings the targets up that are behind after a pass. If `minCopies` targets have the snapshot, a target that was
+  /// only too slow is left to the next run.
+  /// - Returns: the targets that have the snapshot, and the results of the others.
   package func bringUp(
     _ source: SourceName, _ sequence: UInt64, after pass: Pass, _ progress: any ProgressObserver
   ) throws -> SnapshotCopies {

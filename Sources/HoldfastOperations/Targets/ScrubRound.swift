@@ -3,16 +3,16 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 
-/// The share that a scrub proves: all, or the next part of the fixed order of all stored bytes.
+/// The share of the stored bytes that a scrub proves: all, or the next parts of their fixed order.
 package struct ScrubRound {
-  /// In `VerifyRound.parts`.
+  /// The first part, in units of 1/`VerifyRound.parts`.
   private let first: Int
   private let count: Int
   private let repository: Repository
 
   /// - Parameters:
-  ///   - share: 0 to 1; `nil` for all.
-  ///   - target: the name of the target whose round goes on.
+  ///   - share: the share, 0 to 1; `nil` for all.
+  ///   - target: the name of the target whose round is continued.
   package init(share: Double?, at target: String, of repository: Repository) {
     let count = Int(saturating: ((share ?? 1) * Double(VerifyRound.parts)).rounded(.up))
     let first = count < VerifyRound.parts ? repository.machine.nextPart(at: target) : 0
@@ -27,7 +27,7 @@ package struct ScrubRound {
   package var share: Double { Double(count) / Double(VerifyRound.parts) }
   package var begin: Double { Double(first) / Double(VerifyRound.parts) }
 
-  /// Remembers on this machine what was proved.
+  /// Remembers on this machine what the scrub has proved.
   package func remember(_ results: [ScrubResult], at began: Timestamp, warn: (String) -> Void) {
     do {
       try repository.machine.remember(results, first: first, count: count, at: began)

@@ -6,10 +6,10 @@ internal import Synchronization
 package struct SnapshotCopies: Sendable {
   /// The name of home, which has it.
   package let home: String
-  /// Its number, and the numbers of all snapshots that it builds on.
+  /// The number of the snapshot, and the numbers of all snapshots that it builds on.
   package let chain: [UInt64]
   package let minCopies: Int
-  /// The names of those that got it while the run went on.
+  /// The names of the other targets that got the snapshot in the pass.
   let passed: Set<String>
   /// The other targets, each with the result of its sync.
   package let others: [TargetResult]

@@ -4,11 +4,11 @@ internal import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 
-/// A target of a repository, and what listings of it show.
+/// A target of a repository, with the result of listing it.
 package struct ListedTarget: Sendable {
   package let settings: TargetSettings
   package let isHome: Bool
-  /// What is there of each source; or why the target could not be looked at.
+  /// The standing of each source there, or the reason why the target could not be listed.
   package let standings: Result<[TargetStanding], any Error>
 
   package init(_ settings: TargetSettings, isHome: Bool, _ standings: Result<[TargetStanding], any Error>) {
@@ -17,14 +17,15 @@ package struct ListedTarget: Sendable {
 }
 
 extension RedundancyStatus {
-  /// A copy of which less was proved does not count: the newest snapshots are stored since the last proof.
+  /// The share that must be proved for a copy to count. It is below 1 because the newest snapshots were stored after
+  /// the last proof.
   private static let shareMin = 0.95
 
-  /// Returns how redundant a source is.
+  /// Makes the redundancy of a source.
   /// - Parameters:
-  ///   - status: of the source at home; its verifies say what is proved there.
-  ///   - targets: home first.
-  ///   - repository: home; this machine's memory of it says what scrubs have proved at other targets.
+  ///   - status: the status of the source at home; its verifies show what is proved there.
+  ///   - targets: the targets, home first.
+  ///   - repository: the repository at home. Its memory on this machine shows what scrubs have proved at other targets.
   package init(_ status: SourceStatus, at targets: [ListedTarget], of repository: Repository) {
     let window = status.provedWindow
     var oldest = repository.host.clock.now()
@@ -65,7 +66,7 @@ extension TargetSettings {
   /// True if it is a directory of this machine.
   fileprivate var isDirectory: Bool { location.hasPrefix("/") }
 
-  /// The failure domains that the configuration names, and what this host proves itself with there.
+  /// The names of the failure domains in the configuration, and the name of the credential.
   fileprivate var failureDomains: [FailureDomain: String] {
     var found: [FailureDomain: String] = [:]
     for domain in FailureDomain.allCases {
@@ -75,7 +76,7 @@ extension TargetSettings {
     return found
   }
 
-  /// The name of the credential, which is no secret: who has it can do there what this host can.
+  /// The name of the credential with which this host reaches the target. The name is not a secret.
   private var credentialName: String {
     if isDirectory { return "of this host" }
     if location.hasPrefix("s3:") {
@@ -85,7 +86,7 @@ extension TargetSettings {
     return "of ssh for \(location.dropFirst("sftp:".count).prefix { $0 != "/" })"
   }
 
-  /// The kind of storage, unless the configuration names it.
+  /// The kind of storage: the one in the configuration, or else the one that the location shows.
   fileprivate var mediumName: String {
     domains[.medium] ?? (isDirectory ? "disk" : location.hasPrefix("s3:") ? "object storage" : "disk of a server")
   }

@@ -10,8 +10,8 @@ extension RepositoryTargets {
   /// The name of the target that is home, also of a repository that has no others.
   private var scrubbedHome: String { home.target?.name ?? "home" }
 
-  /// Opens the repository for a scrub: at home, or at the first other target where that is possible. What is damaged at
-  /// home is found and repaired all the same.
+  /// Opens the repository for a scrub: at home, or at the first other target where that is possible. A scrub finds and
+  /// repairs the damage at home in both cases.
   /// - Parameter warn: gets warnings.
   /// - Returns: the repository, and the name of the target.
   package func openToScrub(
@@ -24,7 +24,8 @@ extension RepositoryTargets {
     {
       for other in others {
         guard let store = try? home.on(other).store(reading: limit),
-          var found = try? Repository.open(store, host: home.machine.host, acceptsOlder: true)
+          var found = try? Repository.open(
+            store, host: home.machine.host, memory: home.machine.memory(), acceptsOlder: true)
         else { continue }
         found.isHome = false
         return (found, other.name)
@@ -36,7 +37,7 @@ extension RepositoryTargets {
   /// Scrubs the targets of a repository; one that has no others is scrubbed alone.
   /// - Parameters:
   ///   - reference: the repository, and the name of the target at which it was opened.
-  ///   - onProved: gets stored bytes that were proved; called by several threads.
+  ///   - onProved: gets the number of stored bytes that were proved; called by several threads.
   package func scrub(
     _ reference: (repository: Repository, target: String), _ options: Scrub.Options, limit: RateLimit? = nil,
     onProved: @escaping @Sendable (UInt64) -> Void
@@ -59,7 +60,7 @@ extension RepositoryTargets {
   }
 }
 
-/// Shows what several threads have proved as the progress of one.
+/// Shows the bytes that several threads have proved as one progress.
 package final class ScrubProgress: @unchecked Sendable {
   // Sendable because of the lock: the display belongs to one thread at a time.
   private let shown: any ProgressObserver

@@ -12,7 +12,7 @@ package struct NotesReading: Sendable, Equatable {
   package let damage: [DamageError]
   /// Notes of removals that do not count, because no writer with the right to prune has signed them.
   package let ignoredRemovals: [SourceNotes.Note]
-  /// The number of the next revision.
+  /// The number above all revisions that there are. The next one has it, or the lowest above it that is given here.
   package let next: UInt64
 
   /// The removal of a snapshot; `nil` when it is not removed.
@@ -26,6 +26,7 @@ package struct NotesStore: Sendable {
   var store: any Store
   let descriptor: Descriptor
   let keyring: KeyringStore
+  let targets: TargetListStore
   let memory: RepositoryMemory?
   package let host: Host
 
@@ -33,6 +34,12 @@ package struct NotesStore: Sendable {
   /// newest may turn out to be damaged.
   package static let revisionsKept: UInt64 = 8
   private static let attemptsMax = 100
+
+  /// The revisions that go when a new one is made: numbers may have gaps.
+  /// - Parameter revisions: all that have a directory, in ascending order.
+  package static func outdated(_ revisions: [UInt64], at newest: UInt64) -> [UInt64] {
+    revisions.dropLast(Int(revisionsKept)).filter { $0 + revisionsKept <= newest }
+  }
 
   /// - Throws: `FormatError` when the newest has a newer format: its contents must not be ignored.
   package func read(_ source: SourceName) throws -> NotesReading {
@@ -141,14 +148,15 @@ package struct NotesStore: Sendable {
       let reading = try read(source)
       var next = reading.notes
       guard try change(&next, reading) else { return reading.notes }
-      guard reading.next <= Limits.sequenceMax else {
+      let number = try targets.ownNumbers().next(after: reading.next - 1)
+      guard number <= Limits.sequenceMax else {
         throw EngineError(
           .repository,
           "no number is left for the notes on \(source): something in the repository bears the highest there is",
           hint: "Look at \(Keys.notes(source)) in \(store.location), and remove what is no revision.",
           exitStatus: .dataLoss)
       }
-      next.revision = reading.next
+      next.revision = number
       next.time = RecordedTime(host.clock.now())
       next.program = Program.nameAndVersion
       if let written = try write(next) { return written }
@@ -185,7 +193,7 @@ package struct NotesStore: Sendable {
       return nil
     }
     memory?.remember(revision)
-    for old in try revisions(of: source) where old + Self.revisionsKept <= number {
+    for old in Self.outdated(try revisions(of: source), at: number) {
       // If nothing may be removed, old revisions stay.
       try? store.removeAll(below: Keys.notesFolder(source, old))
     }

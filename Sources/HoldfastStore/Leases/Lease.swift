@@ -79,11 +79,11 @@ package final class Lease: Sendable {
   /// Takes the lease.
   /// - Parameters:
   ///   - name: the name of what is added to, for example of a source.
-  ///   - waits: whether to wait for another holder. If the holder may be dead and no lock tells, the call waits in any
+  ///   - waits: true to wait for another holder. If the holder may be dead and no lock tells, the call waits in any
   ///     case, for as long as its number says.
-  ///   - outlasts: whether a holder that may be dead is waited for; otherwise `nil` is returned at once.
-  ///   - look: what was found out before. It may be old: a number is created only once.
-  ///   - errands: where the lease is given back, so that nobody waits for that; `nil` to wait.
+  ///   - outlasts: true to wait for a holder that may be dead; otherwise `nil` is returned at once.
+  ///   - look: the result of an earlier look. It may be old: a number is created only once.
+  ///   - errands: gives the lease back in the background; `nil` if the caller waits for that.
   ///   - onCreation: called when a number was created: what is listed from then on shows what earlier holders did. It
   ///     may be called although another run turns out to hold the lease.
   ///   - onWait: called once when the call has waited for seconds for a holder that may be dead.

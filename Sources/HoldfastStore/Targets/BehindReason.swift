@@ -1,16 +1,18 @@
 package import HoldfastModel
 
-/// Why a target is behind, where its store gave no error. Each message goes on from "NAME is behind: ".
+/// The reason why a target is behind, if its store gave no error. Each message continues "NAME is behind: ".
 package enum BehindReason: OperatorError, Equatable {
   /// It did not have all that home has when the run began.
   case wasBehind
-  /// - Parameter waited: how long it was waited for.
+  /// It did not answer.
+  /// - Parameter waited: the time for which the run waited.
   case noAnswer(waited: TimeSpan)
   /// Earlier in this run it did not answer.
   case wasAway(reason: String)
   /// Another run has its lease on the source.
   case busy(name: String, location: String)
-  /// - Parameter waited: how long it was waited for.
+  /// It is slower than the other targets.
+  /// - Parameter waited: the time for which the run waited.
   case tooSlow(waited: TimeSpan)
   /// So many objects were written at once that no memory was left to hold bytes for this target.
   case noRoom

@@ -23,9 +23,9 @@ package struct TargetPolicy: Sendable {
   package var stallMax = TimeSpan.minutes(3)
   /// The longest wait at the end for the other targets, once `minCopies` have everything.
   package var linger = TimeSpan.seconds(10)
-  /// How long it waits at its beginning to learn who is in step.
+  /// The longest wait at the beginning to learn which targets have everything that home has.
   package var lookMax = TimeSpan.seconds(10)
-  /// After so long it is told who is waited for.
+  /// The wait after which the operator is told which targets the run waits for.
   package var silenceMax = TimeSpan.seconds(5)
   /// The shortest wait for the first target before a second one is asked for a range.
   package var hedgeMin = TimeSpan.milliseconds(100)

@@ -15,19 +15,22 @@ package final class TargetStore: StoreLayer {
   private let folder: @Sendable (_ key: String) -> String?
   private let fanOut: TargetFanOut
   private let reading: TargetReading
+  /// True if the targets are only read: nothing is sent to the others.
+  private let isOnlyRead: Bool
 
   /// - Parameters:
   ///   - others: each must be a target of the same repository.
   ///   - folder: the folder of keys that depend on each other to which a key belongs, such as those of one source;
   ///     `nil` for an object that stays at home.
-  ///   - gate: decides who gets what; `nil` when what is written stays at home, because the targets are only read.
+  ///   - gate: decides which targets get an object; `nil` when the targets are only read: objects that are written stay
+  ///     at home.
   package init(
     home: Target, others: [Target], _ policy: TargetPolicy = TargetPolicy(), clock: Clock = .system,
     cancellation: Cancellation = Cancellation(), gate: (any TargetGate)?,
     folder: @escaping @Sendable (_ key: String) -> String?,
     onBadAnswer: @escaping @Sendable (_ target: String, TargetOutcome.BadAnswer) -> Void = { _, _ in }
   ) {
-    (self.home, self.folder) = (home, folder)
+    (self.home, self.folder, isOnlyRead) = (home, folder, gate == nil)
     outcomes = TargetOutcomes([home] + others, onBadAnswer: onBadAnswer)
     fanOut = TargetFanOut(
       home: home.store, others: others, policy, clock: clock, cancellation: cancellation, outcomes, gate: gate)
@@ -47,6 +50,35 @@ package final class TargetStore: StoreLayer {
 
   /// Sends nothing more, because the run has failed. Targets that do not have everything are behind.
   package func abandon() { fanOut.abandon() }
+
+  // MARK: Listing
+
+  package func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
+    try answer(prefix) { try $0.list(prefix, depth, after: name, max: max) }
+  }
+
+  package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] {
+    try answer(keys.first ?? "") { try $0.find(keys) }
+  }
+
+  package func frozen(_ keys: [String]) throws -> [FrozenObject] {
+    try answer(keys.first ?? "") { try $0.frozen(keys) }
+  }
+
+  /// Returns home's answer about the objects that are there. If the targets are only read and home does not answer, the
+  /// next target that does is asked.
+  private func answer<Answer>(_ key: String, _ ask: (any Store) throws -> Answer) throws -> Answer {
+    do {
+      return try ask(base)
+    } catch  where isOnlyRead && error.isTransient && !(error is Interrupted) {
+      for target in reading.order() where target > 0 {
+        guard let answer = try? ask(reading.targets[target].store) else { continue }
+        reading.noteFailure(0, key, error)
+        return answer
+      }
+      throw error
+    }
+  }
 
   // MARK: Writing
 

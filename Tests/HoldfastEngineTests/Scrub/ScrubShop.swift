@@ -49,10 +49,12 @@ struct ScrubShop {
   func reset() { for store in stores { store.contents = whole } }
 
   /// A run of a machine without any key.
-  /// - Parameter others: stores instead of those of the targets, by name.
+  /// - Parameters:
+  ///   - others: stores instead of those of the targets, by name.
+  ///   - notes: whether what is found is noted at home.
   @discardableResult
   func scrub(
-    repairs: Bool = false, _ others: [String: any Store] = [:], as holder: TestKeys.Holder = .nobody,
+    repairs: Bool = false, _ others: [String: any Store] = [:], notes: Bool = false,
     configure: (inout Scrub.Options) -> Void = { _ in }
   ) throws -> [ScrubResult] {
     var options = Scrub.Options()
@@ -64,8 +66,8 @@ struct ScrubShop {
     for (name, store) in all where opened == nil {
       do {
         var repository = try Repository.open(
-          store, host: shop.host, credentials: shop.keys?.credentials(of: holder) ?? .none)
-        repository.isHome = name == "here"
+          store, host: shop.host, credentials: shop.keys?.credentials(of: .nobody) ?? .none)
+        repository.isHome = notes && name == "here"
         opened = (repository, name)
       } catch  where (error.isDamage || error.isTransient) && name != "barn" {
         continue

@@ -1,0 +1,98 @@
+package import HoldfastArchive
+package import HoldfastConfiguration
+package import HoldfastEngine
+internal import HoldfastModel
+package import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// Changes of the list of targets.
+extension RepositoryTargets {
+  /// Fills a place from home, and writes it into the list of targets. It may be stopped at any time, and run again.
+  /// - Parameters:
+  ///   - repository: home.
+  ///   - seed: a copy of the repository, such as one on a disk that was carried there: what it has is taken from it,
+  ///     each object proved on its way, before anything is asked of home.
+  ///   - warn: is told what is weaker there, and which targets do not have the list yet.
+  /// - Returns: the results of the copies from the seed and from home.
+  package func add(
+    _ target: TargetSettings, of repository: Repository, seed: Repository?, observer: any SyncObserver,
+    warn: (String) -> Void
+  ) throws -> [TargetResult] {
+    let store = try store(of: target)
+    try TargetSync.checkMayBeMade(store, of: repository)
+    var results: [TargetResult] = []
+    if let seed {
+      _ = try TargetSync.make(store, of: seed, warn: warn)
+      results.append(try TargetSync(from: seed, to: target.name, in: store, observer: observer).run())
+    }
+    _ = try TargetSync.make(store, of: repository, warn: warn)
+    var change = try TargetListChange(repository, home: try member(current))
+    try change.add(member(target))
+    try change.publish()
+    try spreadList(of: repository, warn)
+    results.append(try TargetSync(from: repository, to: target.name, in: store, observer: observer).run())
+    return results
+  }
+
+  /// Takes a target out of the list.
+  /// - Parameter repository: home.
+  package func remove(_ name: String, from repository: Repository, warn: (String) -> Void) throws -> TargetList {
+    var change = try TargetListChange(repository, home: try member(current))
+    try change.remove(name)
+    try change.publish()
+    try spreadList(of: repository, warn)
+    return change.list
+  }
+
+  /// Makes the target that was opened home. The others learn it now, or with the next sync.
+  /// - Throws: `TargetError` when another target that answers has a newer list.
+  package func promote(_ repository: Repository, warn: (String) -> Void) throws -> TargetList {
+    guard try repository.targets.newest() != nil else {
+      throw EngineError(
+        .usage, "\(repository.location) has no list of targets", hint: "Run `holdfast init` while home is there.",
+        exitStatus: .usage)
+    }
+    var change = try TargetListChange(repository, home: try member(current))
+    try change.promote(try current.name)
+    for other in others {
+      do {
+        try TargetSync.copyList(to: store(of: other), of: repository, isDryRun: true)
+      } catch let error as TargetError {
+        if case .absent = error { continue }
+        throw error
+      } catch let error as any OperatorError where error.isTransient {
+        continue
+      }
+    }
+    try change.publish()
+    try spreadList(of: repository, warn)
+    return change.list
+  }
+
+  /// In how many places each source has its newest snapshot without one target, for people.
+  /// - Parameter repository: home.
+  package func redundancy(of repository: Repository, without name: String) throws -> [String] {
+    var holders: [SourceName: [String]] = [:]
+    for (target, standings) in try standings(of: .success(repository)) where target.name != name {
+      guard case .success(let found) = standings else { continue }
+      for standing in found { holders[standing.source, default: []] += standing.hasNewest == true ? [target.name] : [] }
+    }
+    return holders.sorted { $0.key < $1.key }.map { source, names in
+      "without \(name), the newest snapshot of \(source) is on "
+        + (names.isEmpty ? "no target" : names.joined(separator: ", ") + (names.count == 1 ? " alone" : ""))
+    }
+  }
+
+  private func spreadList(of repository: Repository, _ warn: (String) -> Void) throws {
+    for other in others {
+      do {
+        try TargetSync.copyList(to: store(of: other), of: repository)
+      } catch let signal as Interrupted {
+        throw signal
+      } catch {
+        warn("\(other.name) does not have the list of targets yet, the next sync brings it: \(describe(error).message)")
+      }
+    }
+  }
+}
