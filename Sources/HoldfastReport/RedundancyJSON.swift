@@ -5,7 +5,7 @@ internal import HoldfastModel
 package struct RedundancyJSON: Encodable {
   let source: String
   let copies: [Copy]
-  /// R: the number of targets at which the newest snapshot was proved within `provedWithinSeconds`.
+  /// R: the number of targets that were proved within `provedWithinSeconds`, but for `unreadSnapshots`.
   let redundancyDegree: Int
   /// The same, where targets that share a failure domain count once: `site`, `provider`, `account`, `credential`.
   let redundancyDegreeByDomain: [String: Int]
@@ -37,6 +37,9 @@ package struct RedundancyJSON: Encodable {
     /// `proved`, `listed`, `missing`, `damaged` or `unknown`.
     let evidence: String
     let provedShare: Known<Double>
+    /// The number of snapshots of the newest chain that were not wholly read there since they were stored; `null`
+    /// unless `proved`.
+    let unreadSnapshots: Known<Int>
     let reason: Known<String>
     let domains: [String: String]
     let medium: String
@@ -54,6 +57,7 @@ package struct RedundancyJSON: Encodable {
         case .unknown(let reason): ("unknown", nil, reason)
         }
       (evidence, provedShare, reason) = (known.evidence, Known(known.provedShare), Known(known.reason))
+      unreadSnapshots = Known(copy.isProved ? copy.unread : nil)
       domains = Dictionary(uniqueKeysWithValues: copy.domains.map { ($0.key.rawValue, $0.value) })
       medium = copy.medium
       removal =

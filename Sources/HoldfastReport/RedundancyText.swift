@@ -17,7 +17,9 @@ package enum RedundancyText {
 
   private static func evidence(_ evidence: HeldCopy.Evidence) -> String {
     switch evidence {
-    case .proved(let window): "proved within \(Amount.age(window))"
+    case .proved(let window, 0): "proved within \(Amount.age(window))"
+    case .proved(let window, let unread):
+      "proved within \(Amount.age(window)), but for \(Amount.count(UInt64(unread), "newer snapshot"))"
     case .listed(let share): "listed, \(Amount.share(share)) proved"
     case .missing: "does not have it"
     case .damaged: "DAMAGED"

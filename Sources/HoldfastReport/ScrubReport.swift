@@ -101,6 +101,10 @@ package struct ScrubText {
       warnings.append("\(result.target) is behind: it has not the newest keyring")
       add(Self.syncHint)
     }
+    if result.hasOldTargets {
+      warnings.append("\(result.target) is behind: it has not the newest list of targets")
+      add(Self.syncHint)
+    }
     if let failure = result.failure {
       warnings.append("\(result.target) could not be scrubbed: \(failure.message)")
       add(failure.hint)

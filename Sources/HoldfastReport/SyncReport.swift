@@ -14,6 +14,8 @@ package struct TargetResultJSON: Encodable {
     let brought: [String]
     /// Snapshots that only the target has.
     let onlyThere: [String]
+    /// Revisions of the notes that were written at the target apart from those at home, and do not count.
+    let diverged: [UInt64]
     let bytes: UInt64
     let behind: Int
     let damage: [Damage]
@@ -40,7 +42,8 @@ package struct TargetResultJSON: Encodable {
       return Source(
         source: one.source.text, copied: copied.map(\.id.description), removed: removed.map(\.id.description),
         brought: one.brought.map(\.id.description),
-        onlyThere: one.onlyThere.map(\.id.description), bytes: one.plan?.bytes ?? 0, behind: one.behind,
+        onlyThere: one.onlyThere.map(\.id.description), diverged: one.plan?.diverged ?? [],
+        bytes: one.plan?.bytes ?? 0, behind: one.behind,
         damage: one.findings.map { Damage(location: $0.location, object: $0.object, text: $0.message) },
         error: one.failure?.message)
     }
@@ -91,16 +94,7 @@ package struct TargetResultText {
       for finding in one.findings { warnings.append("DAMAGED: \(finding.message) (in \(finding.location))") }
       if let failure = one.failure { warnings.append("\(result.target): \(one.source): \(failure.message)") }
       if let refusal = one.refusal { warnings.append("WARNING: what was collected stays: \(refusal)") }
-      if let first = one.onlyThere.first {
-        warnings.append(
-          "WARNING: \(result.target) has \(Amount.count(UInt64(one.onlyThere.count), "snapshot")) of \(one.source), \(first.id.short) first, that home does not have, and nobody has removed: kept"
-        )
-      }
-      if let diverged = one.plan?.diverged, let first = diverged.first {
-        warnings.append(
-          "WARNING: \(result.target) has \(Amount.count(UInt64(diverged.count), "revision")) of the notes on \(one.source), number \(first) first, that diverged: written apart from those at home, which are newer and count"
-        )
-      }
+      warnings += one.warnings(at: result.target).map { "WARNING: " + $0 }
       if one.behind > 0, !isDryRun {
         warnings.append(
           "\(result.target) is behind: \(Amount.count(UInt64(one.behind), "snapshot")) of \(one.source) could not be copied"
@@ -113,6 +107,7 @@ package struct TargetResultText {
       failures.compactMap(\.hint).first
       ?? (result.sources.contains { !$0.findings.isEmpty }
         ? "Run `holdfast scrub --repair`: it replaces what is damaged by what another target has sound." : nil)
+      ?? (result.hasMore ? "Run `holdfast scrub --repair`: it brings back what home has lost." : nil)
     (self.lines, self.warnings) = (lines, warnings)
   }
 }

@@ -31,6 +31,9 @@ package struct Repository: Sendable {
   package let errands = Errands()
   /// True if runs are noted in it. Notes and journal are written at home only; other targets get copies.
   package var isHome = true
+  /// Returns the highest number above the given one that a snapshot of the source has at another target that answers; 0
+  /// if there is none. `nil` when the run knows no other targets.
+  package var highestElsewhere: (@Sendable (_ source: SourceName, _ known: UInt64) -> UInt64)?
 
   package var id: Identifier { descriptor.repository }
   /// The location, for people.

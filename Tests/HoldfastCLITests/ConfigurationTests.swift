@@ -346,7 +346,7 @@ import Testing
     #expect(missed.output.contains("orders: CRITICAL\n"))
     #expect(missed.output.contains("customers: OK\n"))
     #expect(run("status", "--max-chain", "2").exitStatus == 0, "the command line goes before it")
-    #expect(run("status", "-r", tool.repository.text).exitStatus == 0, "a path needs no configuration")
+    #expect(run("status", "-r", tool.repository.text).exitStatus == 30, "its path means the same repository")
   }
 
   /// As cron starts it: no HOME, no terminal, a strict umask.

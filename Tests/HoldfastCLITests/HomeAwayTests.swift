@@ -121,7 +121,8 @@ import Testing
     let removed = run("target", "remove", "here", "--yes")
     expectSuccess(removed)
     #expect(
-      removed.error == "without here, the newest snapshot of orders is on cloud, barn\n"
+      removed.error
+        == "holdfast: WARNING: here is not in the configuration, so it is not known what only it has\nwithout here, the newest snapshot of orders is on cloud, barn\n"
         && removed.output == "here is out of the list of targets; take it out of the configuration, too\n")
     // A new office.
     configure(["cloud", "barn", "office"])

@@ -195,4 +195,67 @@ import Testing
     #expect(clean.output == "" && clean.error == "")
     #expect(run("status").output.contains("all of its data was proved since"))
   }
+
+  // MARK: What is remembered
+
+  @Test func statusNamesDamageUntilAScrubOfEverythingIsSound() throws {
+    makeShop()
+    expectSuccess(run("scrub"))
+    #expect(run("status").output.contains(#/  cloud +proved within 30 d /#))
+    flip("cloud", "/archive-")
+    #expect(run("scrub").exitStatus == 20)
+    let damaged = run("status").output
+    #expect(damaged.contains(#/  cloud +DAMAGED /#) && damaged.contains("damage at cloud"), "\(damaged)")
+    #expect(damaged.contains(#/  barn +proved within 30 d /#))
+    expectSuccess(run("scrub", "--repair", "--share", "50%"))
+    #expect(run("status").output.contains(#/  cloud +DAMAGED /#))
+    expectSuccess(run("scrub", "--repair"))
+    #expect(run("status").output.contains(#/  cloud +proved within 30 d /#))
+  }
+
+  @Test func aSnapshotAfterTheScrubIsNotProved() throws {
+    makeShop()
+    expectSuccess(run("scrub"))
+    TestFiles.write("order 3", to: tool.source.appending("3"))
+    expectSuccess(run("backup", "orders"))
+    let status = run("status").output
+    #expect(status.contains(#/  barn +proved within 30 d, but for 1 newer snapshot /#), "\(status)")
+    let json = run("status", "--json").output
+    #expect(json.contains("\"unreadSnapshots\" : 1"), "\(json)")
+    expectSuccess(run("backup", "orders", "--full"))
+    #expect(run("status").output.contains(#/  barn +listed, 0 % proved /#), "nobody has read the newest chain")
+  }
+
+  @Test func theRoundGoesOnWhereDamageStands() throws {
+    expectSuccess(tool.run("init", "--unsealed"))
+    var random = SeededRandom(seed: 3)
+    TestFiles.write(random.text(300_000), to: tool.source.appending("1"))
+    expectSuccess(tool.run("backup", tool.source.text))
+    let archive = try #require(
+      TestFiles.allFiles(in: tool.repository).first { $0.text.contains("/archive-") })
+    TestFiles.setMode(archive, 0o644)
+    var bytes = TestFiles.read(archive) ?? []
+    for index in bytes.indices where index % 4096 == 2048 { bytes[index] ^= 1 }
+    TestFiles.write(bytes, to: archive)
+    var positions: [Int] = []
+    for _ in 0..<3 {
+      #expect([0, 21].contains(tool.run("scrub", "--share", "25%").exitStatus))
+      let record = TestFiles.allFiles(in: tool.directory.path).first { $0.text.contains("scrubbed") }
+      let memory = try #require(record.flatMap { TestFiles.read($0) })
+      let position = String(decoding: memory, as: UTF8.self).firstMatch(of: /"rounds" ?: ?\{\s*"" ?: ?([0-9]+)/)?.1
+      positions.append(try #require(position.flatMap { Int($0) }))
+    }
+    #expect(positions[0] > 0)
+    #expect(positions == [positions[0], 2 * positions[0], 3 * positions[0]])
+  }
+
+  /// The list says who is home, also where the configuration has another target first.
+  @Test func aPromotedTargetIsHomeToAScrub() throws {
+    makeShop()
+    expectSuccess(run("target", "promote", "cloud"))
+    let result = run("scrub")
+    expectSuccess(result)
+    #expect(result.error.contains("cloud is home by revision 2 of the list of targets, not here"), "\(result.error)")
+    #expect(plain(result.output).hasPrefix("cloud: orders: sound"), "\(result.output)")
+  }
 }

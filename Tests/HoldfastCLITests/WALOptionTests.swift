@@ -76,7 +76,8 @@ import Testing
     #expect(try said([], variables) == [0, 1])
     #expect(try said(["--ahead", "63", "--workers", "16"], variables) == [63, 16])
     #expect(try said(["--workers", "16"], ["HOLDFAST_WAL_AHEAD": "", "HOLDFAST_WAL_WORKERS": "1"]) == [2, 16])
-    #expect(try said([], ["HOLDFAST_REPOSITORY": tool.repository.text]) == [nil, nil], "a path reads no configuration")
+    #expect(try said([], ["HOLDFAST_REPOSITORY": tool.repository.text]) == [2, 3], "the path of a configured one")
+    #expect(try said([], ["HOLDFAST_REPOSITORY": "/elsewhere"]) == [nil, nil])
   }
 
   @Test func aPushArchivesAheadWhatTheFileSays() {

@@ -83,6 +83,121 @@ import Testing
     #expect(away.failures == 2)
   }
 
+  /// The scrub of a run does not wait again either.
+  @Test func aScrubDoesNotAskATargetThatWasAway() throws {
+    try make("defaults:\n  verify: {share: 100%}\n")
+    var faults = FaultyStore.Faults()
+    (faults.refused, faults.unanswered) = (100, 0)
+    let away = FaultyStore(try #require(memories["barn"]), faults, seed: 1)
+    let (listener, reports) = try run(machine(["barn": away]))
+    #expect(reports.map(\.status) == [.incomplete, .incomplete])
+    #expect(away.failures == 2)
+    let left = listener.notices.map(\.text).filter { $0.hasPrefix("barn was not scrubbed: it was not asked again, ") }
+    #expect(left.count == 2, "\(listener.notices.map(\.text))")
+  }
+
+  // MARK: Another home
+
+  private func promoteBarn() throws {
+    let context = try RepositoryContext(site.request("shop"), on: machine())
+    let place = try context.on(context.target(named: "barn"))
+    _ = try RepositoryTargets(place, isChosen: true).promote(place.open { _ in }) { _ in }
+  }
+
+  @Test func aRunAtAPromotedHomeWritesToTheOldOneToo() throws {
+    try make()
+    try promoteBarn()
+    let (listener, reports) = try run(machine())
+    let text = "barn is home by revision 2 of the list of targets, not here"
+    #expect(
+      listener.notices.map(\.text) == [
+        "\(text): name it first in the configuration", "\(text): name it first in the configuration",
+      ])
+    #expect(reports.map(\.status) == [.done, .done])
+    #expect(reports.allSatisfy { $0.done.first?.outcome.summary.hasSuffix("; on barn, here") ?? false })
+  }
+
+  @Test func whoWritesToTheOldHomeIsRefused() throws {
+    try make()
+    try promoteBarn()
+    let context = try RepositoryContext(site.request("shop"), on: machine())
+    do {
+      _ = try context.openToWrite { _ in }
+      Issue.record("it was opened")
+    } catch let error as EngineError {
+      #expect(
+        "\(error)" == """
+          barn is home by revision 2 of the list of targets, not here
+          HINT: Name it first in the configuration.
+          """)
+      #expect(error.exitStatus == .usage)
+    }
+    let told = Mutex<[String]>([])
+    _ = try context.openToRead(from: .one) { text in told.withLock { $0.append(text) } }
+    #expect(
+      told.withLock { $0 } == [
+        "barn is home by revision 2 of the list of targets, not here: name it first in the configuration"
+      ])
+  }
+
+  @Test func aPromotedHomeIsFoundWhereTheOldOneIsGone() throws {
+    try make()
+    try promoteBarn()
+    var told: [String] = []
+    let context = try RepositoryContext(site.request("shop"), on: machine(["here": MemoryStore()]))
+    let (repository, place) = try context.openToCommit(for: Site.orders) { told.append($0) }
+    #expect(repository.isHome && place.target?.name == "barn")
+    #expect(
+      told == [
+        "barn is home by revision 2 of the list of targets, and here is away: name barn first in the configuration"
+      ])
+  }
+
+  @Test func aSilentHomeIsWaitedForByOneSourceOnly() throws {
+    try make("    when-home-is-away: continue\n")
+    let hanging = HangingStore(FarStore(try #require(memories["here"])))
+    defer { hanging.goOn() }
+    let away = AwayTargets()
+    var told: [String] = []
+    let context = try RepositoryContext(site.request("shop"), on: machine(["here": hanging]))
+    for _ in 1...2 {
+      let (repository, place) = try context.openToCommit(
+        for: Site.orders, patience: .milliseconds(200), away: away
+      ) { told.append($0) }
+      #expect(!repository.isHome && place.target?.name == "barn")
+    }
+    #expect(told.count == 2)
+    #expect(told.first?.hasPrefix("HOME IS AWAY: sftp:a@here/x does not answer: no answer within") == true, "\(told)")
+    #expect(told.last?.hasPrefix("HOME IS AWAY: it was not asked again, because") == true, "\(told)")
+  }
+
+  @Test func aTargetThatHasSomethingAloneIsNotTakenOut() throws {
+    try make("    when-home-is-away: continue\n")
+    _ = try run(machine(["here": MemoryStore()]))
+    let context = try RepositoryContext(site.request("shop"), on: machine())
+    let home = try context.open { _ in }
+    let targets = RepositoryTargets(context)
+    do {
+      try targets.checkHasNothingAlone("barn", of: home) { Issue.record("\($0)") }
+      Issue.record("it may be taken out")
+    } catch let error as EngineError {
+      #expect(
+        "\(error)" == """
+          barn has what home does not have: 1 snapshot of orders, 1 snapshot of stock
+          HINT: Run `holdfast sync`; if that does not bring it home, `holdfast scrub --repair`.
+          """)
+    }
+    var told: [String] = []
+    try targets.checkHasNothingAlone("shed", of: home) { told.append($0) }
+    let gone = try RepositoryContext(site.request("shop"), on: machine(["barn": MemoryStore()]))
+    try RepositoryTargets(gone).checkHasNothingAlone("barn", of: home) { told.append($0) }
+    #expect(
+      told == [
+        "shed is not in the configuration, so it is not known what only it has",
+        "it is not known what only barn has: there is no repository in memory",
+      ])
+  }
+
   @Test func aSilentHomeIsNotWaitedForByWhoReads() throws {
     try make()
     _ = try run(machine())

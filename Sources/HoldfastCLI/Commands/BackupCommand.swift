@@ -145,7 +145,7 @@ package struct BackupCommand: ParsableCommand {
     let context = try location.context(machine, identity: identity, writer: writer)
     try context.checkIsHome()
     let settings = try namedSource(machine, repository: context.location)
-    let repository = try context.open(for: settings.name, takesLease: !dryRun)
+    let repository = try context.openToWrite(for: settings.name, takesLease: !dryRun) { Console.warn($0) }
     let opened = try ConfiguredSource(settings, in: repository, at: context, linger: targets.linger)
     watch.opened(repository, source: opened.settings.name)
     // A chosen name is used even if there is no snapshot yet: the first backup may fail for weeks.

@@ -15,8 +15,7 @@ private struct KeyringEditor {
 
   init(_ location: RepositoryOptions, _ identity: IdentityOptions, _ output: OutputOptions) throws {
     context = try location.context(location.machine(output), identity: identity, asks: true)
-    try context.checkIsHome()
-    repository = try context.open()
+    repository = try context.openToWrite { Console.warn($0) }
     try KeyringChange(repository).checkAuthority()
   }
 

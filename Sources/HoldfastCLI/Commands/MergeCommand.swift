@@ -47,8 +47,7 @@ struct MergeCommand: ParsableCommand {
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let context = try location.context(machine, identity: identity, writer: writer, asks: true, of: source.name)
-    try context.checkIsHome()
-    let repository = try context.open(for: source.name, takesLease: !dryRun)
+    let repository = try context.openToWrite(for: source.name, takesLease: !dryRun) { Console.warn($0) }
     watch.opened(repository, source: source.name)
     let progress = watch.makeProgress()
     defer { progress.end() }

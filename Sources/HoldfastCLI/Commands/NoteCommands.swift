@@ -18,8 +18,7 @@ struct NoteOptions: ParsableArguments {
 
   func open() throws -> (repository: Repository, snapshot: Snapshot) {
     let context = try location.context(location.machine(output), writer: writer, of: source.name)
-    try context.checkIsHome()
-    let repository = try context.open()
+    let repository = try context.openToWrite { Console.warn($0) }
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository.catalog) {
       Console.warn($0.message)
     }

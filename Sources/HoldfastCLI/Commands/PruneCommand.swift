@@ -122,8 +122,7 @@ struct PruneCommand: ParsableCommand {
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let context = try location.context(machine, writer: writer, of: source.name)
-    try context.checkIsHome()
-    let repository = try context.open(for: source.name, takesLease: !dryRun)
+    let repository = try context.openToWrite(for: source.name, takesLease: !dryRun) { Console.warn($0) }
     watch.opened(repository, source: source.name)
     var options = Prune.Options(policy: rules.policy)
     if let grace { options.grace = grace }

@@ -49,21 +49,24 @@ struct ScrubCommand: ParsableCommand {
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let context = try location.context(machine, writer: writer, of: source.name)
-    let targets = RepositoryTargets(context)
-    let names = [targets.homeName] + targets.others.map(\.name)
+    let configured = RepositoryTargets(context)
+    let names = [configured.scrubbedHome] + configured.others.map(\.name)
     if let unknown = target.first(where: { !names.contains($0) }) { _ = try context.target(named: unknown) }
     let began = machine.host.clock.now()
-    let opened = try targets.openToScrub(limit: rate.limit(machine)) { Console.warn($0) }
+    let opened = try configured.openToScrub(limit: rate.limit(machine)) { Console.warn($0) }
+    let targets = opened.targets
     let repository = opened.repository
     watch.opened(repository, source: source.name)
     var options = Scrub.Options()
     (options.repairs, options.source, options.chosen) = (repair, source.name, Set(target))
-    let round = ScrubRound(share: share?.share, at: target.first ?? targets.homeName, of: repository)
+    let round = ScrubRound(share: share?.share, of: Set(target), of: repository)
     (options.share, options.begin) = (round.share, round.begin)
     let display = watch.makeProgress()
     defer { display.end() }
     let progress = ScrubProgress(display)
-    let results = try targets.scrub(opened, options, limit: rate.limit(machine)) { progress.proved($0) }
+    let results = try targets.scrub((repository, opened.target), options, limit: rate.limit(machine)) {
+      progress.proved($0)
+    }
     display.end()
     watch.parts = RunRecord.parts(of: results, share: options.share, begin: options.begin)
     if output.json { try Console.json(ScrubJSON(results, share: options.share), machine) }

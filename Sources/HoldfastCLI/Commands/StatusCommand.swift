@@ -98,6 +98,7 @@ struct StatusCommand: ParsableCommand {
   private func read(_ machine: MachineContext) throws -> Found {
     let context = try location.context(machine, of: source)
     let repository = try context.open(looksAround: source == nil)
+    context.warnOfOtherHome(than: repository) { Console.warn($0) }
     let configured = try context.configuredSources()
     let statuses = try SourceStatus.read(from: repository, of: source, expected: configured.map(\.name)) { name in
       promised(configured.first { $0.name == name }?.objectives)

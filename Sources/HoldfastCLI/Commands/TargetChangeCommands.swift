@@ -60,7 +60,7 @@ struct TargetRemoveCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "remove", abstract: "Take a target out of the list of targets.",
     discussion: """
-      Says where the newest snapshots are without it, and asks. What is there stays there; its numbers are given to \
+      Refuses if only it has a snapshot. Says where the newest snapshots are without it, and asks. What is there stays there; its numbers are given to \
       nobody else.
 
       \(ExitStatusTable.text)
@@ -82,6 +82,7 @@ struct TargetRemoveCommand: ParsableCommand {
     let (home, place) = try configured.openHome { Console.warn($0) }
     defer { home.errands.wait() }
     let targets = RepositoryTargets(place, isChosen: true)
+    try targets.checkHasNothingAlone(target, of: home) { Console.warn($0) }
     try targets.redundancy(of: home, without: target).forEach(Console.error)
     if !yes { try Confirmation.ask("take \(target) out of the list of targets?", machine.host.cancellation) }
     let list = try targets.remove(target, from: home) { Console.warn($0) }

@@ -70,8 +70,8 @@ struct TargetListCommand: ParsableCommand {
     commandName: "list", abstract: "List the targets, and how far each is behind home.",
     discussion: """
       Shows where each target is, what it would fail together with, the newest snapshot of each source there, and how \
-      many snapshots of home it does not have; or why it does not answer. Of a repository that is not configured it \
-      shows where the targets are, as the repository itself says: any one of them leads to the others.
+      many snapshots of home it does not have; or why it does not answer. Of a repository that is not configured, and of \
+      another target that is named by its location, it shows the list of targets in it: any one leads to the others.
 
       \(ExitStatusTable.text)
       """)
@@ -82,7 +82,10 @@ struct TargetListCommand: ParsableCommand {
   func run() throws {
     let machine = location.machine(output)
     let context = try location.context(machine)
-    guard context.configured != nil else { return try show(recordedIn: context) }
+    // Another target that is named by its location is asked what it knows itself.
+    guard let configured = context.configured, context.target == configured.home else {
+      return try show(recordedIn: context)
+    }
     let home = Result<Repository, any Error> { try context.open() }
     let rows = try TargetRow.read(context, home, nil, evenIfAlone: true)
     if output.json {

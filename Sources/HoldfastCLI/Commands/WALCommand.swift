@@ -133,7 +133,7 @@ struct WALPushCommand: ParsableCommand {
     let receipts = WALReceipts(try machine.memory(), at: context.location.description, of: log.name, on: machine.host)
     let report =
       try WALPush.acknowledged(options, by: receipts, on: machine.host)
-      ?? WALPush(repository: context.open(), options: options, receipts: receipts).run()
+      ?? WALPush(repository: context.openToWrite { Console.warn($0) }, options: options, receipts: receipts).run()
     try show(report, machine)
   }
 

@@ -166,13 +166,13 @@ package struct Backup {
     let commit = SnapshotCommit(
       repository: repository, lease: lease, draft: draft, writer: writer, path: source.path, cache: cache,
       isCacheInSource: source.root != nil && cache.lies(in: source.path), progress: progress, tags: options.tags)
-    let damage = try commit.run(
+    let problem = try commit.run(
       envelope, state: record.summarizer.summary, parent: base.state, chain: base.kind == .full ? nil : base.chain,
       mismatch: EngineError(
         .machine, "the new manifest does not give back what was captured; nothing was committed",
         hint: "Check this machine's memory, and run with --full. Please report it."))
-    if let damage {
-      record.add(Problem(path: .root, reason: "the snapshot does not bear its tags: \(damage.message)"))
+    if let problem {
+      record.add(Problem(path: .root, reason: "the snapshot does not bear its tags: \(problem)"))
     }
   }
 }

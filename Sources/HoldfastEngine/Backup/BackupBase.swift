@@ -39,6 +39,9 @@ struct BaseChoice {
         return .full(because: "the recipients have changed since the last full")
       }
       try repository.notes.checkIsLeft(chain)
+      if try !repository.isHome && repository.notes.hasRemoved(chain) {
+        return .full(because: "a part of the chain of \(chain.tip.id.short) is removed, and only home can call it back")
+      }
       try repository.containers.checkPresence(of: chain)
       if try chain.isAsLongAsMayBe || !repository.containers.hasRoomForABody(chain) {
         let full = "nothing more may build on \(chain.tip.id.short): its chain is as long as one may be"

@@ -30,11 +30,11 @@ struct SnapshotCommit {
   ///   - parent: the state that it builds on.
   ///   - chain: the chain that it builds on; `nil` for a full.
   ///   - mismatch: the error that is thrown if the manifest gives another state.
-  /// - Returns: the damage because of which its tags could not be noted; `nil` if they were.
+  /// - Returns: the reason why its tags could not be noted; `nil` if they were.
   @discardableResult
   func run(
     _ envelope: Envelope, state: Envelope.State, parent: StateFile?, chain: Chain?, mismatch: EngineError
-  ) throws -> DamageError? {
+  ) throws -> String? {
     try host.cancellation.check()
     let term = SnapshotTerm(in: repository)
     var envelope = envelope
@@ -66,18 +66,35 @@ struct SnapshotCommit {
       // The proof may have taken long.
       if !checks.areRecent { notes = try checksMeanwhile(of: objects, envelope).value().pass() }
     }
+    let problem = try note(envelope, on: chain, notes)
+    try repository.catalog.commit(manifest, of: envelope.source.name, envelope.sequence)
+    if !lease.holder.wasJustHeld { try lookAgain(manifest, result) }
+    // The snapshot exists from here on. Without the cache, the next run is only slower.
+    repository.memory?.remember(result.tip, path: path)
+    if kept.isNeeded { keep(kept.cache, of: envelope, chain) }
+    return problem
+  }
+
+  /// Writes the notes that belong to the snapshot, and confirms the lease.
+  /// - Returns: the reason why its tags could not be noted; `nil` if they were.
+  private func note(_ envelope: Envelope, on chain: Chain?, _ notes: NotesReading) throws -> String? {
+    guard repository.isHome else {
+      // Notes are written at home only: under a number of this target they would replace newer ones of home.
+      if let chain, chain.snapshots.contains(where: { notes.removal(of: $0) != nil }) {
+        throw EngineError(
+          .transient, "what the snapshot builds on was removed while it was taken, so nothing was committed",
+          hint: "Run the same command again: it takes a full.")
+      }
+      try lease.confirmHeld()
+      return tags.isEmpty ? nil : "home is away, and notes are written there only"
+    }
     let prepared = try repository.notes.prepareCommit(of: envelope, on: chain, tags: tags, notes)
     for called in prepared.called {
       progress.warn(
         "snapshot \(called.id.short) was removed meanwhile; it is called back, because this one builds on it")
     }
     try prepared.isNoted ? lease.checkHeld() : lease.confirmHeld()
-    try repository.catalog.commit(manifest, of: envelope.source.name, envelope.sequence)
-    if !lease.holder.wasJustHeld { try lookAgain(manifest, result) }
-    // The snapshot exists from here on. Without the cache, the next run is only slower.
-    repository.memory?.remember(result.tip, path: path)
-    if kept.isNeeded { keep(kept.cache, of: envelope, chain) }
-    return prepared.damage
+    return prepared.damage?.message
   }
 
   /// Makes the checks as soon as the last archives are stored, while the caller goes on.

@@ -38,7 +38,10 @@ struct SnapshotDraft {
       repository.catalog.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence,
       repository.notes.read(name).notes.highest,
     ]
-    let sequence = try repository.targets.ownNumbers().next(after: seen.compactMap { $0 }.max() ?? 0)
+    let known = seen.compactMap { $0 }.max() ?? 0
+    // If home was put back, other targets still have what it has lost.
+    let elsewhere = repository.highestElsewhere?(name, known) ?? 0
+    let sequence = try repository.targets.ownNumbers().next(after: max(known, elsewhere))
     guard sequence <= Limits.sequenceMax else {
       throw EngineError(
         .repository,

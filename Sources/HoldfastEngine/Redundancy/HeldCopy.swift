@@ -4,8 +4,10 @@ package import HoldfastModel
 package struct HeldCopy: Sendable, Hashable {
   /// The evidence that the target has all bytes that a restore of the snapshot needs.
   package enum Evidence: Sendable, Hashable {
-    /// All of it was read there within this time, and had the signed digests.
-    case proved(within: TimeSpan)
+    /// The stored bytes of the source were read there within this time, and had the signed digests.
+    /// - Parameter unread: the number of snapshots of the newest chain that were not wholly read since they were
+    ///   stored.
+    case proved(within: TimeSpan, unread: Int = 0)
     /// A listing shows it, but not all of it was read within the window.
     /// - Parameter provedShare: the share that was read, 0 to 1.
     case listed(provedShare: Double)
@@ -39,6 +41,9 @@ package struct HeldCopy: Sendable, Hashable {
     (self.medium, self.removal) = (medium, removal)
   }
 
+  /// The number of snapshots of the newest chain that were not wholly read there; 0 unless the copy is proved.
+  package var unread: Int { if case .proved(_, let unread) = evidence { unread } else { 0 } }
+
   package var isProved: Bool { if case .proved = evidence { true } else { false } }
 
   /// True if a listing shows it and no damage is known, read or not.
@@ -47,5 +52,44 @@ package struct HeldCopy: Sendable, Hashable {
     case .proved, .listed: true
     case .missing, .damaged, .unknown: false
     }
+  }
+}
+
+extension HeldCopy.Evidence {
+  /// The share that must be proved for a copy to count. It is below 1 because the newest snapshots were stored after
+  /// the last proof.
+  private static let shareMin = 0.95
+
+  /// Makes the evidence of a copy that a listing shows whole.
+  ///
+  /// It is proved if almost all stored bytes were read within the window, the last time after the full of the newest
+  /// chain was stored. The snapshots that were stored later, or not wholly read since, are counted.
+  /// - Parameters:
+  ///   - share: the share of all stored bytes that was proved within the window.
+  ///   - chain: for each snapshot of the newest chain, the newest first, the share of its bytes that was proved since
+  ///     it was stored.
+  package init(provedShare share: Double, chain: [Double], within window: TimeSpan) {
+    let isChainRead = chain.last.map { $0 > 0 } ?? false
+    self =
+      share >= Self.shareMin && isChainRead
+      ? .proved(within: window, unread: chain.count { $0 < Self.shareMin })
+      : .listed(provedShare: isChainRead ? share : 0)
+  }
+
+  /// Makes the evidence from the results of the scrubs of this machine.
+  /// - Parameters:
+  ///   - memory: the results there.
+  ///   - chain: the newest chain, the newest snapshot first.
+  ///   - oldest: the time at which the window begins.
+  package init(
+    _ memory: SourceMemory, chain: [SourceStatus.ChainLink], since oldest: Timestamp, within window: TimeSpan
+  ) {
+    guard !memory.isDamaged else {
+      self = .damaged
+      return
+    }
+    let proofs = memory.proofs.filter { oldest <= $0.time }
+    let shares = chain.map { link in TargetProofs(proofs.filter { link.madeAt <= $0.time }).share }
+    self.init(provedShare: TargetProofs(proofs).share, chain: shares, within: window)
   }
 }

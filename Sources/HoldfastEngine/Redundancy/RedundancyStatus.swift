@@ -34,7 +34,8 @@ package struct RedundancyStatus: Sendable {
 
   // MARK: Degrees
 
-  /// The number of targets at which all bytes of the newest snapshot were proved (R).
+  /// The number of targets at which the stored bytes were proved (R). The newest snapshots may not be read yet:
+  /// `HeldCopy.unread` counts them.
   package var proved: Int { copies.count(where: \.isProved) }
 
   /// The number of targets that list it, proved or not.
@@ -137,7 +138,10 @@ package struct RedundancyStatus: Sendable {
     let unproved = copies.filter { !$0.isProved }.map(\.target)
     let within = "within \(Amount.age(window))"
     return unproved.isEmpty
-      ? RuleLine(rule: .errors, isMet: true, text: "all copies were proved \(within)")
+      ? RuleLine(
+        rule: .errors, isMet: true,
+        text: "all copies were proved \(within)"
+          + (copies.contains { $0.unread > 0 } ? ", but for their newest snapshots" : ""))
       : RuleLine(rule: .errors, isMet: nil, text: "not proved \(within): \(unproved.joined(separator: ", "))")
   }
 }

@@ -67,8 +67,15 @@ package struct Scrub: Sendable {
       case .failure(let failure): results[index].failure = describe(failure)
       }
     }
+    let lists = try ScrubTargetLists(opened.map(\.target), reference)
+    for (position, list) in lists.comparisons.enumerated() {
+      opened[position].faults += list.faults
+      results[opened[position].index].hasOldTargets = list.isBehind
+      results[opened[position].index].failure = list.failure
+    }
     let sources = try sources(opened.map(\.target))
-    for (index, target, faults) in opened where target.isChosen && !faults.isEmpty {
+    for (index, target, faults) in opened
+    where target.isChosen && !faults.isEmpty && results[index].failure == nil {
       do {
         results[index].findings = try repairCatalog(faults, at: target, opened.map(\.target), sources.first)
       } catch let signal as Interrupted {
@@ -78,44 +85,59 @@ package struct Scrub: Sendable {
       }
     }
     let all = opened.filter { results[$0.index].failure == nil }
+    let own = lists.ownNumbers(of: places.first(where: \.isHome)?.name ?? "")
     for source in sources {
       let scrubbing = SourceScrubbing(
-        source, all.map(\.target), isComplete: all.count == places.count, self)
+        source, all.map(\.target), own: own, isComplete: all.count == places.count, self)
       for ((index, target, _), found) in zip(all, try scrubbing.run()) where target.isChosen {
         results[index].sources.append(found)
       }
     }
     if let home = all.first(where: { $0.target.isHome }), home.target.name == referenceName {
-      try bringUp(&results, all.filter { $0.index != home.index }.map { ($0.index, $0.target) })
+      try bringUp(&results, home.index, all.filter { $0.index != home.index }.map { ($0.index, $0.target) })
       try note(&results[home.index])
     }
     for place in all { place.target.repository.errands.wait() }
     return results.filter { isChosen($0.target) }
   }
 
-  /// Syncs the chosen targets that are behind home, if the scrub repairs.
-  private func bringUp(_ results: inout [ScrubResult], _ others: [(index: Int, target: ScrubTarget)]) throws {
-    for (index, target) in others where options.repairs && target.isChosen && results[index].failure == nil {
+  /// Syncs the chosen targets that are behind home, if the scrub repairs; all of them if home lacks what was made at
+  /// another target.
+  private func bringUp(
+    _ results: inout [ScrubResult], _ home: Int, _ others: [(index: Int, target: ScrubTarget)]
+  ) throws {
+    let chosen = others.filter {
+      options.repairs && $0.target.isChosen && results[$0.index].failure == nil
+    }
+    let isHomeBehind = results[home].isBehind
+    var isAllInStep = chosen.count == places.count - 1
+    // What the last one brings home is new to those before it.
+    for (index, target) in isHomeBehind ? chosen + chosen.dropLast() : chosen {
       results[index].hasOldKeyring = isBehindInKeyring(target)
-      guard results[index].hasOldKeyring || results[index].sources.contains(where: { !$0.behind.isNone }) else {
-        continue
-      }
+      guard isHomeBehind || results[index].isBehind else { continue }
       let sync = TargetSync(
         from: reference, to: target.name, in: target.repository.store, observer: UnseenSync(onCopied: onProved))
       let synced = try sync.run(options.source)
       results[index].hasOldKeyring = synced.failure != nil
-      for number in results[index].sources.indices where !results[index].sources[number].behind.isNone {
+      results[index].hasOldTargets = synced.failure != nil
+      isAllInStep = isAllInStep && synced.isInStep
+      for number in results[index].sources.indices
+      where !results[index].sources[number].behind.isNone {
         results[index].sources[number].bringUp(synced)
       }
     }
+    guard isHomeBehind, isAllInStep else { return }
+    for number in results[home].sources.indices {
+      results[home].sources[number].behind = ScrubLag()
+    }
   }
 
-  /// Notes at home the snapshots that are damaged or mended there, as a verify does.
+  /// Notes at home the snapshots that are damaged there, as a verify does.
   private func note(_ home: inout ScrubResult) throws {
     guard reference.isHome else { return }
-    for source in home.sources where !source.damaged.isEmpty || !source.mended.isEmpty {
+    for source in home.sources where !source.damaged.isEmpty {
       do {
-        try reference.notes.noteScrubbed(source.source, damaged: source.damaged, mended: source.mended)
+        try reference.notes.noteScrubbed(source.source, damaged: source.damaged)
       } catch let signal as Interrupted {
         throw signal
       } catch {
@@ -169,8 +191,8 @@ package struct Scrub: Sendable {
 
   // MARK: The catalog
 
-  /// Repairs the descriptor and the keyring. They belong to no source: the lease on the first source keeps two scrubs
-  /// apart.
+  /// Repairs the descriptor, the keyring and the list of targets. They belong to no source: the lease on the first
+  /// source keeps two scrubs apart.
   private func repairCatalog(
     _ faults: [ScrubFault], at target: ScrubTarget, _ all: [ScrubTarget], _ source: SourceName?
   ) throws -> [ScrubFinding] {

@@ -32,7 +32,12 @@ struct ScrubCatalog {
       if case .success(let bytes?) = found {
         try checkIsDamaged(bytes, key, after: index > 0 ? history[index - 1] : nil)
       }
-      faults.append(try fault(key, found, right))
+      let previous = index > 0 ? history[index - 1] : nil
+      faults.append(
+        try fault(key, found, right) { [repository = reference.id] in
+          (try? KeyringRevision(parsing: $0, after: previous, repository: repository, name: key))
+            != nil
+        })
     }
     return faults
   }
@@ -70,10 +75,10 @@ struct ScrubCatalog {
       }
     } catch let damage as DamageError {
       try checkIsOurs()
-      return ScrubFault(damage: damage, demand: .small(right))
+      return ScrubFault(damage: damage, demand: .small(right, isSound: Self.isDescriptor))
     }
     try checkIsOurs()
-    return try fault(Keys.descriptor, found, right)
+    return try fault(Keys.descriptor, found, right, isSound: Self.isDescriptor)
   }
 
   /// Checks, for lack of a sound descriptor, that the first revision of the keyring or a snapshot shows that this is a
@@ -99,12 +104,22 @@ struct ScrubCatalog {
     try repository.store.object(key).contents(max: Limits.envelopeBytesMax)
   }
 
-  private func fault(_ key: String, _ found: Result<[UInt8]?, any Error>, _ right: [UInt8]) throws -> ScrubFault {
-    switch found {
-    case .success(nil): ScrubFault(damage: DamageError(key, "it is missing"), demand: .small(right), isMissing: true)
+  @Sendable private static func isDescriptor(_ bytes: [UInt8]) -> Bool {
+    (try? Descriptor(parsing: bytes, name: Keys.descriptor)) != nil
+  }
+
+  private func fault(
+    _ key: String, _ found: Result<[UInt8]?, any Error>, _ right: [UInt8],
+    isSound: @escaping @Sendable ([UInt8]) -> Bool
+  ) throws -> ScrubFault {
+    let demand = ScrubFault.Demand.small(right, isSound: isSound)
+    return switch found {
+    case .success(nil):
+      ScrubFault(damage: DamageError(key, "it is missing"), demand: demand, isMissing: true)
     case .success(.some):
-      ScrubFault(damage: DamageError(key, "its bytes are not those of the revision"), demand: .small(right))
-    case .failure(let damage as DamageError): ScrubFault(damage: damage, demand: .small(right))
+      ScrubFault(
+        damage: DamageError(key, "its bytes are not those of the revision"), demand: demand)
+    case .failure(let damage as DamageError): ScrubFault(damage: damage, demand: demand)
     case .failure(let error): throw error
     }
   }

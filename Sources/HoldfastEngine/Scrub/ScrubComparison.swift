@@ -27,14 +27,16 @@ struct ScrubComparison: Sendable {
   let targets: [ScrubTarget]
   /// The surveys, one for each target.
   let surveys: [ScrubSurvey]
+  /// The numbers that home gives.
+  let own: OwnNumbers
   private let home: Int?
   /// All snapshots by sequence, each with the index of the first target that has its manifest sound.
   private let known: [UInt64: (snapshot: Snapshot, target: Int)]
   /// The keys of all objects that manifests name.
   private let knownKeys: Set<String>
 
-  init(of source: SourceName, _ targets: [ScrubTarget], _ surveys: [ScrubSurvey]) throws {
-    (self.source, self.targets, self.surveys) = (source, targets, surveys)
+  init(of source: SourceName, _ targets: [ScrubTarget], _ surveys: [ScrubSurvey], own: OwnNumbers) throws {
+    (self.source, self.targets, self.surveys, self.own) = (source, targets, surveys, own)
     home = targets.firstIndex(where: \.isHome)
     var known: [UInt64: (snapshot: Snapshot, target: Int)] = [:]
     for (index, survey) in surveys.enumerated() {
@@ -51,7 +53,7 @@ struct ScrubComparison: Sendable {
     let missing = missingManifests(at: index)
     let needless = needless(at: index)
     try compareManifests(at: index, missing, needless, &demands)
-    let notes = ScrubNotes(source: source, targets: targets, surveys: surveys, home: home)
+    let notes = ScrubNotes(source: source, targets: targets, surveys: surveys, home: home, own: own)
     demands.faults += try notes.faults(at: index)
     demands.fork = demands.fork ?? notes.fork(at: index)
     demands.behind.hasOldNotes = notes.isBehind(index)
@@ -59,11 +61,9 @@ struct ScrubComparison: Sendable {
     addNeeds(of: missing, &demands)
     demands.unknown = survey.listing.data.filter { $0.key <= (known.keys.max() ?? 0) }.flatMap(\.value)
       .filter { !knownKeys.contains($0) }.sorted()
-    if index != home {
-      let coming = wanted.subtracting(survey.committed).subtracting(missing.keys)
-      demands.behind.snapshots = coming.count
-      try addBegun(coming, at: index, &demands)
-    }
+    let coming = (index == home ? takenElsewhere : wanted).subtracting(survey.committed).subtracting(missing.keys)
+    demands.behind.snapshots = coming.count
+    try addBegun(coming, at: index, &demands)
     return demands
   }
 
@@ -74,6 +74,21 @@ struct ScrubComparison: Sendable {
     guard let home else { return [] }
     let collected = surveys[home].newestNotes?.collectedNumbers ?? []
     return surveys[home].committed.union(missingManifests(at: home).keys).subtracting(collected)
+  }
+
+  /// The snapshots that bear numbers of other targets than home, without collected ones. A sync brings them home.
+  private var takenElsewhere: Set<UInt64> {
+    Set(known.keys.filter { !own.contains($0) && !isCollected($0) })
+  }
+
+  private func isCollected(_ sequence: UInt64) -> Bool {
+    surveys.contains { $0.newestNotes?.collectedNumbers.contains(sequence) == true }
+  }
+
+  /// True if the damage of a snapshot is damage at home: home has its manifest, or has given it its number.
+  func isOfHome(_ snapshot: Snapshot) -> Bool {
+    own.contains(snapshot.sequence)
+      || home.map { surveys[$0].committed.contains(snapshot.sequence) } ?? false
   }
 
   /// Returns the manifests that a target has lost, by sequence, with the text of the finding. A target has lost a
@@ -116,11 +131,11 @@ struct ScrubComparison: Sendable {
   }
 
   /// True if home has lost a snapshot that another target has: no notes say that it was collected, and home's notes or
-  /// its body show that it was there, or home's notes end before it. If the notes are lost too, it counts as lost.
+  /// its body show that it was there, or home's notes end before it. If the notes are lost too, it counts as lost. A
+  /// snapshot with a number that home does not give was taken elsewhere, and comes home with a sync.
   private func isLost(_ snapshot: Snapshot, _ survey: ScrubSurvey) -> Bool {
     let sequence = snapshot.sequence
-    let isCollected = surveys.contains { $0.newestNotes?.collectedNumbers.contains(sequence) == true }
-    guard !isCollected else { return false }
+    guard own.contains(sequence), !isCollected(sequence) else { return false }
     guard let notes = survey.newestNotes else { return true }
     let body = Keys.body(source, sequence, snapshot.envelope.body.id)
     return notes.highest < sequence || notes[snapshot].speaksOfACommit || survey.listing.lengths[body] != nil
@@ -132,17 +147,25 @@ struct ScrubComparison: Sendable {
     let survey = surveys[index]
     for (sequence, damage) in survey.damaged.sorted(by: { $0.key < $1.key }) where !needless.contains(sequence) {
       let damage = DamageError(Keys.manifest(source, sequence), damage.finding)
-      demands.faults.append(ScrubFault(damage: damage, demand: .small(try manifest(sequence, notAt: index))))
+      demands.faults.append(ScrubFault(damage: damage, demand: try demand(sequence, at: index)))
     }
     for (sequence, finding) in missing.sorted(by: { $0.key < $1.key }) {
       let damage = DamageError(Keys.manifest(source, sequence), finding)
       demands.faults.append(
-        ScrubFault(damage: damage, demand: .small(try manifest(sequence, notAt: index)), isMissing: true))
+        ScrubFault(damage: damage, demand: try demand(sequence, at: index), isMissing: true))
     }
     for (sequence, snapshot) in survey.snapshots.sorted(by: { $0.key < $1.key }) {
       guard let first = known[sequence], first.snapshot.digest != snapshot.digest, demands.fork == nil else { continue }
       demands.fork = .forked(
         key: Keys.manifest(source, sequence), target: targets[index].location, home: targets[first.target].location)
+    }
+  }
+
+  /// Returns the demand for a manifest that a target does not have sound.
+  private func demand(_ sequence: UInt64, at index: Int) throws -> ScrubFault.Demand {
+    let (source, catalog) = (source, targets[index].repository.catalog)
+    return .small(try manifest(sequence, notAt: index)) {
+      (try? catalog.snapshot($0, of: source, sequence)) != nil
     }
   }
 

@@ -11,6 +11,8 @@ struct ScrubLogs: Sendable {
     /// The sound manifests, by key.
     var sound: [String: ArchivedWAL] = [:]
     var damaged: [String: DamageError] = [:]
+    /// The names of all files, by cluster.
+    var files: [SystemIdentifier: Set<WALFileName>] = [:]
   }
 
   private let source: SourceName
@@ -29,6 +31,7 @@ struct ScrubLogs: Sendable {
       for (file, copy) in try archive.allCopies(of: system) {
         try target.repository.host.cancellation.check()
         let key = Keys.walManifest(source, system, file, copy: copy)
+        survey.files[system, default: []].insert(file)
         do {
           survey.sound[key] = try archive.find(file, of: system, copy: copy)
         } catch let damage as DamageError {
@@ -39,15 +42,20 @@ struct ScrubLogs: Sendable {
     return survey
   }
 
-  /// Adds the archived log of a target to its demands.
+  /// Adds the archived log of a target to its demands, which have its snapshots.
   func add(to demands: inout ScrubDemands, at index: Int) throws {
     if let home = targets.firstIndex(where: \.isHome), index != home {
       let wanted = Set(surveys[home].sound.keys).union(surveys[home].damaged.keys)
       let there = Set(surveys[index].sound.keys).union(surveys[index].damaged.keys)
       demands.behind.logs = wanted.subtracting(there).count
+    } else if targets[index].isHome {
+      try addLost(to: &demands, at: index)
     }
     for (key, damage) in surveys[index].damaged.sorted(by: { $0.key < $1.key }) {
-      demands.faults.append(ScrubFault(damage: damage, demand: .small(try bytes(key, notAt: index))))
+      let demand = ScrubFault.Demand.small(try bytes(key, notAt: index)) {
+        (try? ArchivedWAL(parsing: $0, name: key)) != nil
+      }
+      demands.faults.append(ScrubFault(damage: damage, demand: demand))
     }
     var known = surveys[index].sound
     for key in surveys[index].damaged.keys { known[key] = surveys.lazy.compactMap { $0.sound[key] }.first }
@@ -68,6 +76,34 @@ struct ScrubLogs: Sendable {
     }
   }
 
+  /// Adds the files that home has lost with their manifests: another target has them, and a recovery from a snapshot at
+  /// home may need them. Files that no recovery needs were removed by a prune.
+  private func addLost(to demands: inout ScrubDemands, at home: Int) throws {
+    for survey in surveys {
+      for (key, archived) in survey.sound.sorted(by: { $0.key < $1.key }) {
+        let system = archived.manifest.system
+        let isThere = surveys[home].files[system]?.contains(archived.file) == true
+        let isAdded = demands.faults.contains { $0.key == key }
+        // A push may have written it since home was listed.
+        guard !isThere, !isAdded, archived.isNeeded(by: demands.snapshots), try targets[home].bytes(key) == nil else {
+          continue
+        }
+        let item = ContainerCopy.Item(
+          kind: .wal, key: archived.manifest.objectKey, reference: archived.manifest.object)
+        switch try targets[home].presence(of: item) {
+        case .asRecorded: demands.items.append(item)
+        case .missing: demands.faults.append(.missing(item))
+        case .otherwise(let length): demands.faults.append(.length(length, item))
+        }
+        let demand = ScrubFault.Demand.small(try bytes(key, notAt: home)) {
+          (try? ArchivedWAL(parsing: $0, name: key)) != nil
+        }
+        let damage = DamageError(key, "it is missing, and a recovery may need it")
+        demands.faults.append(ScrubFault(damage: damage, demand: demand, isMissing: true, needs: [item.key]))
+      }
+    }
+  }
+
   /// Returns the bytes of a manifest from another target that has it sound; `nil` when none has.
   private func bytes(_ key: String, notAt index: Int) throws -> [UInt8]? {
     for (other, survey) in surveys.enumerated() where other != index {
@@ -77,5 +113,17 @@ struct ScrubLogs: Sendable {
       return bytes
     }
     return nil
+  }
+}
+
+extension ArchivedWAL {
+  /// True if a recovery from one of the snapshots may need the file, by the rule of `WALRetention`.
+  fileprivate func isNeeded(by snapshots: [Snapshot]) -> Bool {
+    let system = manifest.system
+    guard snapshots.contains(where: { $0.envelope.postgres?.system == system.description }) else { return false }
+    guard file.kind != .timelineHistory, let floor = WALRetention(snapshots, of: system).floor(of: file.timeline),
+      let size = manifest.segment, let number = file.number(size)
+    else { return true }
+    return size.start(of: number + 1) > floor
   }
 }

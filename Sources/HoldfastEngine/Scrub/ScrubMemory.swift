@@ -3,27 +3,65 @@ package import HoldfastRepository
 internal import HoldfastSystem
 
 extension MachineRecords {
-  /// Remembers the sources that a scrub has proved, and found sound or repaired, at each target.
+  /// Remembers the sources that a scrub has proved, and found sound or repaired, at each target, and those that are
+  /// damaged there.
   /// - Parameters:
   ///   - first: the first part of its share, in units of 1/`VerifyRound.parts`.
   ///   - count: the number of these parts.
   package func remember(_ results: [ScrubResult], first: Int, count: Int, at time: Timestamp) throws {
-    let sound = results.flatMap { result in result.sources.filter(\.isSound).map { (result.target, $0.source.text) } }
-    guard !sound.isEmpty else { return }
+    let told = results.filter { result in result.sources.contains { $0.isProof || result.isDamaged($0) } }
+    guard !told.isEmpty else { return }
+    let proof = TargetProof(first: first, count: count, time: time)
     try change(ScrubRecord.self) { record in
-      for (target, source) in sound {
-        let proof = TargetProof(first: first, count: count, time: time)
-        // A scrub that proves everything replaces all earlier ones.
-        let before = count < VerifyRound.parts ? record.proofs[target]?[source] ?? [] : []
-        record.proofs[target, default: [:]][source] = Array((before + [proof]).suffix(ScrubRecord.proofsMax))
+      for result in told {
+        var place = record.targets[result.target] ?? ScrubRecord.Place(location: result.location)
+        if place.location != result.location { place = ScrubRecord.Place(location: result.location) }
+        for source in result.sources {
+          var memory = place.sources[source.source.text] ?? SourceMemory()
+          if result.isDamaged(source) {
+            memory = SourceMemory()
+            memory.isDamaged = true
+          } else if source.isProof {
+            memory.note(proof)
+          }
+          place.sources[source.source.text] = memory
+        }
+        record.targets[result.target] = place
       }
     }
   }
 
-  /// Returns the part with which the next scrub of a share begins at a target, from 0 up to `VerifyRound.parts` - 1.
-  package func nextPart(at target: String) -> Int {
-    let newest = load(ScrubRecord.self).proofs[target]?.values.compactMap(\.last).max { $0.time < $1.time }
-    guard let newest, (0..<VerifyRound.parts).contains(newest.first) else { return 0 }
-    return (newest.first + max(0, min(newest.count, VerifyRound.parts))) % VerifyRound.parts
+  /// Returns the part with which the next scrub of a share begins, from 0 up to `VerifyRound.parts` - 1.
+  /// - Parameter targets: the names of the targets that the round is for; empty for all.
+  package func nextPart(of targets: Set<String>) -> Int {
+    let next = load(ScrubRecord.self).rounds[Self.round(targets)] ?? 0
+    return (0..<VerifyRound.parts).contains(next) ? next : 0
+  }
+
+  /// Remembers the part with which the next scrub of a share begins.
+  package func remember(nextPart: Int, of targets: Set<String>) throws {
+    try change(ScrubRecord.self) { $0.rounds[Self.round(targets)] = nextPart % VerifyRound.parts }
+  }
+
+  private static func round(_ targets: Set<String>) -> String { targets.sorted().joined(separator: " ") }
+}
+
+extension SourceMemory {
+  /// Adds a proof. One of everything replaces all earlier results.
+  fileprivate mutating func note(_ proof: TargetProof) {
+    if proof.count >= VerifyRound.parts { self = SourceMemory() }
+    proofs = Array((proofs + [proof]).suffix(ScrubRecord.proofsMax))
+  }
+}
+
+extension SourceScrub {
+  /// True if the scrub has proved what the target has now. A sync that followed it copied more.
+  fileprivate var isProof: Bool { isSound && !wasBroughtUp }
+}
+
+extension ScrubResult {
+  /// True if damage to a source is left. Damage to the descriptor or the keyring counts for every source.
+  fileprivate func isDamaged(_ source: SourceScrub) -> Bool {
+    (findings + source.findings).contains { $0.outcome != .repaired }
   }
 }

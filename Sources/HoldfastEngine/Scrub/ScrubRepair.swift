@@ -40,44 +40,76 @@ struct ScrubRepair {
     }
     do {
       switch fault.demand {
-      case .container(let item): try replace(item)
-      case .small(nil): return .lost
-      case .small(let bytes?): try replace(fault.key, by: bytes)
+      case .container(let item): return try replace(item)
+      case .small(nil, _): return .lost
+      case .small(let bytes?, let isSound): return try replace(fault, by: bytes, isSound)
       }
-      return .repaired
     } catch is DamageError {
       return joined.hasUnanswered ? .doubtful : .lost
     } catch let error as StoreError {
-      guard case .removalRefused = error else { throw error }
-      refusal = error.message
-      return .unrepaired(reason: error.message)
+      switch error {
+      case .otherLength: return Self.writtenMeanwhile
+      case .removalRefused:
+        refusal = error.message
+        return .unrepaired(reason: error.message)
+      default: throw error
+      }
     }
   }
 
-  private func replace(_ item: ContainerCopy.Item) throws {
+  /// The outcome for an object that has changed while it was repaired.
+  private static let writtenMeanwhile = ScrubFinding.Outcome.unrepaired(
+    reason: "another run has written it meanwhile")
+
+  private func replace(_ item: ContainerCopy.Item) throws -> ScrubFinding.Outcome {
     let presence = try target.presence(of: item)
     // Another run may have repaired it, or the bytes may have been wrong only on their way.
     let proof = ScrubProof(target: target, sample: .all) { _ in }
-    if presence == .asRecorded, try proof.isSound(item) { return }
-    try ContainerCopy(from: joined.repository, to: target.repository).copy(item) {
+    if presence == .asRecorded, try proof.isSound(item) { return .repaired }
+    let isWritten = try ContainerCopy(from: joined.repository, to: target.repository).copy(item) {
       if presence == .missing { return try lease.checkHeld() }
       try makeRoom(item.key)
     }
+    return try isWritten || proof.isSound(item) ? .repaired : Self.writtenMeanwhile
   }
 
-  private func replace(_ key: String, by bytes: [UInt8]) throws {
-    let found = try? target.bytes(key)
-    if found == bytes { return }
+  /// Replaces a small object. Only what is still damaged when its replacement is complete is removed: notes are written
+  /// without the lease, and a snapshot may have got the number of one that home has lost.
+  private func replace(
+    _ fault: ScrubFault, by bytes: [UInt8], _ isSound: ([UInt8]) -> Bool
+  ) throws -> ScrubFinding.Outcome {
+    let key = fault.key
+    if try target.soundBytes(key) == bytes { return .repaired }
     let writer = try target.repository.store.create(key)
     do {
       try bytes.withUnsafeBytes { try writer.append($0) }
-      try makeRoom(key)
+      try lease.checkHeld()
+      switch try presence(of: key, isSound) {
+      case .nothing: break
+      case .damaged where !fault.isMissing: try makeRoom(key)
+      case .damaged, .sound:
+        writer.abort()
+        return Self.writtenMeanwhile
+      }
       try writer.commit()
+      return .repaired
     } catch StoreError.alreadyExists {
       writer.abort()
+      return try target.soundBytes(key) == bytes ? .repaired : Self.writtenMeanwhile
     } catch {
       writer.abort()
       throw error
+    }
+  }
+
+  private enum SmallPresence { case nothing, damaged, sound }
+
+  private func presence(of key: String, _ isSound: ([UInt8]) -> Bool) throws -> SmallPresence {
+    do {
+      guard let bytes = try target.bytes(key) else { return .nothing }
+      return isSound(bytes) ? .sound : .damaged
+    } catch is DamageError {
+      return .damaged
     }
   }
 

@@ -49,8 +49,10 @@ package struct ScrubLag: Sendable, Equatable {
 package struct SourceScrub: Sendable {
   package let source: SourceName
   package internal(set) var findings: [ScrubFinding] = []
-  /// The things that home has and the target does not have yet.
+  /// The things that home has and the target does not have yet; for home, those that were made at another target.
   package internal(set) var behind = ScrubLag()
+  /// True if a sync was made after the proof, because the target was behind.
+  package internal(set) var wasBroughtUp = false
   /// The keys of objects that no manifest names, in ascending order.
   package internal(set) var unknown: [String] = []
   /// The number of stored bytes that were read and proved.
@@ -61,9 +63,6 @@ package struct SourceScrub: Sendable {
   package internal(set) var newestWhole: Snapshot?
   /// The snapshots that need an object that is still damaged at home, in ascending sequence; empty for other targets.
   var damaged: [Snapshot] = []
-  /// The snapshots that need an object that was repaired at home, if everything there was proved and nothing is damaged
-  /// any more, in ascending sequence; empty for other targets.
-  var mended: [Snapshot] = []
   /// The reason why the scrub of the source failed; `nil` when it did not.
   package internal(set) var failure: (any OperatorError)?
 
@@ -71,6 +70,7 @@ package struct SourceScrub: Sendable {
 
   /// Notes the result of a sync that copied what the target did not have yet.
   mutating func bringUp(_ result: TargetResult) {
+    wasBroughtUp = true
     let synced = result.sources.first { $0.source == source }
     failure = failure ?? result.failure ?? synced?.failure
     guard failure == nil, let synced else { return }
@@ -92,11 +92,13 @@ package struct ScrubResult: Sendable {
   package let target: String
   package let location: String
   package let isHome: Bool
-  /// The findings about the descriptor and the keyring.
+  /// The findings about the descriptor, the keyring and the list of targets.
   package internal(set) var findings: [ScrubFinding] = []
   package internal(set) var sources: [SourceScrub] = []
   /// True if home has a newer revision of the keyring.
   package internal(set) var hasOldKeyring = false
+  /// True if home has a newer revision of the list of targets.
+  package internal(set) var hasOldTargets = false
   /// The reason why the findings could not be noted at home; `nil` when they were, or when there is nothing to note.
   package internal(set) var unnoted: (any OperatorError)?
   /// The reason why the target could not be scrubbed; `nil` when the results are in `sources`.
@@ -112,11 +114,14 @@ package struct ScrubResult: Sendable {
   package var exitStatus: ExitStatus {
     .worst(
       of: findings.map(\.exitStatus) + sources.map(\.exitStatus)
-        + [hasOldKeyring ? .incomplete : .done, Self.status(of: failure)])
+        + [hasOldKeyring || hasOldTargets ? .incomplete : .done, Self.status(of: failure)])
   }
 
   /// True if all that was looked at is sound or repaired, nothing is behind, and nothing failed.
   package var isSound: Bool { exitStatus == .done }
+
+  /// True if a sync has something to copy.
+  var isBehind: Bool { hasOldKeyring || hasOldTargets || sources.contains { !$0.behind.isNone } }
 
   /// Returns the exit status of a failure. A target that could not be reached is incomplete, not damaged.
   static func status(of failure: (any OperatorError)?) -> ExitStatus {

@@ -17,14 +17,21 @@ struct ScrubSurvey: Sendable {
   private(set) var damagedNotes: [UInt64: DamageError] = [:]
   /// The archived log of the source.
   let logs: ScrubLogs.Survey
+  /// The numbers of the revisions of the notes that are there, sound or not. They were listed after the manifests were
+  /// read: a prune notes what it collects before it removes a manifest.
+  private(set) var listedNotes: Set<UInt64> = []
+  /// The keyring, by which removals count; `nil` when the repository is not sealed.
+  private let keyring: Keyring?
 
   init(of source: SourceName, at target: ScrubTarget) throws {
     let repository = target.repository
+    keyring = repository.keyring.sealed?.keyring
     repository.store.refresh()
     listing = try SourceListing(of: source, in: repository.store)
     logs = try ScrubLogs.survey(source, target)
     try readManifests(of: source, in: repository)
-    for number in listing.notes.sorted() {
+    try listNotes(of: source, in: repository.store)
+    for number in listedNotes.sorted() {
       do {
         notes[number] = try repository.notes.revision(number, of: source)
       } catch let damage as DamageError {
@@ -35,6 +42,18 @@ struct ScrubSurvey: Sendable {
     }
   }
 
+  private mutating func listNotes(of source: SourceName, in store: any Store) throws {
+    store.refresh()
+    let prefix = Keys.notes(source)
+    try store.forEachEntry(below: prefix, .everything) { entry in
+      let number = Keys.sequence(entry.name.prefix { $0 != "/" })
+      if entry.kind != .foreign, let number, prefix + entry.name == Keys.notes(source, number) {
+        listedNotes.insert(number)
+      }
+      return true
+    }
+  }
+
   private mutating func readManifests(of source: SourceName, in repository: Repository) throws {
     let sequences = listing.committed.sorted()
     repository.store.prefetch(sequences.map { (Keys.manifest(source, $0), nil) })
@@ -42,8 +61,9 @@ struct ScrubSurvey: Sendable {
       sequence -> Result<Snapshot, DamageError>? in
       do {
         try repository.host.cancellation.check()
-        let snapshot = try repository.catalog.snapshotIfCommitted(source, sequence)
-        return try snapshot.map { .success(try repository.catalog.held.hold($0)) }
+        guard let snapshot = try repository.catalog.snapshotIfCommitted(source, sequence) else { return nil }
+        // Beyond the limit the list of a merged full stays in memory: the manifest is sound.
+        return .success((try? repository.catalog.held.hold(snapshot)) ?? snapshot)
       } catch let damage as DamageError {
         return .failure(damage)
       }
@@ -60,6 +80,11 @@ struct ScrubSurvey: Sendable {
   /// The numbers of the snapshots whose manifests are there, sound or not.
   var committed: Set<UInt64> { Set(snapshots.keys).union(damaged.keys) }
 
-  /// The newest sound revision of the notes.
-  var newestNotes: SourceNotes? { notes.max { $0.key < $1.key }?.value.notes }
+  /// The newest sound revision of the notes, with the removals that count.
+  var newestNotes: SourceNotes? { notes.max { $0.key < $1.key }.map { counted($0.value) } }
+
+  /// Returns the notes of a revision, without removals that no writer with the right to prune has signed.
+  func counted(_ revision: NotesRevision) -> SourceNotes {
+    revision.notes.removalsThatCount(by: keyring).notes
+  }
 }

@@ -58,8 +58,8 @@ struct ScrubFault: Sendable {
     /// An object whose digest is in a manifest.
     case container(ContainerCopy.Item)
     /// A small object that is signed or has its own digest, with the sound bytes of another target; `nil` when no other
-    /// target has it sound.
-    case small([UInt8]?)
+    /// target has it sound. `isSound` returns true if bytes under its key are sound, even if others than these.
+    case small([UInt8]?, isSound: @Sendable ([UInt8]) -> Bool)
   }
 
   let damage: DamageError

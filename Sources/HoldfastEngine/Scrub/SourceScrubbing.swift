@@ -10,13 +10,19 @@ internal import Synchronization
 struct SourceScrubbing: Sendable {
   private let source: SourceName
   private let targets: [ScrubTarget]
+  /// The numbers that home gives.
+  private let own: OwnNumbers
   /// True if all targets of the repository could be opened.
   private let isComplete: Bool
   private let scrub: Scrub
 
   /// - Parameter targets: home first.
-  init(_ source: SourceName, _ targets: [ScrubTarget], isComplete: Bool, _ scrub: Scrub) {
-    (self.source, self.targets, self.isComplete, self.scrub) = (source, targets, isComplete, scrub)
+  init(
+    _ source: SourceName, _ targets: [ScrubTarget], own: OwnNumbers, isComplete: Bool,
+    _ scrub: Scrub
+  ) {
+    (self.source, self.targets, self.own) = (source, targets, own)
+    (self.isComplete, self.scrub) = (isComplete, scrub)
   }
 
   /// Scrubs the source.
@@ -27,9 +33,13 @@ struct SourceScrubbing: Sendable {
     let surveys = try each(targets.indices, &results) { try ScrubSurvey(of: source, at: targets[$0]) }
     // Only targets that answered are compared.
     let asked = surveys.keys.sorted()
-    let comparison = try ScrubComparison(of: source, asked.map { targets[$0] }, asked.compactMap { surveys[$0] })
-    let logs = ScrubLogs(of: source, asked.map { targets[$0] }, asked.compactMap { surveys[$0]?.logs })
-    let demands = try each(asked.indices.filter { targets[asked[$0]].isChosen }, &results, at: { asked[$0] }) {
+    let comparison = try ScrubComparison(
+      of: source, asked.map { targets[$0] }, asked.compactMap { surveys[$0] }, own: own)
+    let logs = ScrubLogs(
+      of: source, asked.map { targets[$0] }, asked.compactMap { surveys[$0]?.logs })
+    let demands = try each(
+      asked.indices.filter { targets[asked[$0]].isChosen }, &results, at: { asked[$0] }
+    ) {
       var demands = try comparison.demands(at: $0)
       try logs.add(to: &demands, at: $0)
       return demands
@@ -98,7 +108,7 @@ struct SourceScrubbing: Sendable {
   // MARK: What stands
 
   /// Leaves out faults of objects that a prune or a sync has removed since they were listed. A removed snapshot shows
-  /// by its manifest, which is removed first.
+  /// by its manifest, which is removed first, and by the notes, which say before that it is collected.
   private func faultsThatStand(
     _ faults: [ScrubFault], _ demands: ScrubDemands, at target: ScrubTarget
   ) throws -> [ScrubFault] {
@@ -106,17 +116,39 @@ struct SourceScrubbing: Sendable {
     guard !faults.isEmpty else { return [] }
     target.repository.store.refresh()
     let now = try SourceListing(of: source, in: target.repository.store)
-    let gone = demands.snapshots.filter { snapshot in
-      !now.committed.contains(snapshot.sequence)
-        && !faults.contains { $0.key == Keys.manifest(source, snapshot.sequence) && $0.isMissing }
+    let missing = Set(faults.filter(\.isMissing).map(\.key))
+    let there = demands.snapshots.filter {
+      now.committed.contains($0.sequence) || missing.contains(Keys.manifest(source, $0.sequence))
     }
+    let kept = try needed(there, at: target)
+    let gone = demands.snapshots.filter { !kept.contains($0.sequence) }
     guard !gone.isEmpty else { return faults }
-    let numbers = Set(gone.map(\.sequence))
-    let kept = demands.snapshots.filter { !numbers.contains($0.sequence) }
-    let needed = Set(try kept.flatMap { try target.repository.catalog.whole($0).objects.map(\.key) })
+    let keys = Set(
+      try demands.snapshots.filter { kept.contains($0.sequence) }.flatMap { snapshot in
+        try target.repository.catalog.whole(snapshot).objects.map(\.key)
+      })
     let going = gone.flatMap { $0.objects.map(\.key) + [Keys.manifest(source, $0.sequence)] }
-    let spared = Set(going).subtracting(needed)
+    let spared = Set(going).subtracting(keys)
     return faults.filter { !spared.contains($0.key) }
+  }
+
+  /// Returns the numbers of the snapshots that are not collected by now, and of those that they build on.
+  private func needed(_ snapshots: [Snapshot], at target: ScrubTarget) throws -> Set<UInt64> {
+    var collected: Set<UInt64> = []
+    for place in targets where place.isHome || place.name == target.name {
+      place.repository.store.refresh()
+      collected.formUnion(try place.repository.notes.read(source).notes.collectedNumbers)
+    }
+    var needed: Set<UInt64> = []
+    // A parent has a lower number than its children.
+    for snapshot in snapshots.sorted(by: { $0.sequence > $1.sequence }) {
+      guard !collected.contains(snapshot.sequence) || needed.contains(snapshot.sequence) else {
+        continue
+      }
+      needed.insert(snapshot.sequence)
+      if let parent = snapshot.envelope.parent?.sequence { needed.insert(parent) }
+    }
+    return needed
   }
 
   /// Repairs the faults if the scrub repairs, and adds the findings with the snapshots that lose data by them.
@@ -154,17 +186,13 @@ struct SourceScrubbing: Sendable {
 
   private func nameDamaged(_ comparison: ScrubComparison, _ result: inout SourceScrub) throws {
     let standing = Set(result.findings.filter { $0.outcome != .repaired }.map(\.object))
-    let repaired = Set(result.findings.map(\.object)).subtracting(standing)
-    result.damaged = try comparison.snapshots(that: standing)
-    if standing.isEmpty, result.failure == nil, scrub.options.share >= 1 {
-      result.mended = try comparison.snapshots(that: repaired)
-    }
+    result.damaged = try comparison.snapshots(that: standing).filter(comparison.isOfHome)
   }
 
   /// True if other targets have the object sound: one of them all of it, or several of them all frames together.
   private static func isElsewhere(_ fault: ScrubFault, _ copy: ContainerCopy) -> Bool {
     switch fault.demand {
-    case .small(let bytes): bytes != nil
+    case .small(let bytes, _): bytes != nil
     case .container(let item): (try? copy.prove(item)) != nil
     }
   }

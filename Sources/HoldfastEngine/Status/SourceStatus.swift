@@ -62,6 +62,16 @@ package struct SourceStatus: Sendable {
     package var text: String
   }
 
+  /// A snapshot of the newest snapshot's chain.
+  package struct ChainLink: Sendable, Hashable {
+    /// The time at which its bytes were stored.
+    package var madeAt: Timestamp
+    /// The share of its stored bytes that was verified at home within `provedWindow`, 0 to 1.
+    package var provedShare: Double
+
+    package init(madeAt: Timestamp, provedShare: Double) { (self.madeAt, self.provedShare) = (madeAt, provedShare) }
+  }
+
   /// A fact that an operator should look at.
   package struct Concern: Sendable, Hashable {
     package enum Level: Int, Sendable, Comparable {
@@ -104,6 +114,8 @@ package struct SourceStatus: Sendable {
   /// The share of the stored bytes that was verified within `provedWindow`.
   package var provedShare: Double?
   package var provedWindow = TimeSpan.zero
+  /// The snapshots of the newest snapshot's chain, the newest first; empty if one of them is missing.
+  package var chain: [ChainLink] = []
   package var speed: Speed?
   /// The expected duration of a restore of the newest snapshot.
   package var restoreDuration: TimeSpan?

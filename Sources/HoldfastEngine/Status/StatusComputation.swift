@@ -63,6 +63,11 @@ package struct StatusComputation {
     status.provedWindow = objectives.proveWithin ?? Self.standardWindow
     status.provedShare = provedShare(
       of: facts.snapshots, since: status.provedWindow, oldest: facts.snapshots.map(\.madeAt).min())
+    let newest = facts.snapshots.max(by: Snapshot.isOlder)
+    status.chain = (newest.flatMap { history.chain(to: $0) } ?? []).map { link in
+      let share = provedShare(of: [link], since: status.provedWindow, oldest: link.madeAt)
+      return SourceStatus.ChainLink(madeAt: link.madeAt, provedShare: share ?? 0)
+    }
     describeRestore(&status)
     status.availability = availability(&status)
     status.missed = missed(status)

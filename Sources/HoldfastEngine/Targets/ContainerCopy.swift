@@ -45,13 +45,16 @@ struct ContainerCopy: Sendable {
   }
 
   /// - Parameter makeRoom: removes what lies under the key at the target; called when all bytes are there, proved.
+  /// - Returns: false if something of the right length lies under the key, which was not read.
   /// - Throws: `DamageError` if the object at home is not what its manifest demands.
-  func copy(_ item: Item, makeRoom: () throws -> Void = {}) throws {
+  @discardableResult
+  func copy(_ item: Item, makeRoom: () throws -> Void = {}) throws -> Bool {
     let writer = ObjectWriter(try target.store.upload(item.key), connections: connections)
     do {
       try read(item) { try writer.append($0) }
       try makeRoom()
       try writer.commit()
+      return true
     } catch StoreError.alreadyExists {
       writer.abort()
       // Another run was faster, or the listing lags.
@@ -60,6 +63,7 @@ struct ContainerCopy: Sendable {
         throw StoreError.otherLength(
           key: item.key, location: target.location, found: length, expected: item.reference.length)
       }
+      return false
     } catch {
       writer.abort()
       throw error

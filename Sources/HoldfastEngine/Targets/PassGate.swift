@@ -21,6 +21,8 @@ final class PassGate: TargetGate {
   private let policy: TargetPolicy
   /// The targets by name. Their opening begins with the pass.
   private let targets: [String: Future<Repository>]
+  /// The targets that were asked for numbers and did not answer in time. They are not waited for twice.
+  private let silent = Mutex<Set<String>>([])
   /// The lease of each target, or the reason why it gets nothing, by folder; `nil` when the pass has ended.
   private let looks = Mutex<[String: [String: Look]]?>([:])
 
@@ -28,14 +30,17 @@ final class PassGate: TargetGate {
   init(_ home: Repository, _ others: [Target], _ policy: TargetPolicy) {
     (self.home, self.policy) = (home, policy)
     let all = others.map { target in
-      (target.name, Future(beginsNow: true) { try Self.open(target.store, of: home) })
+      (target.name, Future(beginsNow: true) { try Self.open(target, of: home) })
     }
     targets = Dictionary(all) { first, _ in first }
   }
 
-  private static func open(_ store: any Store, of home: Repository) throws -> Repository {
+  private static func open(_ target: Target, of home: Repository) throws -> Repository {
+    let store = target.store
     guard store.capabilities.objectLock == nil else { throw TargetError.locked(target: store.location) }
-    return try TargetIdentity(of: store, home: home).open(isDryRun: false)
+    let opened = try TargetIdentity(of: store, home: home, as: target.name).open(isDryRun: false)
+    try TargetIdentity.checkIsListed(target.name, home: home)
+    return opened
   }
 
   // MARK: Who is in step
@@ -57,13 +62,18 @@ final class PassGate: TargetGate {
   /// Looks at all targets side by side, and waits at most `policy.lookMax` for their answers.
   private func lookAtAll(_ source: SourceName, before key: String) -> [String: Look] {
     let looks = Monitor(Looks())
-    for name in targets.keys {
+    let asked = silent.withLock { silent in targets.keys.filter { !silent.contains($0) } }
+    for name in asked {
       WorkerThread.detach { [self] in
-        let look: Look = Result { try self.look(at: name, source, before: key) }
+        let look: Look = Result {
+          try self.look(at: name, source, before: key) {
+            if looks.withLock({ $0.isOver }) { throw BehindReason.noAnswer(waited: self.policy.lookMax) }
+          }
+        }
         looks.withLock { if !$0.isOver { $0.found[name] = look } }
       }
     }
-    let count = targets.count
+    let count = asked.count
     _ = try? looks.wait(policy.lookMax, unless: home.host.cancellation) { $0.found.count == count ? true : nil }
     return looks.withLock { looks in
       looks.isOver = true
@@ -73,21 +83,29 @@ final class PassGate: TargetGate {
   }
 
   /// Takes the target's lease, and checks that the target has everything that home has of the source.
-  /// - Parameter key: the key of the first object that will be sent.
+  /// - Parameters:
+  ///   - key: the key of the first object that will be sent.
+  ///   - checkIsAwaited: throws if nobody waits for the answer any more: then nothing is done at the target.
   /// - Returns: the target's lease on the source.
   /// - Throws: the reason why the target gets nothing.
-  private func look(at name: String, _ source: SourceName, before key: String) throws -> Lease {
+  private func look(
+    at name: String, _ source: SourceName, before key: String, checkIsAwaited: () throws -> Void
+  ) throws -> Lease {
     guard let target = try targets[name]?.value() else { throw BehindReason.wasBehind }
+    try checkIsAwaited()
     guard let lease = try Lease.take(on: source, of: target, waits: false, outlasts: false) else {
       throw BehindReason.busy(name: source.text, location: target.location)
     }
-    guard try SyncPlanner(home: home, target: target, source: source).planOfSnapshots().isInStep else {
-      throw BehindReason.wasBehind
-    }
+    let planner = try SyncPlanner(home: home, target: target, source: source, own: home.targets.ownNumbers())
+    let plan = try planner.planOfSnapshots()
+    guard !plan.isAhead else { throw BehindReason.wasAhead }
+    guard plan.isInStep else { throw BehindReason.wasBehind }
+    try checkIsAwaited()
     // The unfinished objects of a killed run are removed, so that they do not lie among the new ones.
     let newest = try target.catalog.newestSnapshot(
       of: source, removingLeftoversUnder: lease, progress: UnwatchedProgress())
     try target.store.settle(below: newest.map { Keys.snapshot(source, $0.sequence) } ?? Keys.source(source))
+    try checkIsAwaited()
     try lease.confirmHeld()
     do {
       try target.store.removeUnfinished(in: String(key[...(key.lastIndex(of: "/") ?? key.startIndex)]))
@@ -95,6 +113,35 @@ final class PassGate: TargetGate {
       // The target keeps unfinished objects. That is no obstacle.
     }
     return lease
+  }
+
+  // MARK: Numbers
+
+  /// Asks all targets side by side, and waits at most `policy.lookMax` for their answers.
+  /// - Parameter known: the highest number that home knows of the source.
+  /// - Returns: the highest number above `known` that home has given to a snapshot and that a target lists; 0 if there
+  ///   is none.
+  func highestNumber(of source: SourceName, above known: UInt64) -> UInt64 {
+    let answers = Monitor<[String: UInt64]>([:])
+    for name in targets.keys {
+      WorkerThread.detach { [self] in
+        let number = (try? number(at: name, of: source, above: known)) ?? 0
+        answers.withLock { $0[name] = number }
+      }
+    }
+    let count = targets.count
+    _ = try? answers.wait(policy.lookMax, unless: home.host.cancellation) { $0.count == count ? true : nil }
+    let found = answers.withLock { $0 }
+    silent.withLock { $0 = Set(targets.keys).subtracting(found.keys) }
+    return found.values.max() ?? 0
+  }
+
+  private func number(at name: String, of source: SourceName, above known: UInt64) throws -> UInt64 {
+    guard let target = try targets[name]?.value() else { return 0 }
+    let own = try home.targets.ownNumbers()
+    let numbers = try target.catalog.sequences(of: source).filter { $0 > known && own.contains($0) }
+    // What a killed run left has no manifest.
+    return try numbers.last { try target.catalog.isCommitted(source, $0) } ?? 0
   }
 
   // MARK: Leases

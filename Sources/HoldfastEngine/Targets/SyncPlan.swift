@@ -31,6 +31,9 @@ package struct SyncPlan: Sendable {
   /// Revisions of the notes at the target that were written apart from those at home, and do not count: newer ones are
   /// at home.
   package internal(set) var diverged: [UInt64] = []
+  /// The error for an operator when home and target wrote notes apart from each other, and those of the target would
+  /// count at home; `nil` when they did not. Neither are copied.
+  var notesApart: TargetError?
   /// The snapshots that only the target has, and that nobody has removed at home. They stay.
   package internal(set) var onlyThere: [Snapshot] = []
   /// The objects that are damaged at home or at the target.
@@ -50,6 +53,10 @@ package struct SyncPlan: Sendable {
 
   /// The number of snapshots that the target does not have whole.
   package var behind: Int { missing.count }
+
+  /// True if the target has snapshots whose numbers home has given, and that are higher than all that home knows: home
+  /// was put back.
+  var isAhead = false
 
   /// True if the target has every snapshot of home, and no damage is found.
   var isInStep: Bool { missing.isEmpty && findings.isEmpty }

@@ -26,8 +26,9 @@ struct SyncPlanner {
     plan.listedAtTarget = atTarget.committed
     plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
     try checkAgreement(atHome, atTarget, readsAll: true, &plan)
-    let wanted = atHome.committed.subtracting(notes.notes.collectedNumbers)
-    try planSnapshots(wanted, atHome, atTarget, &plan)
+    let collected = notes.notes.collectedNumbers
+    let wanted = atHome.committed.subtracting(collected)
+    try planSnapshots(wanted, collected, atHome, atTarget, &plan)
     plan.notes = try NotesCopy(from: home, to: target, of: source).missing(
       atHome.notes, atTarget.notes, own: own)
     plan.diverged = diverged(atHome.notes, atTarget.notes)
@@ -49,7 +50,10 @@ struct SyncPlanner {
     plan.listedAtTarget = atTarget.committed
     plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
     try checkAgreement(atHome, atTarget, readsAll: false, &plan)
-    try planSnapshots(atHome.committed.subtracting(notes.notes.collectedNumbers), atHome, atTarget, &plan)
+    let collected = notes.notes.collectedNumbers
+    try planSnapshots(atHome.committed.subtracting(collected), collected, atHome, atTarget, &plan)
+    let highest = max(notes.notes.highest, atHome.committed.max() ?? 0)
+    plan.isAhead = atTarget.committed.contains { $0 > highest && own.contains($0) }
     return plan
   }
 
@@ -65,9 +69,17 @@ struct SyncPlanner {
     let newest = atHome.notes.max() ?? 0
     var plan = SyncPlan(source)
     plan.notes = atTarget.notes.filter { $0 > newest && !own.contains($0) }.sorted()
+    let common = atHome.notes.intersection(atTarget.notes).max() ?? 0
+    if let there = plan.notes.last, let here = atHome.notes.filter({ $0 > common }).max() {
+      // Home's notes would no longer count beside them.
+      plan.notesApart = .notesApart(
+        key: Keys.notes(source, there), target: target.location, own: Keys.notes(source, here), home: home.location)
+      plan.notes = []
+    }
     guard !lacking.isEmpty || !plan.notes.isEmpty else { return (exchanged, plan) }
     let collected = try [home, target].map { try $0.notes.read(source).notes.collectedNumbers }
-    try exchanged.planSnapshots(lacking.subtracting(collected[0]).subtracting(collected[1]), atTarget, atHome, &plan)
+    let wanted = lacking.subtracting(collected[0]).subtracting(collected[1])
+    try exchanged.planSnapshots(wanted, [], atTarget, atHome, &plan)
     return (exchanged, plan)
   }
 
@@ -123,11 +135,16 @@ struct SyncPlanner {
 
   // MARK: Missing snapshots
 
-  /// - Parameter wanted: the snapshots of home that the target shall have.
+  /// - Parameters:
+  ///   - wanted: the snapshots of home that the target shall have.
+  ///   - collected: the collected snapshots of home. The target shall have those that wanted ones build on.
   private func planSnapshots(
-    _ wanted: Set<UInt64>, _ atHome: SourceListing, _ atTarget: SourceListing, _ plan: inout SyncPlan
+    _ wanted: Set<UInt64>, _ collected: Set<UInt64>, _ atHome: SourceListing, _ atTarget: SourceListing,
+    _ plan: inout SyncPlan
   ) throws {
-    var next = candidates(wanted, atHome, atTarget)
+    // The listing does not show who builds on a collected snapshot: the manifests do.
+    let doubtful = lacking(collected, atHome, atTarget).min()
+    var next = doubtful == nil ? candidates(wanted, atHome, atTarget) : wanted
     var read: [UInt64: Snapshot] = [:]
     while !next.isEmpty {
       var parents: Set<UInt64> = []
@@ -140,7 +157,9 @@ struct SyncPlanner {
         case .success(let snapshot):
           read[sequence] = snapshot
           // A collected snapshot is copied if a snapshot that is kept builds on it.
-          if let parent = snapshot.envelope.parent?.sequence, !atTarget.committed.contains(parent) {
+          if let parent = snapshot.envelope.parent?.sequence,
+            !atTarget.committed.contains(parent) || doubtful.map({ $0 <= parent }) ?? false
+          {
             parents.insert(parent)
           }
         }
@@ -181,6 +200,16 @@ struct SyncPlanner {
       if wanted.contains(sequence) { found.insert(sequence) }
     }
     return found
+  }
+
+  /// Returns the collected snapshots that home still has, and of which the target lacks an object.
+  private func lacking(
+    _ collected: Set<UInt64>, _ atHome: SourceListing, _ atTarget: SourceListing
+  ) -> Set<UInt64> {
+    collected.intersection(atHome.committed).filter { sequence in
+      !atTarget.committed.contains(sequence)
+        || (atHome.data[sequence] ?? []).contains { atTarget.lengths[$0] != atHome.lengths[$0] }
+    }
   }
 
   /// - Returns: the snapshots in the order of the numbers; `nil` for one that a prune has removed since it was listed.

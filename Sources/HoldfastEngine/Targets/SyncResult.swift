@@ -57,6 +57,23 @@ package struct SyncResult: Sendable {
     return chain.allSatisfy { listed.contains($0) && !missing.contains($0) && !gone.contains($0) }
   }
 
+  /// The findings that an operator should look at, though nothing is wrong with the copies.
+  /// - Parameter target: the name of the target.
+  package func warnings(at target: String) -> [String] {
+    var warnings: [String] = []
+    if let first = onlyThere.first {
+      warnings.append(
+        "\(target) has \(Amount.count(UInt64(onlyThere.count), "snapshot")) of \(source), \(first.id.short) first, that home does not have, and nobody has removed: kept"
+      )
+    }
+    if let diverged = plan?.diverged, let first = diverged.first {
+      warnings.append(
+        "\(target) has \(Amount.count(UInt64(diverged.count), "revision")) of the notes on \(source), number \(first) first, that diverged: written apart from those at home, which are newer and count"
+      )
+    }
+    return warnings
+  }
+
   /// Adds what was brought home before the target was brought up.
   mutating func add(returned: SyncResult) {
     brought = returned.copied
@@ -100,9 +117,19 @@ package struct TargetResult: Sendable {
   /// The error about which an operator must decide, such as two histories under one number, or a wrong location.
   package var decision: TargetError? {
     ([failure].compactMap(\.self) + sources.compactMap(\.failure)).lazy.compactMap { $0 as? TargetError }
-      .first { if case .absent = $0 { false } else { true } }
+      .first { error in
+        switch error {
+        case .absent, .notListed: false
+        default: true
+        }
+      }
   }
 
-  /// 0 if the target is in step, 3 if it is behind; `decision` has an exit status of its own.
-  package var exitStatus: ExitStatus { max(isInStep ? .done : .incomplete, decision?.exitStatus ?? .done) }
+  /// 0 if the target is in step, 3 if it is behind or has what home has lost. `decision` has a status of its own.
+  package var exitStatus: ExitStatus {
+    max(isInStep && !hasMore ? .done : .incomplete, decision?.exitStatus ?? .done)
+  }
+
+  /// True if it has snapshots that home does not have, and that nobody has removed.
+  package var hasMore: Bool { sources.contains { !$0.onlyThere.isEmpty } }
 }

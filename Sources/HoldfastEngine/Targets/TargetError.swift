@@ -18,6 +18,11 @@ package enum TargetError: OperatorError, Equatable {
   case forked(key: String, target: String, home: String)
   /// The target has a revision of the notes on a source that home does not have.
   case newerNotes(key: String, target: String, home: String)
+  /// Home and the target have notes on a source, each under a number that the other does not have.
+  case notesApart(key: String, target: String, own: String, home: String)
+  /// The list of targets does not have this target.
+  /// - Parameter revision: the revision of the list.
+  case notListed(name: String, revision: UInt64)
   /// Two targets lead to the same location.
   case sameLocation(target: String, other: String, location: String)
   /// Objects of the target are locked.
@@ -37,6 +42,9 @@ package enum TargetError: OperatorError, Equatable {
       "\(target) has revision \(revision) of the list of targets, which is not in \(home)"
     case .forked(let key, let target, let home): "\(key) in \(target) is another one than in \(home)"
     case .newerNotes(let key, let target, let home): "\(target) has \(key), which is not in \(home)"
+    case .notesApart(let key, let target, let own, let home):
+      "\(target) has \(key) and \(home) has \(own): notes that were written apart from each other"
+    case .notListed(let name, let revision): "\(name) is not in the list of targets (revision \(revision))"
     case .sameLocation(let target, let other, let location):
       "the targets \(other) and \(target) are the same place: \(location)"
     case .locked(let target): "\(target) locks its objects, and copying does not extend locks yet"
@@ -56,8 +64,10 @@ package enum TargetError: OperatorError, Equatable {
       "Two machines changed the list, each without the other. Compare `holdfast target list --repository LOCATION` at both, and empty the place whose list is wrong, after what only it has was restored."
     case .newerTargets:
       "Another target was promoted, or home was put back. Run `holdfast target list --repository LOCATION` at both: put the one that is home by the newer list first in the configuration."
-    case .forked, .newerNotes:
+    case .forked, .newerNotes, .notesApart:
       "Somebody wrote there as if it were home. Both stay as they are: look at each with `holdfast list --from TARGET`, restore what you need. If the target is wrong, empty it and run `holdfast init`; if home is, name the right one first in `targets`, empty the old home, then run `holdfast init` and `holdfast sync`."
+    case .notListed(let name, _):
+      "Take it out of the configuration, or put it into the list again: `holdfast target add \(name)`."
     case .sameLocation: "A copy beside itself is none: correct the location of one of them, or take it out."
     case .locked: "Take `lock` out of this target, and let the default retention of the bucket lock what is copied."
     }
@@ -67,14 +77,15 @@ package enum TargetError: OperatorError, Equatable {
     switch self {
     case .absent: .noRepository
     case .otherRepository, .sameLocation, .locked: .usage
-    case .forkedKeyring, .newerKeyring, .forkedTargets, .newerTargets, .forked, .newerNotes: .dataLoss
+    case .notListed: .incomplete
+    case .forkedKeyring, .newerKeyring, .forkedTargets, .newerTargets, .forked, .newerNotes, .notesApart: .dataLoss
     }
   }
 
   package var scope: ErrorScope {
     switch self {
-    case .absent, .otherRepository, .sameLocation, .locked: .usage
-    case .forkedKeyring, .newerKeyring, .forkedTargets, .newerTargets, .forked, .newerNotes: .repository
+    case .absent, .notListed, .otherRepository, .sameLocation, .locked: .usage
+    case .forkedKeyring, .newerKeyring, .forkedTargets, .newerTargets, .forked, .newerNotes, .notesApart: .repository
     }
   }
 }

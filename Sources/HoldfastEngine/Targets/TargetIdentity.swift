@@ -34,6 +34,15 @@ struct TargetIdentity {
     return try Repository.open(store, host: home.host, acceptsOlder: true, target: name)
   }
 
+  /// Checks that the list of targets has a target of this name, if there is a list.
+  /// - Throws: `TargetError.notListed` when it does not: somebody took the target out.
+  static func checkIsListed(_ name: String, home: Repository) throws {
+    guard let list = try home.targets.newest(), list.member(name) == nil,
+      let newer = try home.targets.newestAnew(), newer.member(name) == nil
+    else { return }
+    throw TargetError.notListed(name: name, revision: newer.revision)
+  }
+
   /// Makes an empty store a target, or continues after an interruption.
   /// - Returns: `false` if it was one already.
   /// - Throws: an error if the store has other contents.

@@ -12,14 +12,26 @@ struct TargetListCopy {
   init(from home: Repository, to store: any Store) { (self.home, self.store) = (home, store) }
 
   /// - Returns: the revisions that the target does not have, in ascending order.
-  /// - Throws: `TargetError` when the target has another revision under a number, or one that home does not have.
+  /// - Throws: `TargetError` when the target has another revision under a number, or one that home does not have;
+  ///   `DamageError` when a revision there is damaged.
   func missing() throws -> [UInt64] {
     let here = try numbers(in: store)
-    let there = Set(try home.targets.revisions().map(\.list.revision))
+    var revisions = try home.targets.revisions()
+    var there = Set(revisions.map(\.list.revision))
+    if !here.isSubset(of: there) {
+      // The list may have changed since home was read.
+      _ = try home.targets.newestAnew()
+      revisions = try home.targets.revisions()
+      there = Set(revisions.map(\.list.revision))
+    }
     if let newer = here.subtracting(there).min() {
       throw TargetError.newerTargets(revision: newer, target: store.location, home: home.location)
     }
-    for revision in here.sorted() where try bytes(revision, in: store) != bytes(revision, in: home.store) {
+    for (index, revision) in revisions.map(\.list.revision).enumerated() where here.contains(revision) {
+      let bytes = try bytes(revision, in: store)
+      guard try bytes != self.bytes(revision, in: home.store) else { continue }
+      // Only a sound one is a fork.
+      _ = try home.targets.revision(bytes, after: index > 0 ? revisions[index - 1] : nil)
       throw forked(revision)
     }
     return there.subtracting(here).sorted()

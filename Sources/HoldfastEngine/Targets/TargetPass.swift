@@ -21,8 +21,9 @@ package struct TargetPass: Sendable {
     let store = TargetStore(
       home: Target(name: name, store: home.uncached.store), others: others, policy, clock: home.host.clock,
       cancellation: home.host.cancellation, gate: gate, folder: { Keys.targetFolder($0) })
-    repository = home.through { _ in store }
-    (self.store, self.gate) = (store, gate)
+    var repository = home.through { _ in store }
+    repository.highestElsewhere = { gate.highestNumber(of: $0, above: $1) }
+    (self.repository, self.store, self.gate) = (repository, store, gate)
   }
 
   /// Waits for the other targets as long as the policy says, ends the pass, and gives their leases back.

@@ -1,5 +1,5 @@
 package import HoldfastModel
-package import HoldfastRepository
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// The share of the stored bytes of one source at one target that a scrub has proved. It is a run of parts of the fixed
@@ -9,7 +9,7 @@ package struct TargetProof: Hashable, Sendable, Codable {
   package var first: Int
   /// The number of parts. The last part of the order is followed by part 0.
   package var count: Int
-  /// The start of the scrub; stored in whole seconds since 1970-01-01 UTC.
+  /// The start of the scrub; stored in whole milliseconds since 1970-01-01 UTC.
   package var time: Timestamp
 
   package init(first: Int, count: Int, time: Timestamp) { (self.first, self.count, self.time) = (first, count, time) }
@@ -22,25 +22,15 @@ package struct TargetProof: Hashable, Sendable, Codable {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     first = try container.decode(Int.self, forKey: .first)
     count = try container.decode(Int.self, forKey: .count)
-    time = Timestamp(seconds: try container.decode(Int64.self, forKey: .time), nanoseconds: 0)
+    time = Timestamp(milliseconds: try container.decode(Int64.self, forKey: .time))
   }
 
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(first, forKey: .first)
     try container.encode(count, forKey: .count)
-    try container.encode(time.seconds, forKey: .time)
+    try container.encode(time.milliseconds, forKey: .time)
   }
-}
-
-/// The proofs of this machine, by target and source.
-struct ScrubRecord: Hashable, MachineRecord {
-  static let kind = "scrubbed"
-  /// The most proofs that are kept of one source at one target. A round of daily scrubs has thirty.
-  static let proofsMax = 128
-
-  var repository: Identifier?
-  var proofs: [String: [String: [TargetProof]]] = [:]
 }
 
 /// The result of all proofs of one source at one target.
@@ -75,16 +65,5 @@ package struct TargetProofs: Hashable, Sendable {
     let first = (proof.first + partsPerStep - 1) / partsPerStep
     let end = (proof.first + proof.count) / partsPerStep
     return first < end ? (first..<end).map { $0 % steps } : []
-  }
-}
-
-extension MachineRecords {
-  /// Returns the proofs of a source at a target.
-  /// - Parameter oldest: the oldest time of a proof that counts; `nil` if all count.
-  package func proofs(
-    of source: SourceName, at target: String, since oldest: Timestamp? = nil
-  ) -> TargetProofs {
-    let proofs = load(ScrubRecord.self).proofs[target]?[source.text] ?? []
-    return TargetProofs(proofs.filter { proof in oldest.map { $0 <= proof.time } ?? true })
   }
 }

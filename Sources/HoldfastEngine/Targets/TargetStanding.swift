@@ -11,7 +11,7 @@ package struct TargetStanding: Sendable {
   package let newest: Snapshot?
   /// Number of snapshots of home that the target does not have whole; `nil` when home did not answer.
   package let behind: Int?
-  /// True if the target has the newest snapshot of home; `nil` if home did not answer.
+  /// True if the target has the newest snapshot of home and all that it builds on; `nil` if home did not answer.
   package let hasNewest: Bool?
   /// The proofs of this machine there; `nil` for home, and when home did not answer.
   package var proofs: TargetProofs?
@@ -50,7 +50,25 @@ package struct TargetStanding: Sendable {
       home.notes.read(source).notes.collectedNumbers)
     return TargetStanding(
       source: source, newest: newest, behind: plan.behind,
-      hasNewest: wanted.max().map { listed.contains($0) && !plan.missing.contains($0) } ?? true, proofs: nil)
+      hasNewest: try wanted.max().map { try has($0, of: source, home, plan) } ?? true, proofs: nil)
+  }
+
+  /// Returns true if the target has a snapshot of home, and all that it builds on.
+  private static func has(
+    _ newest: UInt64, of source: SourceName, _ home: Repository, _ plan: SyncPlan
+  ) throws -> Bool {
+    var next: UInt64? = newest
+    while let sequence = next {
+      guard plan.listedAtTarget.contains(sequence), !plan.missing.contains(sequence) else { return false }
+      // The plan has found nothing else that the target lacks.
+      if plan.missing.isEmpty { return true }
+      do {
+        next = try home.catalog.snapshotIfCommitted(source, sequence)?.envelope.parent?.sequence
+      } catch is DamageError {
+        return false
+      }
+    }
+    return true
   }
 }
 

@@ -19,12 +19,21 @@ package struct TargetSync: Sendable {
   private let name: String
   private let store: any Store
   private let observer: any SyncObserver
+  private let turns: ReturnTurns
+  /// True if the list of targets need not have the target yet.
+  private let isNew: Bool
 
   /// - Parameters:
   ///   - name: the name of the target, for its result.
   ///   - store: the store of the target.
-  package init(from home: Repository, to name: String, in store: any Store, observer: any SyncObserver) {
+  ///   - turns: shared by the syncs that run side by side.
+  ///   - isNew: true if the list of targets need not have the target yet.
+  package init(
+    from home: Repository, to name: String, in store: any Store, observer: any SyncObserver,
+    turns: ReturnTurns = ReturnTurns(), isNew: Bool = false
+  ) {
     (self.home, self.name, self.store, self.observer) = (home, name, store, observer)
+    (self.turns, self.isNew) = (turns, isNew)
   }
 
   /// Makes an empty store a target.
@@ -46,6 +55,21 @@ package struct TargetSync: Sendable {
     try TargetIdentity(of: store, home: home).checkMayBeMade()
   }
 
+  /// Returns what only the target has, one line for each source.
+  /// - Throws: an error if the store does not answer, or is no target of the repository.
+  package static func onlyThere(in store: any Store, as name: String, of home: Repository) throws -> [String] {
+    let target = try TargetIdentity(of: store, home: home, as: name).open(isDryRun: true)
+    return try sources(of: home, target).compactMap { source in
+      let planner = SyncPlanner(home: home, target: target, source: source, own: try home.targets.ownNumbers())
+      let coming = try planner.planReturn().plan
+      let count = Set(try planner.plan().onlyThere.map(\.sequence)).union(coming.missing).count
+      let hasNotes = !coming.notes.isEmpty || coming.notesApart != nil
+      guard count > 0 || hasNotes else { return nil }
+      return [count > 0 ? Amount.count(UInt64(count), "snapshot") : nil, hasNotes ? "notes" : nil].compactMap(\.self)
+        .joined(separator: " and ") + " of \(source)"
+    }
+  }
+
   /// - Parameters:
   ///   - source: the only source to copy; `nil` for all.
   ///   - isDryRun: true if only plans are made.
@@ -56,7 +80,8 @@ package struct TargetSync: Sendable {
       guard store.capabilities.objectLock == nil else { throw TargetError.locked(target: store.location) }
       let target = try TargetIdentity(of: store, home: home, as: name).open(isDryRun: isDryRun)
       defer { target.errands.wait() }
-      for source in try source.map({ [$0] }) ?? sources(target) {
+      if !isNew { try TargetIdentity.checkIsListed(name, home: home) }
+      for source in try source.map({ [$0] }) ?? Self.sources(of: home, target) {
         let one = try run(source, target, isDryRun: isDryRun)
         result.sources.append(one)
         // The other sources would wait as long for the same store.
@@ -70,7 +95,7 @@ package struct TargetSync: Sendable {
     return result
   }
 
-  private func sources(_ target: Repository) throws -> [SourceName] {
+  private static func sources(of home: Repository, _ target: Repository) throws -> [SourceName] {
     try Set(
       [home, target].flatMap { repository in
         try repository.catalog.sourceNames() + repository.catalog.loggedSourceNames() + repository.journal.sources()
@@ -122,13 +147,22 @@ package struct TargetSync: Sendable {
     guard try home.targets.newest() != nil else { return }
     let (_, plan) = try planner.planReturn()
     result = SyncResult(plan)
-    guard !isDryRun, !plan.isEmpty else { return }
+    if !isDryRun, !plan.isEmpty { try bringHome(planner, &result) }
+    if let error = plan.notesApart { throw error }
+  }
+
+  private func bringHome(_ planner: SyncPlanner, _ result: inout SyncResult) throws {
+    // Another target may bring the same snapshots.
+    try turns.begin(planner.source, unless: home.host.cancellation)
+    defer { turns.end(planner.source) }
+    home.store.refresh()
     // The run before this one may be about to give its lease back.
     home.errands.wait()
     let lease = try takeLease(on: planner.source, of: home)
     defer { withExtendedLifetime(lease) {} }
     let (exchanged, current) = try planner.planReturn()
     let (observer, name) = (observer, name)
+    guard !current.isEmpty else { return result = SyncResult(current) }
     var execution = SyncExecution(exchanged, under: lease) { observer.copied(bytes: $0, to: name) }
     defer { result = execution.result }
     observer.began(current, at: name)

@@ -40,15 +40,12 @@ extension NotesStore {
     }
   }
 
-  /// Notes what a scrub has found at home: which snapshots need something that is damaged there, and of which all bytes
-  /// were proved after something was repaired.
-  package func noteScrubbed(_ source: SourceName, damaged: [Snapshot], mended: [Snapshot]) throws {
+  /// Notes the snapshots that need something that a scrub has found damaged at home. Only a verify that reads all data
+  /// clears such a note: a scrub compares stored bytes, and a verify may have found damage in what they contain.
+  package func noteScrubbed(_ source: SourceName, damaged: [Snapshot]) throws {
     try change(source) { notes, reading in
       guard reading.damage.isEmpty else { return false }
       let time = RecordedTime(host.clock.now())
-      for snapshot in mended where notes[snapshot].damaged != nil {
-        notes[snapshot.id, snapshot.sequence].damaged = nil
-      }
       for snapshot in damaged where notes[snapshot].removed == nil && notes[snapshot].damaged == nil {
         var note = notes[snapshot]
         (note.proved, note.damaged) = (nil, time)

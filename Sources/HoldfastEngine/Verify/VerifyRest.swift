@@ -121,8 +121,9 @@ struct VerifyRest {
     guard let last else { return }
     let first = last > NotesStore.revisionsKept ? last - NotesStore.revisionsKept + 1 : 1
     // Where each target has numbers of its own, they have gaps.
-    let dense = try repository.targets.newest()?.residuesFrom ?? .max
-    for number in first...last where number < dense && !numbers.contains(number) {
+    let residuesFrom = try repository.targets.newest()?.residuesFrom ?? .max
+    let newestDense = numbers.filter { $0 < residuesFrom }.max() ?? 0
+    for number in first...last where number < newestDense && !numbers.contains(number) {
       let damage = DamageError(Keys.notes(name, number), "it is missing, and newer ones are there")
       add(.repairable, damage.object, damage.message)
     }

@@ -43,7 +43,7 @@ package struct ConfiguredSource {
     let machine = run.machine.reading(within: run.machine.limit(settings.limitRate))
     let context = try RepositoryContext(of: settings, in: run.settings, request, on: machine)
     try context.checkIsHome()
-    let (repository, place) = try context.openToCommit(for: settings.name) {
+    let (repository, place) = try context.openToCommit(for: settings.name, away: run.away) {
       run.observer.tell(Notice(.warning, $0))
     }
     try self.init(settings, in: repository, at: place, linger: run.linger, away: run.away)

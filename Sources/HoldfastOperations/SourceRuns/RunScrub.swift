@@ -22,7 +22,10 @@ extension ConfiguredSource {
     (options.share, options.begin, options.repairs) = (round.share, round.begin, true)
     (options.source, options.chosen) = (settings.name, Set(others.map(\.name)))
     let display = ScrubProgress(progress)
-    let results = try targets.scrub((repository, targets.homeName), options) { display.proved($0) }
+    let results = try targets.scrub((repository, targets.homeName), options, obstacles: runTargets.obstacles) {
+      display.proved($0)
+    }
+    runTargets.note(results)
     round.remember(results, at: began) { progress.warn($0) }
     for result in results { tell(result, watch) }
     watch.parts = watch.parts.map { part in

@@ -41,7 +41,10 @@ extension RepositoryContext {
       return found
     }
     do {
-      return try targets.others.isEmpty ? open(self) : openSoon(patience) { try open(self) }
+      guard !targets.others.isEmpty else { return try open(self) }
+      let found = try openSoon(patience) { try open(self) }
+      warnOfOtherHome(than: found, warn)
+      return found
     } catch let failure as any OperatorError where failure.isTransient || failure.exitStatus == .noRepository {
       for other in targets.others where !(failure is Interrupted) {
         guard var found = try? open(on(other)) else { continue }
@@ -54,10 +57,10 @@ extension RepositoryContext {
   }
 
   /// Opens home, and waits for it no longer than `patience`, because another target may answer at once.
-  private func openSoon(
-    _ patience: TimeSpan, _ open: @escaping @Sendable () throws -> Repository
-  ) throws -> Repository {
-    let answer = Monitor<Result<Repository, any Error>?>(nil)
+  func openSoon<Value: Sendable>(
+    _ patience: TimeSpan, _ open: @escaping @Sendable () throws -> Value
+  ) throws -> Value {
+    let answer = Monitor<Result<Value, any Error>?>(nil)
     let begin: @Sendable () -> Void = {
       let result = Result { try open() }
       answer.withLock { $0 = result }

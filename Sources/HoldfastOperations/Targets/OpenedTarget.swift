@@ -32,12 +32,26 @@ package final class AwayTargets: Sendable {
     reasons.withLock { $0[Key(repository: repository, target: target)] }.map { .wasAway(reason: $0) }
   }
 
+  /// Notes that a target did not answer.
+  func note(_ failure: any OperatorError, at target: String, of repository: String) {
+    guard !(failure is BehindReason) else { return }
+    reasons.withLock { $0[Key(repository: repository, target: target)] = failure.message }
+  }
+
   /// Notes if the target did not answer a sync.
   func note(_ result: TargetResult, of repository: String) {
-    let failures = [result.failure].compactMap(\.self) + result.sources.compactMap(\.failure)
+    note([result.failure].compactMap(\.self) + result.sources.compactMap(\.failure), at: result.target, of: repository)
+  }
+
+  /// Notes if the target did not answer a scrub.
+  func note(_ result: ScrubResult, of repository: String) {
+    note([result.failure].compactMap(\.self) + result.sources.compactMap(\.failure), at: result.target, of: repository)
+  }
+
+  private func note(_ failures: [any OperatorError], at target: String, of repository: String) {
     // A target with a lease of another run has answered.
     guard let failure = failures.first(where: { $0.isTransient && $0.exitStatus != .locked && !($0 is BehindReason) })
     else { return }
-    reasons.withLock { $0[Key(repository: repository, target: result.target)] = failure.message }
+    reasons.withLock { $0[Key(repository: repository, target: target)] = failure.message }
   }
 }

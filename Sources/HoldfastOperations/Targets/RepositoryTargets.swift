@@ -83,13 +83,15 @@ package struct RepositoryTargets: Sendable {
     from repository: Repository, to targets: [OpenedTarget], _ source: SourceName? = nil, isDryRun: Bool = false,
     observer: any SyncObserver
   ) throws -> [TargetResult] {
-    try sideBySide(targets) { target in
+    let turns = ReturnTurns()
+    return try sideBySide(targets) { target in
       do {
         let store = try target.store.get()
         // A pass may have used it.
         store.refresh()
-        return try TargetSync(from: repository, to: target.name, in: store, observer: observer).run(
-          source, isDryRun: isDryRun)
+        return try TargetSync(
+          from: repository, to: target.name, in: store, observer: observer, turns: turns
+        ).run(source, isDryRun: isDryRun)
       } catch let signal as Interrupted {
         throw signal
       } catch {
@@ -114,7 +116,8 @@ package struct RepositoryTargets: Sendable {
         guard target != home.target, let machine = opened?.machine else { return standings }
         return standings.map { standing in
           var standing = standing
-          standing.proofs = machine.proofs(of: standing.source, at: target.name)
+          standing.proofs = TargetProofs(
+            machine.scrubs(of: standing.source, at: target.name, in: target.location).proofs)
           return standing
         }
       }
@@ -152,7 +155,9 @@ package struct RepositoryTargets: Sendable {
     guard let home = home.target, !others.isEmpty else { return [] }
     let stores = try others.map { try store(of: $0) }
     let made = try zip(others, stores).map { target, store in
-      (target, store.location, try TargetSync.make(store, of: repository, warn: warn))
+      let isNew = try TargetSync.make(store, of: repository, warn: warn)
+      if isNew { try repository.machine.forgetScrubs(at: target.name) }
+      return (target, store.location, isNew)
     }
     var change = try TargetListChange(repository, home: member(home))
     for target in [home] + others where change.list.member(target.name) == nil { try change.add(member(target)) }

@@ -23,7 +23,7 @@ package struct RunTargets: Sendable {
   package init(
     _ home: Repository, of context: RepositoryContext, linger: TimeSpan? = nil, away: AwayTargets = AwayTargets()
   ) {
-    (self.home, targets) = (home, RepositoryTargets(context))
+    (self.home, targets) = (home, RepositoryTargets(context, isChosen: true))
     (self.linger, self.away) = (linger, away)
   }
 
@@ -57,6 +57,19 @@ package struct RunTargets: Sendable {
       }
     }
     return (value, Pass(others: others, lags: lags))
+  }
+
+  /// The targets that are not asked again, by name, with the reasons.
+  var obstacles: [String: BehindReason] {
+    Dictionary(
+      uniqueKeysWithValues: targets.others.compactMap { target in
+        away.obstacle(at: target.name, of: targets.repositoryName).map { (target.name, $0) }
+      })
+  }
+
+  /// Notes the targets that did not answer a scrub.
+  func note(_ results: [ScrubResult]) {
+    for result in results { away.note(result, of: targets.repositoryName) }
   }
 
   private var policy: TargetPolicy {

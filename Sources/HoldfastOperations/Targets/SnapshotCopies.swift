@@ -24,7 +24,8 @@ package struct SnapshotCopies: Sendable {
   package var isEnough: Bool { holders.count >= minCopies }
 
   package var exitStatus: ExitStatus {
-    .worst(of: others.compactMap { $0.decision?.exitStatus } + [isEnough ? .done : .incomplete])
+    let isWhole = isEnough && !others.contains(where: \.hasMore)
+    return .worst(of: others.compactMap { $0.decision?.exitStatus } + [isWhole ? .done : .incomplete])
   }
 
   /// Says in one line which targets have it.
@@ -42,6 +43,14 @@ extension RunWatch {
     for target in copies.others where !target.isInStep {
       let text = "\(target.target) is behind: \(target.cause ?? "not all of it was copied")"
       tellAndRecord(Notice(.warning, text, of: source), as: text)
+    }
+    for target in copies.others {
+      for text in target.sources.flatMap({ $0.warnings(at: target.target) }) {
+        tellAndRecord(Notice(.warning, text, of: source), as: text)
+      }
+    }
+    if copies.others.contains(where: \.hasMore) {
+      tell(Notice(.hint, "Run `holdfast scrub --repair`: it brings back what home has lost."))
     }
     guard !copies.isEnough else { return }
     let count = copies.holders.count

@@ -23,16 +23,39 @@ extension RepositoryTargets {
     try TargetSync.checkMayBeMade(store, of: repository)
     var results: [TargetResult] = []
     if let seed {
-      _ = try TargetSync.make(store, of: seed, warn: warn)
-      results.append(try TargetSync(from: seed, to: target.name, in: store, observer: observer).run())
+      if try TargetSync.make(store, of: seed, warn: warn) { try repository.machine.forgetScrubs(at: target.name) }
+      results.append(try TargetSync(from: seed, to: target.name, in: store, observer: observer, isNew: true).run())
     }
-    _ = try TargetSync.make(store, of: repository, warn: warn)
+    if try TargetSync.make(store, of: repository, warn: warn) { try repository.machine.forgetScrubs(at: target.name) }
     var change = try TargetListChange(repository, home: try member(current))
     try change.add(member(target))
     try change.publish()
     try spreadList(of: repository, warn)
     results.append(try TargetSync(from: repository, to: target.name, in: store, observer: observer).run())
     return results
+  }
+
+  /// Checks that home has everything that a target has.
+  /// - Parameters:
+  ///   - repository: home.
+  ///   - warn: is told when that is not known.
+  /// - Throws: `EngineError` when only the target has a snapshot or notes.
+  package func checkHasNothingAlone(_ name: String, of repository: Repository, warn: (String) -> Void) throws {
+    guard let target = others.first(where: { $0.name == name }) else {
+      return warn("\(name) is not in the configuration, so it is not known what only it has")
+    }
+    let found: [String]
+    do {
+      found = try TargetSync.onlyThere(in: store(of: target), as: name, of: repository)
+    } catch let failure as any OperatorError
+      where (failure.isTransient || failure.exitStatus == .noRepository) && !(failure is Interrupted)
+    {
+      return warn("it is not known what only \(name) has: \(failure.message)")
+    }
+    guard !found.isEmpty else { return }
+    throw EngineError(
+      .usage, "\(name) has what home does not have: \(found.joined(separator: ", "))",
+      hint: "Run `holdfast sync`; if that does not bring it home, `holdfast scrub --repair`.", exitStatus: .usage)
   }
 
   /// Takes a target out of the list.

@@ -17,10 +17,6 @@ package struct ListedTarget: Sendable {
 }
 
 extension RedundancyStatus {
-  /// The share that must be proved for a copy to count. It is below 1 because the newest snapshots were stored after
-  /// the last proof.
-  private static let shareMin = 0.95
-
   /// Makes the redundancy of a source.
   /// - Parameters:
   ///   - status: the status of the source at home; its verifies show what is proved there.
@@ -32,13 +28,9 @@ extension RedundancyStatus {
     oldest.seconds -= window.wholeSeconds
     let since = oldest
     let copies = targets.map { target in
-      let proved =
-        target.isHome
-        ? status.provedShare ?? 0
-        : repository.machine.proofs(of: status.name, at: target.settings.name, since: since).share
-      return HeldCopy(
-        target.settings.name, Self.evidence(target, status, proved: proved), domains: target.settings.failureDomains,
-        medium: target.settings.mediumName)
+      HeldCopy(
+        target.settings.name, Self.evidence(target, status, since: since, repository),
+        domains: target.settings.failureDomains, medium: target.settings.mediumName)
     }
     let home = targets.first { $0.isHome }?.settings
     self.init(
@@ -47,7 +39,7 @@ extension RedundancyStatus {
   }
 
   private static func evidence(
-    _ target: ListedTarget, _ status: SourceStatus, proved: Double
+    _ target: ListedTarget, _ status: SourceStatus, since oldest: Timestamp, _ repository: Repository
   ) -> HeldCopy.Evidence {
     switch target.standings {
     case .failure(let failure): return .unknown(reason: describe(failure).message)
@@ -55,10 +47,23 @@ extension RedundancyStatus {
       guard let standing = standings.first(where: { $0.source == status.name }), standing.newest != nil else {
         return .missing
       }
-      if target.isHome, status.standingDamage != nil { return .damaged }
+      let scrubs = repository.machine.scrubs(
+        of: status.name, at: target.settings.name, in: target.settings.location)
+      if scrubs.isDamaged || target.isHome && hasDamage(status, repository) { return .damaged }
       guard standing.hasNewest == true else { return .missing }
-      return proved >= shareMin ? .proved(within: status.provedWindow) : .listed(provedShare: proved)
+      let window = status.provedWindow
+      return target.isHome
+        ? HeldCopy.Evidence(
+          provedShare: status.provedShare ?? 0, chain: status.chain.map(\.provedShare), within: window)
+        : HeldCopy.Evidence(scrubs, chain: status.chain, since: oldest, within: window)
     }
+  }
+
+  /// True if a verify or a scrub has found damage at home that stands.
+  private static func hasDamage(_ status: SourceStatus, _ home: Repository) -> Bool {
+    if status.standingDamage != nil { return true }
+    // Notes that cannot be read are damage themselves.
+    return (try? home.notes.standingDamage(of: status.name).isEmpty) != true
   }
 }
 

@@ -1,34 +1,46 @@
+internal import HoldfastArchive
 internal import HoldfastConfiguration
 package import HoldfastEngine
 package import HoldfastModel
 package import HoldfastRepository
-internal import HoldfastStore
+package import HoldfastStore
 package import HoldfastSystem
 internal import Synchronization
 
 extension RepositoryTargets {
   /// The name of the target that is home, also of a repository that has no others.
-  private var scrubbedHome: String { home.target?.name ?? "home" }
+  package var scrubbedHome: String { home.target?.name ?? "home" }
 
-  /// Opens the repository for a scrub: at home, or at the first other target where that is possible. A scrub finds and
-  /// repairs the damage at home in both cases.
+  /// Opens the repository for a scrub: at home, as the list of targets says it, or at the first other target where that
+  /// is possible. A scrub finds and repairs the damage at home in both cases.
   /// - Parameter warn: gets warnings.
-  /// - Returns: the repository, and the name of the target.
+  /// - Returns: the repository, the name of the target where it was opened, and the targets, of which the list says who
+  ///   is home.
   package func openToScrub(
     limit: RateLimit? = nil, warn: (String) -> Void
-  ) throws -> (repository: Repository, target: String) {
+  ) throws -> (repository: Repository, target: String, targets: RepositoryTargets) {
     do {
-      return (try home.open(limit: limit, warn: warn), scrubbedHome)
+      // A place that was chosen by its location is scrubbed there.
+      guard home.target == home.configured?.home else {
+        return (try home.open(limit: limit, warn: warn), scrubbedHome, self)
+      }
+      let (repository, place) = try home.openHome(limit: limit, warn: warn)
+      let targets = place.target == home.target ? self : RepositoryTargets(place, isChosen: true)
+      return (repository, targets.scrubbedHome, targets)
     } catch let failure as any OperatorError
       where failure.isTransient || failure.isDamage || failure.exitStatus == .noRepository
     {
       for other in others {
-        guard let store = try? home.on(other).store(reading: limit),
+        guard let place = try? home.on(other), let store = try? place.store(reading: limit),
           var found = try? Repository.open(
             store, host: home.machine.host, memory: home.machine.memory(), acceptsOlder: true)
         else { continue }
-        found.isHome = false
-        return (found, other.name)
+        // The configuration may have another target first than the one that was promoted.
+        let listed = try? found.targets.newest()?.home
+        found.isHome = listed == other.name
+        let promoted = listed.flatMap { name in others.first { $0.name == name } }
+        guard let promoted, let homePlace = try? home.on(promoted) else { return (found, other.name, self) }
+        return (found, other.name, RepositoryTargets(homePlace, isChosen: true))
       }
       throw failure
     }
@@ -37,17 +49,19 @@ extension RepositoryTargets {
   /// Scrubs the targets of a repository; one that has no others is scrubbed alone.
   /// - Parameters:
   ///   - reference: the repository, and the name of the target at which it was opened.
+  ///   - obstacles: the targets that are not asked, by name, with the reasons.
   ///   - onProved: gets the number of stored bytes that were proved; called by several threads.
   package func scrub(
     _ reference: (repository: Repository, target: String), _ options: Scrub.Options, limit: RateLimit? = nil,
-    onProved: @escaping @Sendable (UInt64) -> Void
+    obstacles: [String: BehindReason] = [:], onProved: @escaping @Sendable (UInt64) -> Void
   ) throws -> [ScrubResult] {
     let opened = reference.repository.uncached.store
     func store(_ name: String, _ make: () throws -> any Store) -> Result<any Store, any Error> {
-      name == reference.target ? .success(opened) : Result { try make() }
+      if let obstacle = obstacles[name] { return .failure(obstacle) }
+      return name == reference.target ? .success(opened) : Result { try make() }
     }
     let first = Scrub.Place(
-      scrubbedHome, at: home.location.description, isHome: true,
+      scrubbedHome, at: home.target?.location ?? home.location.description, isHome: true,
       store(scrubbedHome) { try home.store(reading: limit) })
     let places = others.map { other in
       Scrub.Place(

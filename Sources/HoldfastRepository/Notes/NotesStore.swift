@@ -101,8 +101,14 @@ package struct NotesStore: Sendable {
   }
 
   private func revision(_ number: UInt64, of source: SourceName, in bytes: any ReadableBytes) throws -> NotesRevision {
+    try revision(bytes.contents(max: Limits.envelopeBytesMax), number, of: source)
+  }
+
+  /// Returns the revision with these bytes.
+  /// - Throws: `DamageError` or `FormatError` when it is not valid, or does not belong here.
+  package func revision(_ bytes: [UInt8], _ number: UInt64, of source: SourceName) throws -> NotesRevision {
     let key = Keys.notes(source, number)
-    let revision = try NotesRevision(parsing: bytes.contents(max: Limits.envelopeBytesMax), name: key)
+    let revision = try NotesRevision(parsing: bytes, name: key)
     let notes = revision.notes
     guard notes.repository == descriptor.repository, notes.source == source, notes.revision == number else {
       throw DamageError(key, "it belongs to another place")

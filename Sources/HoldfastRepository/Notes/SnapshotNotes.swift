@@ -112,6 +112,12 @@ extension NotesStore {
     }
   }
 
+  /// Returns true if a part of a chain is removed.
+  package func hasRemoved(_ chain: Chain) throws -> Bool {
+    let reading = try read(chain.tip.sourceName)
+    return chain.snapshots.contains { reading.removal(of: $0) != nil }
+  }
+
   /// Prepares the notes just before a snapshot is committed: calls back the snapshots of its chain, and notes its tags.
   /// - Parameters:
   ///   - chain: the chain that it builds on; `nil` for a full.

@@ -61,6 +61,15 @@ package final class TargetListStore: Sendable {
     return revisions
   }
 
+  /// Returns the revision with these bytes.
+  /// - Throws: `DamageError` or `FormatError` when it is not valid, or when its signer may not write.
+  package func revision(_ bytes: [UInt8], after previous: TargetListRevision?) throws -> TargetListRevision {
+    let key = Keys.targetList((previous?.list.revision ?? 0) + 1)
+    let revision = try TargetListRevision(parsing: bytes, after: previous, of: descriptor, name: key)
+    try checkSigner(of: revision)
+    return revision
+  }
+
   private func checkSigner(of revision: TargetListRevision) throws {
     guard let signer = revision.list.signature?.key,
       let refusal = keyring.sealed?.keyring.refusal(of: signer, digest: revision.digest)

@@ -4,6 +4,8 @@ package import HoldfastModel
 package enum BehindReason: OperatorError, Equatable {
   /// It did not have all that home has when the run began.
   case wasBehind
+  /// It had snapshots that home gave a number and does not have any more.
+  case wasAhead
   /// It did not answer.
   /// - Parameter waited: the time for which the run waited.
   case noAnswer(waited: TimeSpan)
@@ -24,6 +26,7 @@ package enum BehindReason: OperatorError, Equatable {
   package var message: String {
     switch self {
     case .wasBehind: "it was behind when the run began"
+    case .wasAhead: "it has snapshots that home has lost: home was put back"
     case .noAnswer(let waited): "it did not answer within \(waited.rounded())"
     case .wasAway(let reason): "it was not asked again, because it did not answer earlier in this run (\(reason))"
     case .busy(let name, let location): "another run works on \(name) in \(location)"
@@ -38,6 +41,7 @@ package enum BehindReason: OperatorError, Equatable {
   package var hint: String? {
     switch self {
     case .wasBehind, .noAnswer, .wasAway, .busy, .tooSlow, .noRoom, .runEnded: "Run `holdfast sync` to bring it up."
+    case .wasAhead: "Run `holdfast scrub --repair`: it brings back what home has lost."
     case .forked: "Two runs wrote it, each at a home of its own: find out which of them counts before you sync."
     }
   }

@@ -16,8 +16,8 @@ final class TargetFanOut: Sendable {
   private let lanes: Monitor<TargetLanes>
   /// By folder, the lanes that were in step when the first object of the folder was begun.
   private let takers = Mutex<[String: [Int]]>([:])
-  /// The folder of each object that was committed, by key.
-  private let sent = Mutex<[String: String]>([:])
+  /// The objects that were sent to the lanes, by key.
+  private let sent = Mutex<[String: [Sending]]>([:])
 
   init(
     home: any Store, others: [Target], _ policy: TargetPolicy, clock: Clock, cancellation: Cancellation,
@@ -68,7 +68,7 @@ final class TargetFanOut: Sendable {
 
   func commit(_ sendings: [Sending]) {
     for sending in sendings {
-      sent.withLock { $0[sending.key] = sending.folder }
+      sent.withLock { $0[sending.key, default: []].append(sending) }
       add(.commit(sending), to: sending.lane)
     }
   }
@@ -86,9 +86,7 @@ final class TargetFanOut: Sendable {
       for key in gone.keys { sent[key] = nil }
       return gone
     }
-    for (key, folder) in gone {
-      for lane in takers.withLock({ $0[folder] }) ?? [] { add(.remove(key: key, folder: folder), to: lane) }
-    }
+    for sending in gone.values.joined() { add(.remove(sending), to: sending.lane) }
   }
 
   // MARK: Waiting
@@ -141,9 +139,11 @@ final class TargetFanOut: Sendable {
     for lane in lanes.withLock({ $0.busy }) { drop(lane, waited: policy.linger) }
   }
 
-  /// Sends nothing more: whoever does not have everything is behind.
+  /// Sends nothing more: whoever does not have everything is behind. What the run has withdrawn is removed first, if
+  /// that takes only seconds.
   func abandon() {
     for lane in lanes.withLock({ $0.busy }) { drop(lane, BehindReason.runEnded) }
+    _ = lanes.wait(policy.silenceMax) { $0.isRemoving ? nil : true }
   }
 
   private func drop(_ lane: Int, waited: TimeSpan) { drop(lane, BehindReason.tooSlow(waited: waited)) }
@@ -192,8 +192,10 @@ final class TargetFanOut: Sendable {
         try gate?.checkOpen(sending.key, in: sending.folder, at: others[lane].name)
         try writer.commit()
       } catch StoreError.alreadyExists(let key, let location) {
-        // Another run may have copied it meanwhile.
+        // Another run may have copied it meanwhile. Until that is known, it is not this run's to remove.
+        sending.isForeign = true
         guard try isSame(key, at: store) else { throw BehindReason.forked(key: key, location: location) }
+        sending.isForeign = false
       } catch {
         writer.abort()
         throw error
@@ -201,8 +203,10 @@ final class TargetFanOut: Sendable {
     case .abort(let sending):
       sending.writer?.abort()
       sending.writer = nil
-    case .remove(let key, _):
-      try store.remove(key)
+    case .remove(let sending):
+      guard !sending.isForeign else { return }
+      try gate?.checkOpen(sending.key, in: sending.folder, at: others[lane].name)
+      try store.remove(sending.key)
     }
   }
 

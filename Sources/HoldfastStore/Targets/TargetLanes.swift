@@ -16,6 +16,8 @@ final class Sending: @unchecked Sendable {
   /// The number of the lane.
   let lane: Int
   var writer: ObjectWriter?
+  /// True if the target has another object under the key, which is left alone.
+  var isForeign = false
 
   init(_ key: String, in folder: String, lane: Int) { (self.key, self.folder, self.lane) = (key, folder, lane) }
 }
@@ -27,19 +29,17 @@ enum Step: Sendable {
   case commit(Sending)
   case abort(Sending)
   /// Removes an object that was sent, and was then removed at home.
-  case remove(key: String, folder: String)
+  case remove(Sending)
 
   var key: String {
     switch self {
-    case .append(let sending, _), .commit(let sending), .abort(let sending): sending.key
-    case .remove(let key, _): key
+    case .append(let sending, _), .commit(let sending), .abort(let sending), .remove(let sending): sending.key
     }
   }
 
   var folder: String {
     switch self {
-    case .append(let sending, _), .commit(let sending), .abort(let sending): sending.folder
-    case .remove(_, let folder): folder
+    case .append(let sending, _), .commit(let sending), .abort(let sending), .remove(let sending): sending.folder
     }
   }
 
@@ -51,6 +51,8 @@ enum Step: Sendable {
   }
 
   fileprivate var block: HeldBlock? { if case .append(_, let block) = self { block } else { nil } }
+
+  fileprivate var isRemoval: Bool { if case .remove = self { true } else { false } }
 
   fileprivate var isAbort: Bool { if case .abort = self { true } else { false } }
 
@@ -204,6 +206,11 @@ struct TargetLanes {
 
   /// The lanes that have something to do for a target that is in step.
   var busy: [Int] { lanes.indices.filter { !waiting($0).isEmpty } }
+
+  /// True if an object waits to be removed anywhere.
+  var isRemoving: Bool {
+    lanes.contains { $0.current?.isRemoval == true || $0.steps.contains(where: \.isRemoval) }
+  }
 
   /// True if so many targets have everything that the run need not wait for all others.
   var hasEnough: Bool {

@@ -40,7 +40,7 @@ import Testing
       for file in files(directory) {
         let whole = try #require(TestFiles.read(file))
         for isRemoved in [false, true] {
-          // A file of the log that home has lost with its manifest shows in no listing; verify names the gap.
+          // Without a snapshot no recovery needs what home has lost with its manifest.
           if isRemoved, file.text.hasSuffix(".json") { continue }
           var bytes = whole
           bytes[bytes.count / 2] ^= 1
@@ -59,5 +59,35 @@ import Testing
     #expect(try ScrubShop.texts(scrub(shop)) == ["barn: behind"])
     #expect(try scrub(shop, repairs: true).allSatisfy { $0.exitStatus == .done })
     #expect(files(place.path).count == files(shop.repositoryPath).count)
+  }
+
+  /// A file that home has lost with its manifest shows in no listing of home.
+  @Test func whatHomeHasLostComesBackIfASnapshotNeedsIt() throws {
+    let pushes = WALPushTests()
+    let shop = try TestShop()
+    let segments = WALPushTests.log().segments
+    for segment in segments { _ = try pushes.push(segment.name.text, segment.bytes, shop) }
+    let size = try #require(WALSegmentSize(UInt64(TestLog.segmentBytes)))
+    let starts = try segments.map { size.start(of: try #require($0.name.number(size))) }
+    try pushes.snapshot(shop, from: starts[1], to: starts[2], ended: 1)
+    let barn = LocalStore(directory: place.path, host: shop.host)
+    #expect(try TargetSync.make(barn, of: shop.open()) { _ in })
+    #expect(try TargetSync(from: shop.open(), to: "barn", in: barn, observer: CountedCopies()).run().isInStep)
+    #expect(try ScrubShop.texts(scrub(shop)) == [])
+    let whole = files(shop.repositoryPath)
+    func remove(_ number: Int) -> [Path] {
+      let lost = whole.filter { $0.text.contains(segments[number].name.text) }
+      for file in lost { TestFiles.removeTree(file) }
+      return lost
+    }
+    #expect(remove(0).count == 2)
+    #expect(try ScrubShop.texts(scrub(shop)) == [], "no recovery needs it")
+    let lost = remove(1)
+    let found = try ScrubShop.texts(scrub(shop))
+    #expect(
+      found.count == 2 && found.allSatisfy { $0.hasPrefix("here: wal/") && $0.hasSuffix(": repairable") }, "\(found)")
+    #expect(try scrub(shop, repairs: true).allSatisfy { $0.exitStatus == .done })
+    #expect(lost.count == 2 && lost.allSatisfy { TestFiles.read($0) != nil })
+    #expect(try ScrubShop.texts(scrub(shop)) == [])
   }
 }

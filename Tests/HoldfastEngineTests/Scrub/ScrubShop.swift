@@ -92,8 +92,7 @@ struct ScrubShop {
     do {
       let targets = zip(Self.names, stores).map { Target(name: $0, store: $1) }
       let joined = TargetStore(
-        home: targets[0], others: Array(targets.dropFirst()), folder: { Keys.targetFolder($0) },
-        isInStep: { _, _ in false })
+        home: targets[0], others: Array(targets.dropFirst()), gate: nil, folder: { Keys.targetFolder($0) })
       let repository = try Repository.open(
         joined, host: shop.host, credentials: shop.keys?.credentials() ?? .none)
       try shop.restore(to: "restored", in: repository)

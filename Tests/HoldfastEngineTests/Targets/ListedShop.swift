@@ -35,10 +35,13 @@ struct ListedShop {
 
   func store(_ name: String) throws -> MemoryStore { try #require(stores[name]) }
 
-  /// The repository as one target has it, for whoever has all keys, on a machine of its own.
+  /// The repository as one target has it, for whoever has all keys, on a machine of its own. Runs at another target
+  /// than `home` stand in for it.
   func open(_ name: String) throws -> Repository {
-    try Repository.open(
+    var opened = try Repository.open(
       store(name), host: shop.host, credentials: shop.keys?.credentials() ?? .none, target: name)
+    opened.isHome = name == "home"
+    return opened
   }
 
   /// A run on a machine that sees only one target.

@@ -2,6 +2,7 @@ import HoldfastModel
 import HoldfastStore
 import HoldfastSystem
 import HoldfastTestSupport
+import Synchronization
 import Testing
 
 /// What is written comes to home, and to every other target unless that is reported.
@@ -107,6 +108,44 @@ import Testing
     #expect(other.contents == ["a/1": [1]])
   }
 
+  @Test func whatIsAnotherObjectThereIsNotWithdrawn() throws {
+    other.contents = ["a/1": [9]]
+    let store = TargetStore(home, [other])
+    try store.put([1], at: "a/1")
+    try store.remove("a/1")
+    try store.finish()
+    store.abandon()
+    #expect(home.contents.isEmpty)
+    #expect(other.contents == ["a/1": [9]])
+  }
+
+  /// Without the lease, another run may have written there meanwhile.
+  @Test func nothingIsWithdrawnWhereTheRunMayNoLongerWrite() throws {
+    let gate = ClosingGate()
+    let store = TargetStore(
+      home: Target(name: "home", store: home), others: [Target(name: "b", store: other)], gate: gate,
+      folder: { String($0.prefix { $0 != "/" }) })
+    try store.put([1], at: "a/1")
+    try store.finish()
+    gate.isClosed.withLock { $0 = true }
+    try store.remove("a/1")
+    store.abandon()
+    #expect(other.contents == ["a/1": [1]])
+    #expect(lag(store, 1)?.cause.message == "the run ended before it had everything")
+  }
+
+  @Test func aRunThatFailsWaitsForWhatItWithdraws() throws {
+    var faults = FaultyStore.Faults()
+    (faults.refused, faults.unanswered, faults.delay) = (0, 0, .milliseconds(100))
+    let store = TargetStore(home, [FaultyStore(other, faults, seed: 1)])
+    try store.put([1], at: "a/1")
+    try store.finish()
+    #expect(other.contents == ["a/1": [1]])
+    try store.remove("a/1")
+    store.abandon()
+    #expect(other.contents.isEmpty)
+  }
+
   // MARK: Slow targets
 
   private func policy(minCopies: Int) -> TargetPolicy {
@@ -171,6 +210,17 @@ import Testing
     #expect(home.contents.count == 6)
     #expect(
       lag(store, 1)?.cause.message == "too many objects were written at once to hold bytes of all of them for it")
+  }
+}
+
+/// Lets a run write until it is closed.
+private final class ClosingGate: TargetGate {
+  let isClosed = Mutex(false)
+
+  func obstacle(to key: String, in folder: String, at target: String) -> (any Error)? { nil }
+
+  func checkOpen(_ key: String, in folder: String, at target: String) throws {
+    if isClosed.withLock({ $0 }) { throw BehindReason.runEnded }
   }
 }
 
