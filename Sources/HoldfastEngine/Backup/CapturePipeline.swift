@@ -4,49 +4,44 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Walks the source beside the parent's state, lets workers read, digest, compare and compress what may have changed,
-/// and records the changes in path order. This file contains the walk, which decides what may have changed;
-/// FileCapture.swift opens files and cuts them into steps, CaptureResults.swift handles the results.
+/// Walks the source beside the parent's state, and decides what may have changed. That is cut into steps, which workers
+/// perform (`CaptureQueue`), and whose results are recorded in path order (`CaptureResults`).
 final class CapturePipeline {
-  let host: Host
-  let root: OpenFile
+  private let host: Host
+  private let root: OpenFile
   private let scanner: Scanner
   private let detection: ChangeDetection
-  let scratch: ScratchSpace
-  let databases: LiveDatabases
-  let parent: StateFile?
-  let record: ChangeRecord
-  let progress: any ProgressObserver
-  private let pool: OrderedPool<CaptureJob>
-  let spareJob: CaptureJob
-  let bases: BaseSearch
+  private let scratch: ScratchSpace
+  private let databases: LiveDatabases
+  private let parent: StateFile?
+  private let record: ChangeRecord
+  private let progress: any ProgressObserver
+  private let bases: BaseSearch
+  private let links: HardLinks
+  private let opener: FileOpener
+  private let queue: CaptureQueue
   /// The parent's entries of files whose contents a database server gives only when it ends the backup.
   private var lateKnown: [Entry] = []
-  var links: HardLinks
 
   init(
     host: Host, root: OpenFile, exclusions: [Glob], detection: ChangeDetection, parent: StateFile?,
     databases: LiveDatabases, compression: Compression, scratch: ScratchSpace, record: ChangeRecord,
     progress: any ProgressObserver
   ) throws {
-    self.host = host
-    self.scratch = scratch
-    self.databases = databases
-    self.root = root
-    self.detection = detection
-    self.parent = parent
-    bases = BaseSearch(parent)
-    links = HardLinks(root: root, files: host.files)
-    self.record = record
-    self.progress = progress
+    (self.host, self.root, self.detection, self.parent) = (host, root, detection, parent)
+    (self.databases, self.record, self.scratch, self.progress) = (databases, record, scratch, progress)
     scanner = Scanner(
       files: host.files, root: root, exclusions: exclusions, clusters: databases.clusters,
       withheld: databases.withheld)
-    spareJob = try CaptureJob(host: host, compression: compression)
-    pool = try OrderedPool(
-      workers: host.workers, capacity: host.workers * 4 + 2, batch: 2,
-      makeJob: { try CaptureJob(host: host, compression: compression) },
-      perform: CaptureJob.perform)
+    bases = BaseSearch(parent)
+    links = HardLinks(root: root, files: host.files)
+    opener = FileOpener(
+      host: host, root: root, databases: databases, bases: bases, links: links, record: record, scratch: scratch,
+      progress: progress)
+    let results = CaptureResults(
+      host: host, root: root, parent: parent, databases: databases, links: links, opener: opener, record: record,
+      spareJob: try CaptureJob(host: host, compression: compression), progress: progress)
+    queue = try CaptureQueue(host: host, compression: compression, results)
   }
 
   /// The indexes of the exclusions that matched nothing.
@@ -54,7 +49,7 @@ final class CapturePipeline {
 
   /// Captures everything.
   func run() throws {
-    defer { pool.stop() }
+    defer { queue.stop() }
     guard let postgres = databases.postgres else { return try walk() }
     record.beginPart(scratch)
     try walk()
@@ -81,14 +76,14 @@ final class CapturePipeline {
       case .problem(let problem, let item):
         record.add(problem)
         while let gone = previous, gone.path < problem.path {
-          try add(.removed(gone.path))
+          try queue.add(.removed(gone.path))
           previous = try nextKnown(known)
         }
         previous = try keepUnexamined(problem.path, item, previous: previous, known)
       case .socket(let path): progress.note("\(path) is a socket: sockets have no content and are left out")
       case .item(let item):
         while let gone = previous, gone.path < item.path {
-          try add(.removed(gone.path))
+          try queue.add(.removed(gone.path))
           previous = try nextKnown(known)
         }
         if let same = previous, same.path == item.path {
@@ -100,15 +95,10 @@ final class CapturePipeline {
       }
     }
     while let gone = previous {
-      try add(.removed(gone.path))
+      try queue.add(.removed(gone.path))
       previous = try nextKnown(known)
     }
-    try drain()
-  }
-
-  private func drain() throws {
-    if try !pool.next(take).steps.isEmpty { try submit() }
-    try pool.drain(take)
+    try queue.drain()
   }
 
   /// Returns the next entry of the parent, except those that are captured late.
@@ -124,15 +114,15 @@ final class CapturePipeline {
   private func captureLate(_ files: [PostgresBackup.LateFile]) throws {
     var known = lateKnown[...]
     for late in files {
-      while let gone = known.first, gone.path < late.item.path { try add(.removed(known.removeFirst().path)) }
+      while let gone = known.first, gone.path < late.item.path { try queue.add(.removed(known.removeFirst().path)) }
       let previous = known.first?.path == late.item.path ? known.removeFirst() : nil
       let file = try LargeFile(
         item: late.item, source: late.source, before: late.item.status, pageSize: PageSize.postgreSQL,
         previous: previous, base: nil, scratch: scratch)
-      try forEachStep(of: file) { step, bytes in try add(step, bytes: bytes) }
+      try file.forEachStep(host.cancellation, queue.add(_:bytes:))
     }
-    for gone in known { try add(.removed(gone.path)) }
-    try drain()
+    for gone in known { try queue.add(.removed(gone.path)) }
+    try queue.drain()
   }
 
   /// Keeps the parent's entries at and below a path that could not be examined: they may still exist.
@@ -148,53 +138,32 @@ final class CapturePipeline {
     }
     while let kept = previous, path.contains(kept.path) {
       links.keep(kept)
-      try add(.unchanged(kept))
+      try queue.add(.unchanged(kept))
       previous = try nextKnown(known)
     }
     return previous
-  }
-
-  // MARK: Steps
-
-  func add(_ step: CaptureStep, bytes: Int = 0) throws {
-    if try pool.next(take).plannedBytes + bytes > Limits.archiveFrameBytes { try submit() }
-    let job = try pool.next(take)
-    job.steps.append(step)
-    job.plannedBytes += bytes
-    if job.steps.count >= CaptureJob.stepsMax { try submit() }
-  }
-
-  private func submit() throws {
-    try pool.next(take).head = record.headForNextJob()
-    try pool.submit(take)
-  }
-
-  /// Takes a job that is done; they come in path order.
-  private func take(_ job: CaptureJob) throws {
-    try record.endArchives(before: job.head)
-    try finish(job)
   }
 
   private func examine(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
     if databases.sqlite.isWaiting { databases.sqlite.letGo(before: item.path) }
     // Companions are found first: a file that is left out must not become the first name of a hard link.
     if databases.isCompanion(item.path, root: root, files: host.files) {
-      return try add(.companion(item, previous: previous))
+      return try queue.add(.companion(item, previous: previous))
     }
     if let link = links.otherName(of: item) {
       progress.skip(bytes: item.status.size)
       let content = Content.hardLink(to: link)
       if let previous, previous.content == content, detection.isUnchanged(item.status, since: previous) {
-        return try add(.unchanged(previous))
+        return try queue.add(.unchanged(previous))
       }
       return try put(item, content: content, previous: previous)
     }
     try beginDatabase(in: item)
-    if let previous, isUnchanged(item, since: previous) { return try add(.unchanged(previous)) }
-    if try lookAgain(at: item) { try beginDatabase(in: item) }
+    if let previous, isUnchanged(item, since: previous) { return try queue.add(.unchanged(previous)) }
+    if try opener.lookAgain(at: item) { try beginDatabase(in: item) }
     // The file beside it may turn out to be a database when it is read.
     if item.status.kind == .file, item.status.linkCount == 1, SQLiteCandidate.database(ofCompanion: item.path) != nil {
-      return try add(.companion(item, previous: previous))
+      return try queue.add(.companion(item, previous: previous))
     }
     if item.status.kind == .file { return try capture(item, previous: previous, mapOffset: mapOffset) }
     if let content = try content(of: item, previous: previous) { try put(item, content: content, previous: previous) }
@@ -219,28 +188,10 @@ final class CapturePipeline {
       try database.begin()
     } catch {
       // Descriptors may run out because jobs in progress have files open.
-      guard error.kind == .noDescriptors else { return refuse(database, error) }
-      try drain()
-      do throws(SQLiteFailure) { try database.begin() } catch { refuse(database, error) }
+      guard error.kind == .noDescriptors else { return opener.refuse(database, error) }
+      try queue.drain()
+      do throws(SQLiteFailure) { try database.begin() } catch { opener.refuse(database, error) }
     }
-  }
-
-  /// Examines a file that changed: it may have become a database, or one that a program writes to.
-  /// - Returns: true if it is newly a database, and is now captured as its programs see it.
-  func lookAgain(at item: ScannedItem) throws -> Bool {
-    guard item.status.kind == .file, databases.sqlite.capture(of: item.status) == nil else { return false }
-    let isLate = databases.look(at: item, root: root, files: host.files)
-    guard databases.sqlite.capture(of: item.status) != nil else { return false }
-    if isLate {
-      progress.warn(
-        "\(item.path) was opened or written while the backup ran: it is captured as one committed state, but not of one instant with the other databases"
-      )
-    }
-    return true
-  }
-
-  func refuse(_ database: SQLiteCapture, _ failure: SQLiteFailure) {
-    for refusal in databases.sqlite.refuse(database, failure) { record.note(refusal, progress: progress) }
   }
 
   /// Returns the content of an entry that is no file; `nil` if it vanished or cannot be read, which is recorded.
@@ -256,15 +207,48 @@ final class CapturePipeline {
         return .symbolicLink(target: try item.readSymbolicLink(host.files))
       } catch {
         if error.isNotFound {
-          try recordVanished(item.path, previous: previous, isInTurn: false)
+          try queueVanished(item.path, previous: previous)
         } else {
           record.add(Problem(path: item.path, reason: error.reason))
-          if let previous { try add(.unchanged(previous)) }
+          if let previous { try queue.add(.unchanged(previous)) }
         }
         return nil
       }
     case .file, .socket, .unknown: return nil
     }
+  }
+
+  private func capture(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
+    let isDatabase = databases.sqlite.capture(of: item.status) != nil
+    let base = try bases.base(of: item, isDatabase: isDatabase, previous: previous, mapOffset: mapOffset)
+    let isPlain =
+      !isDatabase && databases.atRest[item.path] == nil && databases.cluster(of: item.path) == nil
+      && !record.torn.contains(item.path)
+    guard isPlain, item.status.size <= UInt64(Limits.archiveFrameBytes) else {
+      return try captureLarge(item, previous: previous, base: base)
+    }
+    var digests = BaseDigests.none
+    if let base {
+      var feed = DigestFeed(base.extents())
+      digests = try feed.take(Int(Pages.count(size: item.status.size, pageSize: base.file.pageSize)))
+    }
+    try queue.add(
+      .smallFile(SmallFile(item: item, previous: previous, base: base, baseDigests: digests)),
+      bytes: Int(item.status.size))
+  }
+
+  private func captureLarge(_ item: ScannedItem, previous: Entry?, base: BaseFile?) throws {
+    switch try opener.open(item, previous: previous, base: base) {
+    case .opened(let file): try file.forEachStep(host.cancellation, queue.add(_:bytes:))
+    case .vanished: try queueVanished(item.path, previous: previous)
+    case .unreadable(let reason):
+      record.add(Problem(path: item.path, reason: reason))
+      try queue.add(.put(item.withoutContent, previous: previous))
+    }
+  }
+
+  private func queueVanished(_ path: Path, previous: Entry?) throws {
+    if previous != nil { try queue.add(.removed(path)) }
   }
 
   private func put(_ item: ScannedItem, content: Content, previous: Entry?) throws {
@@ -273,13 +257,22 @@ final class CapturePipeline {
     do throws(SystemError) {
       extended = try item.extendedAttributes(host.files)
     } catch {
-      if error.isNotFound { return try recordVanished(item.path, previous: previous, isInTurn: false) }
+      if error.isNotFound { return try queueVanished(item.path, previous: previous) }
       record.addUnreadAttributes(of: item.path, error)
       identity = identity.ofIncomplete
     }
     let entry = Entry(
       path: item.path, attributes: item.status.attributes(extended: extended), content: content, identity: identity)
-    try add(entry == previous ? .unchanged(entry) : .put(entry, previous: previous))
+    try queue.add(entry == previous ? .unchanged(entry) : .put(entry, previous: previous))
+  }
+}
+
+extension ScannedItem {
+  /// The entry of a file that cannot be read: a file without content.
+  var withoutContent: Entry {
+    Entry(
+      path: path, attributes: status.attributes(extended: []), content: .directory, identity: status.identity
+    ).withoutContent
   }
 }
 

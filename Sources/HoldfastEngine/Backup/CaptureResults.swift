@@ -5,9 +5,37 @@ internal import HoldfastSource
 internal import HoldfastSystem
 
 /// Records the results of jobs in path order, and captures files again that changed while they were read.
-extension CapturePipeline {
-  /// Records the results of a job, in order.
-  func finish(_ job: CaptureJob) throws {
+final class CaptureResults {
+  private let host: Host
+  private let root: OpenFile
+  private let parent: StateFile?
+  private let databases: LiveDatabases
+  private let links: HardLinks
+  private let opener: FileOpener
+  private let record: ChangeRecord
+  private let spareJob: CaptureJob
+  private let progress: any ProgressObserver
+
+  /// - Parameter spareJob: performs what is captured on this thread, while the jobs of workers are in progress.
+  init(
+    host: Host, root: OpenFile, parent: StateFile?, databases: LiveDatabases, links: HardLinks, opener: FileOpener,
+    record: ChangeRecord, spareJob: CaptureJob, progress: any ProgressObserver
+  ) {
+    (self.host, self.root, self.parent, self.databases) = (host, root, parent, databases)
+    (self.links, self.opener, self.record) = (links, opener, record)
+    (self.spareJob, self.progress) = (spareJob, progress)
+  }
+
+  /// The archive for which the frame of the next job is made.
+  func headForNextJob() throws -> ContainerHead { try record.headForNextJob() }
+
+  /// Takes a job that is done; they come in path order.
+  func take(_ job: CaptureJob) throws {
+    try record.endArchives(before: job.head)
+    try finish(job)
+  }
+
+  private func finish(_ job: CaptureJob) throws {
     defer { job.reset() }
     if let failure = job.failure { throw failure }
     let location = try record.place(job)
@@ -51,8 +79,8 @@ extension CapturePipeline {
     if databases.isCompanion(item.path, root: root, files: host.files) {
       progress.skip(bytes: item.status.size)
       if let previous { try record.remove(previous.path) }
-    } else if let file = try openLarge(item, previous: previous, base: nil, isInTurn: true) {
-      try captureInline(file)
+    } else {
+      try capture(item, previous: previous, base: nil)
     }
   }
 
@@ -76,7 +104,7 @@ extension CapturePipeline {
     do throws(SystemError) {
       status = try host.files.status(of: entry.path, in: root)
     } catch {
-      if error.isNotFound { return try recordVanished(entry.path, previous: previous, isInTurn: true) }
+      if error.isNotFound { return try recordVanished(entry.path, previous: previous) }
       if record.problems.allSatisfy({ !$0.path.contains(entry.path) }) {
         record.add(Problem(path: entry.path, reason: error.reason))
       }
@@ -84,7 +112,7 @@ extension CapturePipeline {
     }
     links.inherit(entry.path, from: first)
     let item = ScannedItem(path: entry.path, status: status, directory: nil, isInPostgreSQL: false, root: root)
-    if let file = try openLarge(item, previous: previous, base: nil, isInTurn: true) { try captureInline(file) }
+    try capture(item, previous: previous, base: nil)
   }
 
   /// Keeps the content that the parent has under the first name of a file whose other name cannot be examined.
@@ -97,20 +125,17 @@ extension CapturePipeline {
       kept.content = file.content
       return try record.put(kept, previous: previous, inherits: false, extents: extents)
     }
-    try recordVanished(entry.path, previous: previous, isInTurn: true)
+    try recordVanished(entry.path, previous: previous)
   }
 
   private func finish(_ file: SmallFile, at location: PageLocation?) throws {
     if file.item.status.linkCount > 1, !file.isSameFile { links.lose(file.item.path) }
     if let problem = file.attributeProblem { record.addUnreadAttributes(of: file.item.path, problem) }
     switch file.outcome {
-    case .vanished: try recordVanished(file.item.path, previous: file.previous, isInTurn: true)
+    case .vanished: try recordVanished(file.item.path, previous: file.previous)
     case .unreadable(let reason):
-      try recordUnreadable(file.item, reason: reason, previous: file.previous, isInTurn: true)
-    case .outgrown:
-      if let large = try openLarge(file.item, previous: file.previous, base: file.base, isInTurn: true) {
-        try captureInline(large)
-      }
+      try recordUnreadable(file.item, reason: reason, previous: file.previous)
+    case .outgrown: try capture(file.item, previous: file.previous, base: file.base)
     case .captured(let entry, let extents):
       record.count(extents)
       let moved = ListedExtents(extents.map { $0.moved(to: location) })
@@ -131,10 +156,10 @@ extension CapturePipeline {
       verdict = try file.isCutShort && !file.source.mayShrink ? .changed : file.source.verdict()
     } catch {
       if let database {
-        refuse(database, SQLiteFailure(error))
+        opener.refuse(database, SQLiteFailure(error))
         return try captureAgain(file)
       }
-      return try recordUnreadable(file.item, reason: error.reason, previous: file.previous, isInTurn: true)
+      return try recordUnreadable(file.item, reason: error.reason, previous: file.previous)
     }
     if verdict == .changed, file.mayBeTriedAgain { return try captureAgain(file) }
     defer { database?.end() }
@@ -153,29 +178,36 @@ extension CapturePipeline {
 
   private func captureAgain(_ file: LargeFile) throws {
     if databases.atRest[file.item.path] != nil, let now = try? host.files.status(of: file.item.path, in: root) {
-      _ = try lookAgain(
+      _ = try opener.lookAgain(
         at: ScannedItem(path: file.item.path, status: now, directory: nil, isInPostgreSQL: false, root: root))
     }
-    let again = try openLarge(file.item, previous: file.previous, base: file.base, after: file, isInTurn: true)
-    if let again { try captureInline(again) }
+    try capture(file.item, previous: file.previous, base: file.base, after: file)
   }
 
-  func recordVanished(_ path: Path, previous: Entry?, isInTurn: Bool) throws {
-    guard previous != nil else { return }
-    if isInTurn { try record.remove(path) } else { try add(.removed(path)) }
+  /// Captures a file on this thread, while jobs for later paths may be in progress.
+  private func capture(
+    _ item: ScannedItem, previous: Entry?, base: BaseFile?, after earlier: LargeFile? = nil
+  ) throws {
+    switch try opener.open(item, previous: previous, base: base, after: earlier) {
+    case .vanished: try recordVanished(item.path, previous: previous)
+    case .unreadable(let reason): try recordUnreadable(item, reason: reason, previous: previous)
+    case .opened(let file):
+      try file.forEachStep(host.cancellation) { step, _ in
+        spareJob.steps = [step]
+        spareJob.head = try record.headForNextJob()
+        CaptureJob.perform([spareJob])
+        try finish(spareJob)
+      }
+    }
+  }
+
+  private func recordVanished(_ path: Path, previous: Entry?) throws {
+    if previous != nil { try record.remove(path) }
   }
 
   /// Records a file that cannot be read: in the report, and in the snapshot as a file without content.
-  func recordUnreadable(_ item: ScannedItem, reason: String, previous: Entry?, isInTurn: Bool) throws {
+  private func recordUnreadable(_ item: ScannedItem, reason: String, previous: Entry?) throws {
     record.add(Problem(path: item.path, reason: reason))
-    let entry = Entry(
-      path: item.path, attributes: item.status.attributes(extended: []), content: .directory,
-      identity: item.status.identity
-    ).withoutContent
-    if isInTurn {
-      try record.put(entry, previous: previous, inherits: false, extents: nil)
-    } else {
-      try add(.put(entry, previous: previous))
-    }
+    try record.put(item.withoutContent, previous: previous, inherits: false, extents: nil)
   }
 }

@@ -5,7 +5,8 @@ internal import HoldfastSystem
 
 /// The files with several names. A file is captured under the first name that the walk meets, and as hard links under
 /// the others. If that first name does not lead to the file any more when its turn comes, another name takes its place.
-struct HardLinks {
+/// The walk, the opening of files and the record of results share it, on one thread.
+final class HardLinks {
   /// The way to capture a hard link when its turn comes.
   enum Resolution {
     /// As it is: its first name still leads to the file that the scan saw. Also for entries that are no hard links.
@@ -38,7 +39,7 @@ struct HardLinks {
   }
 
   /// Returns the first name of a file if the item is another name of it; `nil` if the item is the first name.
-  mutating func otherName(of item: ScannedItem) -> Path? {
+  func otherName(of item: ScannedItem) -> Path? {
     guard item.status.kind == .file, item.status.linkCount > 1 else { return nil }
     let key = Key(device: item.status.device, inode: item.status.inode)
     if var file = linked[key] {
@@ -51,13 +52,13 @@ struct HardLinks {
   }
 
   /// Records that a first name no longer leads to the file that the scan saw.
-  mutating func lose(_ first: Path) {
+  func lose(_ first: Path) {
     lost[first] = .some(nil)
   }
 
   /// Keeps an entry of the parent that cannot be examined. A hard link is kept only while its first name is still
   /// there; if that cannot be examined either, it counts as there.
-  mutating func keep(_ entry: Entry) {
+  func keep(_ entry: Entry) {
     guard case .hardLink(let first) = entry.content, lost[first] == nil else { return }
     do throws(SystemError) {
       let status = try files.statusIfPresent(of: first, in: root)
@@ -76,7 +77,7 @@ struct HardLinks {
   }
 
   /// Records that a name was captured as the file itself, in place of a lost first name.
-  mutating func inherit(_ heir: Path, from first: Path) {
+  func inherit(_ heir: Path, from first: Path) {
     lost[first] = .some(heir)
   }
 }

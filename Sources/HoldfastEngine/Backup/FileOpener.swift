@@ -3,40 +3,41 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Opens files, and cuts them into the steps that jobs perform.
-extension CapturePipeline {
-  func capture(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
-    let isDatabase = databases.sqlite.capture(of: item.status) != nil
-    let base = try bases.base(of: item, isDatabase: isDatabase, previous: previous, mapOffset: mapOffset)
-    let isPlain =
-      !isDatabase && databases.atRest[item.path] == nil && databases.cluster(of: item.path) == nil
-      && !record.torn.contains(item.path)
-    guard isPlain, item.status.size <= UInt64(Limits.archiveFrameBytes) else {
-      if let file = try openLarge(item, previous: previous, base: base, isInTurn: false) {
-        try forEachStep(of: file) { step, bytes in try add(step, bytes: bytes) }
-      }
-      return
-    }
-    var digests = BaseDigests.none
-    if let base {
-      var feed = DigestFeed(base.extents())
-      digests = try feed.take(Int(Pages.count(size: item.status.size, pageSize: base.file.pageSize)))
-    }
-    try add(
-      .smallFile(SmallFile(item: item, previous: previous, base: base, baseDigests: digests)),
-      bytes: Int(item.status.size))
+/// Opens the files of the source that are read in chunks: databases as their programs see them, other files as they are.
+final class FileOpener {
+  /// The result of opening a file.
+  enum Opening {
+    case opened(LargeFile)
+    case vanished
+    case unreadable(reason: String)
   }
 
-  /// Opens a file that is read in chunks; returns `nil` if it vanished or cannot be read, which is recorded.
-  /// - Parameter isInTurn: true if everything before it in path order was recorded; otherwise what is recorded here is
-  ///   queued.
-  func openLarge(
-    _ item: ScannedItem, previous: Entry?, base: BaseFile?, after earlier: LargeFile? = nil, isInTurn: Bool
-  ) throws -> LargeFile? {
+  private let host: Host
+  private let root: OpenFile
+  private let databases: LiveDatabases
+  private let bases: BaseSearch
+  private let links: HardLinks
+  private let record: ChangeRecord
+  private let scratch: ScratchSpace
+  private let progress: any ProgressObserver
+
+  init(
+    host: Host, root: OpenFile, databases: LiveDatabases, bases: BaseSearch, links: HardLinks, record: ChangeRecord,
+    scratch: ScratchSpace, progress: any ProgressObserver
+  ) {
+    (self.host, self.root, self.databases, self.bases) = (host, root, databases, bases)
+    (self.links, self.record, self.scratch, self.progress) = (links, record, scratch, progress)
+  }
+
+  /// Opens a file that is read in chunks.
+  /// - Parameter earlier: the attempt during which the file changed; `nil` for the first one.
+  func open(
+    _ item: ScannedItem, previous: Entry?, base: BaseFile?, after earlier: LargeFile? = nil
+  ) throws -> Opening {
     if let database = databases.sqlite.capture(of: item.status),
       let file = try openDatabase(item, database, previous: previous, base: base, after: earlier)
     {
-      return file
+      return .opened(file)
     }
     let opened: Result<OpenedFile, SystemError> = Result { () throws(SystemError) in
       try OpenedFile(item, files: host.files)
@@ -48,27 +49,26 @@ extension CapturePipeline {
       if item.status.linkCount > 1, !file.status.isSameFile(as: item.status) { links.lose(item.path) }
     case .failure(let error):
       if item.status.linkCount > 1 { links.lose(item.path) }
-      if error.isNotFound {
-        try recordVanished(item.path, previous: previous, isInTurn: isInTurn)
-      } else {
-        try recordUnreadable(item, reason: error.reason, previous: previous, isInTurn: isInTurn)
-      }
-      return nil
+      return error.isNotFound ? .vanished : .unreadable(reason: error.reason)
     }
     guard file.status.size <= ChangeRecord.sizeShare else {
-      let reason = ChangeRecord.tooLarge(file.status.size)
-      try recordUnreadable(item, reason: reason, previous: previous, isInTurn: isInTurn)
-      return nil
+      return .unreadable(reason: ChangeRecord.tooLarge(file.status.size))
     }
     if isMadeMeanwhile(file, item) {
       let now = ScannedItem(path: item.path, status: file.status, directory: nil, isInPostgreSQL: false, root: root)
       if try lookAgain(at: now), let database = databases.sqlite.capture(of: now.status),
         let large = try openDatabase(now, database, previous: previous, base: base, after: earlier)
       {
-        return large
+        return .opened(large)
       }
       if isMadeMeanwhile(file, item) { record.torn.add(item.path, .sqliteMadeMeanwhile) }
     }
+    return .opened(try plain(file, item, previous: previous, base: base, after: earlier))
+  }
+
+  private func plain(
+    _ file: OpenedFile, _ item: ScannedItem, previous: Entry?, base: BaseFile?, after earlier: LargeFile?
+  ) throws -> LargeFile {
     let isReplaced = previous.map { $0.identity.inode != file.status.inode } ?? true
     let found = try base?.isSamePath == false || !isReplaced ? base : bases.base(beginningWith: file.page) ?? base
     let pageSize =
@@ -124,40 +124,21 @@ extension CapturePipeline {
     }
   }
 
-  /// Calls `body` with the steps that capture a large file: chunks of data, holes between them, and the end.
-  func forEachStep(of file: LargeFile, _ body: (CaptureStep, _ bytes: Int) throws -> Void) throws {
-    let size = file.before.size
-    let page = UInt64(file.pageSize)
-    let isSparse = file.before.allocated < size
-    var offset: UInt64 = 0
-    while offset < size, !file.isLost {
-      let data = isSparse ? try file.source.nextData(from: offset, size: size) : offset..<size
-      let start = (data?.lowerBound).map { max(offset, $0 / page * page) } ?? size
-      if start > offset {
-        let pageCount = Pages.count(size: start - offset, pageSize: file.pageSize)
-        let changed = try file.takeHole(firstPage: offset / page, pageCount: pageCount)
-        try body(.hole(file, pageCount: pageCount, changed: changed), 0)
-      }
-      offset = start
-      let end = data.map { Pages.count(size: $0.upperBound, pageSize: file.pageSize) * page } ?? size
-      while offset < min(end, size), !file.isLost {
-        try host.cancellation.check()
-        let length = Int(min(UInt64(Limits.archiveFrameBytes), min(end, size) - offset))
-        let base = try file.takeBase(Int(Pages.count(size: UInt64(length), pageSize: file.pageSize)))
-        try body(.chunk(Chunk(file: file, offset: offset, length: length, baseDigests: base)), length)
-        offset += UInt64(length)
-      }
+  /// Examines a file that changed: it may have become a database, or one that a program writes to.
+  /// - Returns: true if it is newly a database, and is now captured as its programs see it.
+  func lookAgain(at item: ScannedItem) throws -> Bool {
+    guard item.status.kind == .file, databases.sqlite.capture(of: item.status) == nil else { return false }
+    let isLate = databases.look(at: item, root: root, files: host.files)
+    guard databases.sqlite.capture(of: item.status) != nil else { return false }
+    if isLate {
+      progress.warn(
+        "\(item.path) was opened or written while the backup ran: it is captured as one committed state, but not of one instant with the other databases"
+      )
     }
-    try body(.end(file), 0)
+    return true
   }
 
-  /// Captures a file on this thread, while jobs for later paths may be in progress.
-  func captureInline(_ file: LargeFile) throws {
-    try forEachStep(of: file) { step, _ in
-      spareJob.steps = [step]
-      spareJob.head = try record.headForNextJob()
-      CaptureJob.perform([spareJob])
-      try finish(spareJob)
-    }
+  func refuse(_ database: SQLiteCapture, _ failure: SQLiteFailure) {
+    for refusal in databases.sqlite.refuse(database, failure) { record.note(refusal, progress: progress) }
   }
 }
