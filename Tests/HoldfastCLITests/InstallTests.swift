@@ -79,13 +79,14 @@ import Testing
   @Test func aRunningHoldfastGoesOnWhileItIsReplaced() throws {
     install("--prefix", prefix.text, "--binary", Tool.binary.text)
     tool.run("init", "--unsealed")
-    var start = tool.start(["backup", "--from-command", "while [ ! -e go ]; do :; done; echo done", "--name", "shop"])
+    let gate = ClosedGate(in: tool.directory.path)
+    var start = tool.start(["backup", "--from-command", "\(gate.wait); echo done", "--name", "shop"])
     start.arguments[0] = prefix.appending("bin/holdfast").bytes
     let running = RunningProcess(start)
     let before = TestFiles.status(prefix.appending("bin/holdfast"))?.inode
     #expect(install("--prefix", prefix.text, "--binary", Tool.binary.text).exitStatus == 0)
     #expect(TestFiles.status(prefix.appending("bin/holdfast"))?.inode != before)
-    TestFiles.write("", to: tool.directory.appending("go"))
+    gate.open()
     #expect(running.wait().exitStatus == 0)
     #expect(TestFiles.names(in: prefix.appending("bin")) == ["holdfast"])
   }

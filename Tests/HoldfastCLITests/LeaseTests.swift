@@ -6,8 +6,8 @@ import Testing
 /// Leases on a local directory, between real processes.
 @Suite struct LeaseTests {
   /// A backup whose command has printed half of what it prints, and is stopped.
-  private func stoppedBackup(_ tool: Tool) throws -> RunningProcess {
-    let command = "echo one; touch begun; while [ ! -e go ]; do sleep 0.01; done; echo two"
+  private func stoppedBackup(_ tool: Tool, at gate: ClosedGate) throws -> RunningProcess {
+    let command = "echo one; touch begun; \(gate.wait); echo two"
     let process = RunningProcess(tool.start(["backup", "--from-command", command, "--name", "orders"]))
     #expect(process.stop { TestFiles.exists(tool.directory.appending("begun")) })
     return process
@@ -22,12 +22,13 @@ import Testing
   @Test func whoWakesLateCommitsNothing() throws {
     let tool = Tool()
     tool.run("init", "--unsealed")
-    let late = try stoppedBackup(tool)
+    let gate = ClosedGate(in: tool.directory.path)
+    let late = try stoppedBackup(tool, at: gate)
     #expect(numbers(tool) == ["0000000001"])
     TestFiles.remove(tool.repository.appending("locks/orders.lock"))
     let other = tool.run("backup", "--from-command", "echo three", "--name", "orders", "--file-name", "orders")
     #expect(other.exitStatus == 0, "\(other.error)")
-    TestFiles.write("", to: tool.directory.appending("go"))
+    gate.open()
     late.send(SIGCONT)
     let result = late.wait()
     #expect(result.exitStatus == 1)
@@ -42,8 +43,9 @@ import Testing
   @Test func whoWasOnlySlowCommits() throws {
     let tool = Tool()
     tool.run("init", "--unsealed")
-    let late = try stoppedBackup(tool)
-    TestFiles.write("", to: tool.directory.appending("go"))
+    let gate = ClosedGate(in: tool.directory.path)
+    let late = try stoppedBackup(tool, at: gate)
+    gate.open()
     late.send(SIGCONT)
     #expect(late.wait().exitStatus == 0)
     #expect(tool.run("verify", "--data").exitStatus == 0)
@@ -53,7 +55,8 @@ import Testing
   @Test func aKilledRunLeavesNothingToWaitFor() throws {
     let tool = Tool()
     tool.run("init", "--unsealed")
-    let killed = try stoppedBackup(tool)
+    let gate = ClosedGate(in: tool.directory.path)
+    let killed = try stoppedBackup(tool, at: gate)
     killed.send(SIGKILL)
     _ = killed.wait()
     #expect(numbers(tool) == ["0000000001"])

@@ -119,17 +119,15 @@ import Testing
   }
 
   @Test func aRunThatFindsAnotherAtWorkTellsNothingOfItsEnd() {
+    let gate = ClosedGate(in: tool.directory.path)
     var start = tool.start(
-      [
-        "backup", "--from-command", "touch begun; while [ ! -e go ]; do sleep 0.01; done; echo x", "--name", "shop",
-        "--quiet",
-      ])
+      ["backup", "--from-command", "touch begun; \(gate.wait); echo x", "--name", "shop", "--quiet"])
     start.environment = tool.environment
     let first = RunningProcess(start)
     let patience = Pseudoterminal()
     #expect(patience.waits { TestFiles.exists(tool.directory.appending("begun")) })
     #expect(run("backup", "--from-command", "true", "--name", "shop", telling: ping).exitStatus == 11)
-    TestFiles.write("", to: tool.directory.appending("go"))
+    gate.open()
     #expect(first.wait().exitStatus == 0)
     #expect(server.requests.map(\.path) == ["/ok/uuid/start"])
   }

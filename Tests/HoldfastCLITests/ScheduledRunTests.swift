@@ -64,9 +64,10 @@ import Testing
   }
 
   @Test func twoRunsAtOnceAreNoFailure() async throws {
+    let gate = ClosedGate(in: tool.directory.path)
     tool.run(
       "schedule", "install", "--root", ".", "--cron", "--repository", "repository", "--", "backup", "--from-command",
-      "touch begun; while [ ! -e go ]; do sleep 0.01; done; echo done", "--name", "orders", "--quiet")
+      "touch begun; \(gate.wait); echo done", "--name", "orders", "--quiet")
     let command = try cronCommand()
     var start = RunningProcess.Start(["sh", "-c", command])
     start.environment = tool.environment
@@ -80,7 +81,7 @@ import Testing
     let third = tool.other("sh", "-c", command.replacing("flock -n -E 0 etc/cron.d/holdfast", with: ""))
     #expect(third.exitStatus == 0)
     #expect(third.output + third.error == "", "that another run is at work is no news")
-    TestFiles.write("", to: tool.directory.appending("go"))
+    gate.open()
     #expect(first.wait().exitStatus == 0)
     #expect(tool.run("list", "--json").output.ranges(of: #""source" : "orders""#).count == 1)
   }
@@ -88,9 +89,10 @@ import Testing
   /// A user's runs do not pile up either, those among them that take no lock of the repository; and nobody else holds
   /// them up.
   @Test func twoRunsOfAUserAtOnceAreNoFailure() async throws {
+    let gate = ClosedGate(in: tool.directory.path)
     tool.run(
       "schedule", "install", "--root", ".", "--cron", "--user", "nobody", "--repository", "repository", "--",
-      "backup", "--from-command", "echo >> begun; while [ ! -e go ]; do sleep 0.01; done; echo done", "--name",
+      "backup", "--from-command", "echo >> begun; \(gate.wait); echo done", "--name",
       "orders", "--quiet")
     // Where nothing but the lock of the line keeps the second one out.
     let command = try cronCommand().replacing("--name orders", with: "--name $NAME")
@@ -109,7 +111,7 @@ import Testing
     let second = RunningProcess(start("two", home: "home")).wait()
     #expect(second.exitStatus == 0 && second.output + second.error == "", "\(second.error)")
     #expect(text("begun") == "\n", "the second did not begin")
-    TestFiles.write("", to: tool.directory.appending("go"))
+    gate.open()
     #expect(first.wait().exitStatus == 0)
     // Without a home there is no lock, and the run goes on.
     TestFiles.write("no directory", to: tool.directory.appending("file"))
