@@ -15,13 +15,14 @@ func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 /// Tests of the release build are not optimized themselves: that takes longer than they run. Nor are they parsed once
 /// more for a module of their declarations before they are compiled, which nobody would wait for.
+let testSettings =
+  settings + [.unsafeFlags(["-Onone", "-no-emit-module-separately-wmo"], .when(configuration: .release))]
+
 func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .testTarget(
     name: "Holdfast\(name)Tests",
     dependencies: [.target(name: "Holdfast" + name), "HoldfastTestSupport"] + dependencies,
-    swiftSettings: settings + [
-      .unsafeFlags(["-Onone", "-no-emit-module-separately-wmo"], .when(configuration: .release))
-    ])
+    swiftSettings: testSettings)
 }
 
 /// The release binary contains the Swift runtime and has no symbols: to profile it, take the last flag out.
@@ -128,12 +129,21 @@ let package = Package(
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
         "HoldfastRepository", "HoldfastEngine", "HoldfastTestShop",
       ]),
-    tests(
-      of: "CLI",
-      [
-        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore",
-        "HoldfastConfiguration", "HoldfastEngine", "HoldfastOperations", "HoldfastTestShop", argumentParser,
-      ]),
+    // Tests of the command line as its users run it: the binary. They need no module above the store, and so are
+    // compiled while the Engine is optimized.
+    .testTarget(
+      name: "HoldfastCLITests",
+      dependencies: [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastTestSupport",
+      ],
+      swiftSettings: testSettings),
+    .testTarget(
+      name: "HoldfastOptionTests",
+      dependencies: [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastConfiguration", "HoldfastEngine",
+        "HoldfastOperations", "HoldfastCLI", "HoldfastTestSupport", argumentParser,
+      ],
+      swiftSettings: testSettings),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,6 +1,5 @@
 import Glibc
 import HoldfastModel
-import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 

@@ -1,6 +1,5 @@
 import Foundation
 import HoldfastModel
-import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 

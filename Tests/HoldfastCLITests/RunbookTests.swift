@@ -1,5 +1,4 @@
 import HoldfastModel
-import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 

@@ -1,5 +1,4 @@
 import HoldfastModel
-import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -236,21 +235,5 @@ import Testing
         """)
     #expect(tool.run("wal", "push", "gone", "--name", "orders").exitStatus == 2)
     #expect(tool.run("wal", "push", "000000010000000000000002", "--name", "orders").exitStatus == 1)
-  }
-}
-
-/// Logs made by hand.
-enum TestLogs {
-  static let noon: Int64 = 1_790_000_000_000_000
-
-  /// Three segments with a commit each, and a restore point in the first.
-  static var three: TestLog {
-    var log = TestLog()
-    log.restorePoint("release 7", at: noon)
-    for index in 0..<3 {
-      log.commit(at: noon + Int64(index) * 1_000_000)
-      log.switchSegment()
-    }
-    return log
   }
 }

@@ -26,12 +26,13 @@ import Testing
     let entries: [(tag: UInt16, bits: UInt16, id: UInt32)] = [
       (1, 6, .max), (2, 6, 1234), (4, 0, .max), (16, 6, .max), (32, 0, .max),
     ]
-    return [2, 0, 0, 0]
-      + entries.flatMap { entry in
-        withUnsafeBytes(of: entry.tag.littleEndian) { Array($0) }
-          + withUnsafeBytes(of: entry.bits.littleEndian) { Array($0) }
-          + withUnsafeBytes(of: entry.id.littleEndian) { Array($0) }
-      }
+    var bytes: [UInt8] = [2, 0, 0, 0]
+    for entry in entries {
+      withUnsafeBytes(of: entry.tag.littleEndian) { bytes += $0 }
+      withUnsafeBytes(of: entry.bits.littleEndian) { bytes += $0 }
+      withUnsafeBytes(of: entry.id.littleEndian) { bytes += $0 }
+    }
+    return bytes
   }
 
   @Test func oneRefusalCostsOneAttribute() throws {

@@ -147,3 +147,19 @@ package struct TestLog: Sendable {
     return ~state
   }
 }
+
+/// Logs made by hand.
+package enum TestLogs {
+  package static let noon: Int64 = 1_790_000_000_000_000
+
+  /// Three segments with a commit each, and a restore point in the first.
+  package static var three: TestLog {
+    var log = TestLog()
+    log.restorePoint("release 7", at: noon)
+    for index in 0..<3 {
+      log.commit(at: noon + Int64(index) * 1_000_000)
+      log.switchSegment()
+    }
+    return log
+  }
+}

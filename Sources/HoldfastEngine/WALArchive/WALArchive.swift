@@ -100,7 +100,10 @@ package struct WALArchive: Sendable {
         return LogSequenceNumber(0)
       }
     }
-    return try copies.map { ($0, try end($0)) }.sorted { $0.1 == $1.1 ? $0.0 < $1.0 : $0.1 > $1.1 }.map(\.0)
+    let ends: [(copy: UInt64, end: LogSequenceNumber)] = try copies.map { ($0, try end($0)) }
+    return ends.sorted { left, right in
+      left.end == right.end ? left.copy < right.copy : left.end > right.end
+    }.map(\.copy)
   }
 
   /// Returns one copy of a file; `nil` if there is none with this number.

@@ -148,6 +148,11 @@ import Testing
     }
   }
 
+  private func expectRefusal(_ result: ProcessResult, _ status: Int32, _ message: String, hint: String) {
+    #expect(result.exitStatus == status && result.output == "", "\(result.error)")
+    #expect(result.error == "holdfast: \(message)\nHINT: \(hint)\n")
+  }
+
   @Test(arguments: [
     ("HOLDFAST_WAL_AHEAD", "64", "0, 8 or 63"), ("HOLDFAST_WAL_AHEAD", "all", "0, 8 or 63"),
     ("HOLDFAST_WAL_WORKERS", "0", "1, 4 or 16"), ("HOLDFAST_WAL_WORKERS", "many", "1, 4 or 16"),
@@ -155,8 +160,9 @@ import Testing
   func aWrongVariableIsTold(name: String, value: String, examples: String) {
     for call in Self.calls {
       let arguments = call.arguments + ["--name", "orders"]
-      run(arguments, [name: value]).expectRefusal(
-        call.status, "\(name) is \"\(value)\"", hint: "Set it to something like \(examples), or unset it.")
+      expectRefusal(
+        run(arguments, [name: value]), call.status, "\(name) is \"\(value)\"",
+        hint: "Set it to something like \(examples), or unset it.")
     }
     // The option goes before it.
     makeServer("wal-ahead: 2")
@@ -175,10 +181,10 @@ import Testing
       \(tool.configuration.text)/holdfast.yaml:2:\(start): \(wrong) is not a number
       """
     let hint = "Write a whole number from \(range)."
-    run(["config", "check"]).expectRefusal(2, message, hint: hint)
+    expectRefusal(run(["config", "check"]), 2, message, hint: hint)
     for call in Self.calls {
-      run(call.arguments + ["--name", "orders"], ["HOLDFAST_REPOSITORY": ""])
-        .expectRefusal(call.status, message, hint: hint)
+      let result = run(call.arguments + ["--name", "orders"], ["HOLDFAST_REPOSITORY": ""])
+      expectRefusal(result, call.status, message, hint: hint)
     }
   }
 
