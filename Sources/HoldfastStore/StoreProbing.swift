@@ -16,7 +16,13 @@ struct ProbeRun {
   private static let triesMax = 4
 
   let store: any Store
+  /// The same store over a connection of its own, if requests over one connection are answered one after the other.
+  let rival: any Store
   let random: Randomness
+
+  init(store: any Store, rival: (any Store)? = nil, random: Randomness) {
+    (self.store, self.rival, self.random) = (store, rival ?? store, random)
+  }
 
   func run() throws -> StoreProbe {
     let folder = "\(StoreProbe.prefix)\(random.identifier())/"
@@ -28,7 +34,7 @@ struct ProbeRun {
     let both = [random, random.map { ~$0 }]
     let created = try create(key, both)
     let late = Array(random.reversed())
-    found.createsIfAbsent = try created.count == 1 && !creates(key, late) && found.createsIfAbsent
+    found.createsIfAbsent = try created.count == 1 && !creates(key, late, in: store) && found.createsIfAbsent
     // If the store replaces objects, any of the three may be there.
     found.readsRanges = try reads(key, both + [late]) && found.readsRanges
     let page = try store.list(folder, .children, after: nil, max: 10)
@@ -44,9 +50,9 @@ struct ProbeRun {
   /// - Returns: the bytes of the calls that succeeded.
   private func create(_ key: String, _ both: [[UInt8]]) throws -> [[UInt8]] {
     let outcomes = Mutex<[Result<[UInt8]?, any Error>]>([])
-    let threads = both.map { bytes in
+    let threads = zip([store, rival], both).map { store, bytes in
       WorkerThread.start {
-        let outcome = Result { try creates(key, bytes) ? bytes : nil }
+        let outcome = Result { try creates(key, bytes, in: store) ? bytes : nil }
         outcomes.withLock { $0.append(outcome) }
       }
     }
@@ -54,7 +60,7 @@ struct ProbeRun {
     return try outcomes.withLock { $0 }.compactMap { try $0.get() }
   }
 
-  private func creates(_ key: String, _ bytes: [UInt8]) throws -> Bool {
+  private func creates(_ key: String, _ bytes: [UInt8], in store: any Store) throws -> Bool {
     let writer = try store.create(key)
     try bytes.withUnsafeBytes { try writer.append($0) }
     var tries = 0

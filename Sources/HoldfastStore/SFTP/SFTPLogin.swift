@@ -37,6 +37,8 @@ struct SFTPLogin: Sendable {
     "ServerAliveInterval=15", "ServerAliveCountMax=4", "ConnectTimeout=30",
     // The same as in sftp(1): a server gets no access to this machine.
     "ForwardX11=no", "ForwardAgent=no", "ClearAllForwardings=yes", "PermitLocalCommand=no",
+    // The operator's configuration may set them for shells on this host. With them there is no SFTP.
+    "RemoteCommand=none", "RequestTTY=no",
   ]
 
   func connect() throws(SystemError) -> TalkingProcess {

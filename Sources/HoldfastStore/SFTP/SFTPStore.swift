@@ -13,6 +13,8 @@ package final class SFTPStore: Store {
   private let openFiles = OpenSFTPFiles()
   private let random: Randomness
   package let location: String
+  /// Makes the same store with a connection of its own.
+  private let reconnected: @Sendable () -> SFTPStore
 
   /// Makes a store. It connects with the first request.
   /// - Parameters:
@@ -28,6 +30,9 @@ package final class SFTPStore: Store {
     root = SFTPRoot(session, path: path, location: location)
     publication = SFTPPublication(root)
     random = host.random
+    reconnected = {
+      SFTPStore(address, path: path, command: command, host: host, patience: patience, traffic: traffic)
+    }
   }
 
   /// The number of times that the server was waited for, counted as if all answers came late; for tests.
@@ -143,7 +148,7 @@ package final class SFTPStore: Store {
     // The features of the server are known once it is connected.
     _ = try root.session.link()
     defer { SFTPRemoval(root).removeIfEmpty(String(StoreProbe.prefix.dropLast())) }
-    return try ProbeRun(store: self, random: random).run()
+    return try ProbeRun(store: self, rival: reconnected(), random: random).run()
   }
 
   private static func check(_ key: String) throws {

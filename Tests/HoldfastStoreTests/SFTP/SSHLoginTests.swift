@@ -41,6 +41,13 @@ import Testing
     #expect(error?.hint?.contains("-p \(server.port) -l \(server.user) 127.0.0.1") == true)
   }
 
+  @Test(.requires(.sshServer)) func aConfigurationForShellsDoesNotMatter() throws {
+    let server = try SSHServer()
+    TestFiles.write("RemoteCommand uptime\nRequestTTY force\n", to: directory.appending("shells"))
+    let command = server.command().replacing("-F none", with: "-F \(directory.appending("shells"))")
+    #expect(try SFTPTest.store(place, command, server).names(below: "") == [])
+  }
+
   /// At first the port may be wrong; a server that was there a moment ago is being restarted.
   @Test(.requires(.sshServer)) func aRefusedConnectionIsTriedAgainOnlyIfThereWasOne() throws {
     let server = try SSHServer()
