@@ -209,6 +209,8 @@ private final class FetchJob {
   private(set) var weight = 0
   private(set) var storedBytes: UInt64 = 0
   private(set) var pageBytes: UInt64 = 0
+  /// The number of extents whose pages were delivered.
+  private var deliveredCount = 0
   private(set) var failure: (any Error)?
   private var reader: ContainerReader?
   private var readFrame: ReadFrame?
@@ -242,7 +244,7 @@ private final class FetchJob {
     self.extents = extents
     self.digests = digests
     storedBytes = 0
-    pageBytes = 0
+    (pageBytes, deliveredCount) = (0, 0)
     failure = nil
   }
 
@@ -283,7 +285,8 @@ private final class FetchJob {
     note { try reader.sound(after: damage) { try readAndDeliver(from: $0) } }
   }
 
-  /// Does everything again with a reader of another target.
+  /// Does the rest again with a reader of another copy. Pages that were delivered have their digests, and a file counts
+  /// its extents.
   private func readAndDeliver(from reader: ContainerReader) throws {
     let read = try reader.readStored(frame.frame, into: stored)
     if isVerifying || reader.isClosed { try read.verify() }
@@ -291,13 +294,15 @@ private final class FetchJob {
   }
 
   private func deliver(_ read: ReadFrame, from reader: ContainerReader) throws {
-    pageBytes = 0
     if reader.isClosed { return storedBytes = UInt64(stored.count) }
     // Bytes after the last one that is needed are not decompressed.
     let needed = isVerifying ? nil : extents.map { Int($0.location.offset) + $0.byteCount }.max()
     try reader.open(read, plain: plain, decompressor: decompressor, prefixCount: needed)
     storedBytes = UInt64(stored.count)
-    for extent in extents { try deliver(extent, name: reader.name) }
+    for extent in extents.dropFirst(deliveredCount) {
+      try deliver(extent, name: reader.name)
+      deliveredCount += 1
+    }
   }
 
   private func deliver(_ extent: PagePlan.Extent, name: String) throws {
