@@ -198,7 +198,7 @@ import Testing
 
   @Test(arguments: [
     (#""format":1"#, #""format":2"#, "it has format 2, and this version reads format 1"),
-    (#""features":[]"#, #""features":["parity"]"#, #"it needs the feature "parity""#),
+    (#""features":[]"#, #""features":["holograms"]"#, #"it needs the feature "holograms""#),
     (#""sealing":"none""#, #""sealing":"aes""#, #"its sealing is "aes""#),
   ])
   func aNewerRepositoryIsRefusedByName(_ old: String, _ new: String, _ finding: String) throws {

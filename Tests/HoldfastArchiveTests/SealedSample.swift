@@ -18,11 +18,12 @@ struct SealedSample {
   init(
     kind: ContainerKind = .archive, repository: Identifier = SampleContainer.repository,
     id: Identifier = SampleContainer.id, frames: [[UInt8]], compression: Compression = .none,
-    identity: RecoveryIdentity, others: [Recipient] = [], label: [UInt8] = SealedSample.label
+    identity: RecoveryIdentity, others: [Recipient] = [], label: [UInt8] = SealedSample.label,
+    parity: ParityCode? = nil
   ) throws {
     name = ContainerName(kind: kind, repository: repository, id: id)
     self.identity = identity
-    let head = try ContainerHead(name, recipients: [identity.recipient] + others, label: label)
+    let head = try ContainerHead(name, recipients: [identity.recipient] + others, label: label, parity: parity)
     guard let key = head.key else { preconditionFailure("it was sealed") }
     self.key = key
     let sink = MemoryBytes()

@@ -26,32 +26,39 @@ package final class ContainerHead: Sendable {
   package let name: ContainerName
   /// `nil` when the container is not sealed.
   package let key: SealingKey?
+  /// The parity with which the container is written; `nil` for none.
+  let parity: ParityCode?
   let header: [UInt8]
   let preamble: [UInt8]
   private let nextNumber = Atomic<UInt32>(0)
 
   /// Begins a container that is not sealed.
-  package init(_ name: ContainerName) {
-    self.name = name
+  package init(_ name: ContainerName, parity: ParityCode? = nil) {
+    (self.name, self.parity) = (name, parity)
     key = nil
     preamble = []
     header = ContainerLayout.header(
-      kind: name.kind, repository: name.repository, object: name.id, isSealed: false, preambleCount: 0)
+      kind: name.kind, repository: name.repository, object: name.id, isSealed: false, preambleCount: 0,
+      hasParity: parity != nil)
   }
 
   /// Begins a container that is sealed under a fresh key.
   /// - Parameters:
   ///   - recipients: those who can open it, 1 to 64.
   ///   - label: a path as text, which only the recipients can read.
-  package init(_ name: ContainerName, recipients: [Recipient], label: [UInt8]) throws {
-    self.name = name
+  ///   - parity: the parity to write; `nil` for none.
+  package init(
+    _ name: ContainerName, recipients: [Recipient], label: [UInt8], parity: ParityCode? = nil
+  ) throws {
+    (self.name, self.parity) = (name, parity)
     let key = SealingKey()
     let info = name.keyInfo
     let padded = Self.padded(label)
     let slots = try recipients.map { try $0.seal(key, info: info) }
     header = ContainerLayout.header(
       kind: name.kind, repository: name.repository, object: name.id, isSealed: true,
-      preambleCount: Preamble.byteCount(slots: slots.count, label: padded.count + SealingKey.tagByteCount))
+      preambleCount: Preamble.byteCount(slots: slots.count, label: padded.count + SealingKey.tagByteCount),
+      hasParity: parity != nil)
     let sealedLabel = try key.seal(
       padded, number: SealedPart.labelNumber, associated: SealedPart.label.associated(header))
     preamble = Preamble(slots: slots, label: sealedLabel).bytes

@@ -49,7 +49,8 @@ enum ContainerLayout {
   static let trailerMagic = Array("TSAFDLOH".utf8)
 
   static func header(
-    kind: ContainerKind, repository: Identifier, object: Identifier, isSealed: Bool, preambleCount: Int
+    kind: ContainerKind, repository: Identifier, object: Identifier, isSealed: Bool, preambleCount: Int,
+    hasParity: Bool
   ) -> [UInt8] {
     var bytes = headerMagic
     bytes.appendLittleEndian(formatVersion)
@@ -58,7 +59,8 @@ enum ContainerLayout {
     bytes.appendLittleEndian(UInt32(preambleCount))
     bytes += repository.bytes
     bytes += object.bytes
-    bytes += [UInt8](repeating: 0, count: 16)
+    bytes.append(hasParity ? 1 : 0)
+    bytes += [UInt8](repeating: 0, count: 15)
     return bytes
   }
 

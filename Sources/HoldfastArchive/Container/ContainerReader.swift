@@ -19,6 +19,7 @@ package final class ContainerReader: Sendable {
   /// The key of a sealed container that was opened; otherwise `nil`.
   package let key: SealingKey?
   private let bytes: any ReadableBytes
+  private let id: Identifier
   private let header: [UInt8]
   private let preamble: Preamble?
   /// Everything but the frames. Its index and that of `frames` share their memory.
@@ -36,13 +37,13 @@ package final class ContainerReader: Sendable {
     _ bytes: any ReadableBytes, kind: ContainerKind, repository: Identifier, reference: ObjectReference,
     access: ContainerAccess
   ) throws {
-    self.bytes = bytes
+    (self.bytes, id) = (bytes, reference.id)
     outline = try bytes.firstSound { try Outline($0, reference: reference) }
     let isSealed = if case .unsealed = access { false } else { true }
     let name = ContainerName(kind: kind, repository: repository, id: reference.id)
     header = ContainerLayout.header(
       kind: kind, repository: repository, object: reference.id, isSealed: isSealed,
-      preambleCount: outline.preamble.count)
+      preambleCount: outline.preamble.count, hasParity: outline.parity != nil)
     guard outline.header == header else {
       throw DamageError(
         bytes.name,
@@ -65,7 +66,7 @@ package final class ContainerReader: Sendable {
   /// Makes the same container, with its frames read from `bytes`.
   private init(_ bytes: any ReadableBytes, like other: ContainerReader) {
     self.bytes = bytes
-    (frames, key, header) = (other.frames, other.key, other.header)
+    (frames, key, id, header) = (other.frames, other.key, other.id, other.header)
     (preamble, outline) = (other.preamble, other.outline)
   }
 
@@ -224,21 +225,68 @@ package final class ContainerReader: Sendable {
   }
 
   /// Passes on all bytes of the container in order, each part only after it was checked against the digest in the
-  /// envelope, and from any place that has it sound. It needs no key, and what it has passed on is the whole object
-  /// when it returns.
-  package func forEachStoredPart(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+  /// envelope, and from any place that has it sound. Parity is not read, but computed again. It needs no key, and what
+  /// it has passed on is the whole object when it returns.
+  /// - Parameter scratch: the space in which parity waits for the end of the container; `nil` for memory.
+  package func forEachStoredPart(
+    scratch: ScratchSpace? = nil, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
     let stored = Buffer(capacity: Self.storedCapacity(frames.storedBytesMax))
-    try (outline.header + outline.preamble).withUnsafeBytes(body)
+    let parity = outline.parity.map { ParitySection($0.layout.code, in: scratch?.make() ?? MemoryBytes()) }
+    func pass(_ bytes: UnsafeRawBufferPointer) throws {
+      try body(bytes)
+      try parity?.append(bytes)
+    }
+    try (outline.header + outline.preamble).withUnsafeBytes(pass)
     for number in frames.inStoredOrder {
       let read = try firstSound { reader in
         let read = try reader.readStored(number, into: stored)
         try read.verify()
         return read
       }
-      try body(read.bytes)
+      try pass(read.bytes)
     }
-    try (outline.index + outline.seal + outline.trailer).withUnsafeBytes(body)
+    try (outline.index + outline.seal).withUnsafeBytes(pass)
+    if let parity { try passOn(parity, body) }
+    try outline.trailer.withUnsafeBytes(body)
   }
+
+  /// Passes on the parity as it was computed from the other parts.
+  private func passOn(_ parity: ParitySection, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    let end = try parity.finish(of: id, trailer: outline.trailer, body)
+    guard end == outline.parity else { throw DamageError(name, "its parity is not that of its bytes") }
+    try end.bytes.withUnsafeBytes(body)
+  }
+
+  /// The bytes of the container that are parity; 0 when it has none.
+  package var parityBytes: UInt64 {
+    outline.parity.map { UInt64(ParityEnd.byteCount) + $0.layout.sectionRange.upperBound - $0.layout.coreBytes } ?? 0
+  }
+
+  /// The offset of the parity; `nil` when there is none.
+  package var parityOffset: UInt64? { outline.parity?.layout.coreBytes }
+
+  /// Reads the stored parity and checks it against the digest in the envelope, as it is here and in no other target. It
+  /// needs no key, and the data may be sound without it.
+  /// - Parameter onRead: gets the number of bytes after each read; throws to stop.
+  package func verifyParity(_ onRead: (Int) throws -> Void) throws {
+    guard let parity = outline.parity else { return }
+    var hasher = Hasher()
+    let range = parity.layout.sectionRange
+    do {
+      for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.parityReadBytes) {
+        var part = [UInt8](repeating: 0, count: min(Self.parityReadBytes, Int(range.upperBound - start)))
+        try part.withUnsafeMutableBytes { try bytes.read(into: $0, at: start) }
+        hasher.update(part)
+        try onRead(part.count)
+      }
+    } catch  where error.isDamage {
+      throw (error as? DamageError) ?? DamageError(name, "its parity cannot be read: \(describe(error).message)")
+    }
+    guard hasher.finish() == parity.digest else { throw DamageError(name, "its parity does not have its digest") }
+  }
+
+  private static let parityReadBytes = 1 << 20
 
   private func checkSeal(_ outline: Outline) throws {
     guard let key else { return }
@@ -269,53 +317,5 @@ package struct ReadFrame {
       digest == frame.entry.digest
         ? nil : DamageError(frame.container, "frame \(frame.number) does not have its digest")
     }
-  }
-}
-
-/// The parts of a container beside its frames, checked against the container's digest.
-private struct Outline {
-  let header: [UInt8]
-  let preamble: [UInt8]
-  let index: [UInt8]
-  let seal: [UInt8]
-  let trailer: [UInt8]
-  let indexOffset: UInt64
-  /// The digest over all of these parts except the seal.
-  let indexDigest: Digest
-
-  var isSealed: Bool { header[11] == 1 }
-
-  init(_ bytes: any ReadableBytes, reference: ObjectReference) throws {
-    let minimum = UInt64(ContainerLayout.headerCount + ContainerLayout.trailerCount)
-    guard bytes.length == reference.length, bytes.length >= minimum else {
-      throw DamageError(bytes.name, "it has \(bytes.length) bytes instead of \(reference.length)")
-    }
-    let ends = try ContainerEnds(of: bytes)
-    header = try ends.read(at: 0, count: ContainerLayout.headerCount)
-    let trailerOffset = bytes.length - UInt64(ContainerLayout.trailerCount)
-    trailer = try ends.read(at: trailerOffset, count: ContainerLayout.trailerCount)
-    indexOffset = trailer.littleEndian(at: 0)
-    let frameCount: UInt32 = trailer.littleEndian(at: 8)
-    let preambleCount: UInt32 = header.littleEndian(at: 12)
-    let indexCount = Int(frameCount) * ContainerLayout.indexEntryCount
-    let sealCount = header[11] == 1 ? SealingKey.tagByteCount : 0
-    guard frameCount <= Limits.framesPerContainerMax, preambleCount <= Limits.preambleBytesMax,
-      indexOffset == trailerOffset &- UInt64(indexCount + sealCount),
-      indexOffset >= UInt64(ContainerLayout.headerCount) + UInt64(preambleCount), indexOffset < bytes.length
-    else { throw DamageError(bytes.name, "its trailer is not sound") }
-    preamble = try ends.read(at: UInt64(ContainerLayout.headerCount), count: Int(preambleCount))
-    index = try ends.read(at: indexOffset, count: indexCount)
-    seal = try ends.read(at: indexOffset + UInt64(indexCount), count: sealCount)
-    var hasher = Hasher()
-    for part in [header, preamble, index, trailer] { hasher.update(part) }
-    indexDigest = hasher.snapshot()
-    hasher.update(seal)
-    guard hasher.finish() == reference.digest else {
-      throw DamageError(bytes.name, "its index does not have the digest that the manifest records")
-    }
-    guard
-      trailer
-        == ContainerLayout.trailer(indexOffset: indexOffset, frameCount: frameCount, length: bytes.length)
-    else { throw DamageError(bytes.name, "its trailer is not sound") }
   }
 }

@@ -2,17 +2,22 @@ internal import HoldfastCodec
 internal import HoldfastModel
 package import HoldfastSystem
 
-/// Writes an archive or body: frames as they come, then the index.
+/// Writes an archive or body: frames as they come, then the index, and then the parity if there is any.
 package final class ContainerWriter {
   package let head: ContainerHead
   private let sink: any ByteSink
+  private let parity: ParitySection?
   private var frames: [FrameEntry?] = []
   /// Bytes written so far.
   package private(set) var length: UInt64 = 0
+  /// The bytes of parity; 0 until the container is finished.
+  package private(set) var parityBytes: UInt64 = 0
 
-  package init(_ head: ContainerHead, sink: any ByteSink) throws {
+  /// - Parameter scratch: the space in which parity waits for the end of the container; `nil` for memory.
+  package init(_ head: ContainerHead, sink: any ByteSink, scratch: ScratchSpace? = nil) throws {
     self.head = head
     self.sink = sink
+    parity = head.parity.map { ParitySection($0, in: scratch?.make() ?? MemoryBytes()) }
     try write(head.header)
     try write(head.preamble)
   }
@@ -32,11 +37,10 @@ package final class ContainerWriter {
     frames[Int(number)] = FrameEntry(
       offset: length, storedCount: UInt32(made.bytes.count), plainCount: UInt32(made.plainCount), codec: made.codec,
       sealNumber: made.sealNumber, digest: stored.digest)
-    try sink.append(made.bytes)
-    length += UInt64(made.bytes.count)
+    try write(made.bytes)
   }
 
-  /// Writes index, seal and trailer. Every reserved frame must have been written.
+  /// Writes everything behind the frames. Every reserved frame must have been written.
   package func finish() throws -> ObjectReference {
     let indexOffset = length
     var index: [UInt8] = []
@@ -46,19 +50,41 @@ package final class ContainerWriter {
       index += ContainerLayout.indexEntry(frame)
     }
     let sealCount = head.key == nil ? 0 : SealingKey.tagByteCount
+    let behind = index.count + sealCount
+    let layout = try parity?.layout(adding: behind)
     let trailer = ContainerLayout.trailer(
       indexOffset: indexOffset, frameCount: UInt32(frames.count),
-      length: indexOffset + UInt64(index.count + sealCount + ContainerLayout.trailerCount))
+      length: layout?.objectBytes ?? indexOffset + UInt64(behind + ContainerLayout.trailerCount))
     var hasher = Hasher()
     for part in [head.header, head.preamble, index, trailer] { hasher.update(part) }
     let seal = try head.seal(over: hasher.snapshot())
     hasher.update(seal)
-    for part in [index, seal, trailer] { try write(part) }
+    for part in [index, seal] { try write(part) }
+    if let parity { hasher.update(try finish(parity, trailer)) }
+    try trailer.withUnsafeBytes { try append($0) }
     return ObjectReference(id: head.name.id, length: length, digest: hasher.finish())
   }
 
-  private func write(_ bytes: [UInt8]) throws {
-    try bytes.withUnsafeBytes { try sink.append($0) }
+  /// Writes the parity.
+  /// - Returns: its end, which covers all of it.
+  private func finish(_ parity: ParitySection, _ trailer: [UInt8]) throws -> [UInt8] {
+    let coreBytes = length
+    let end = try parity.finish(of: head.name.id, trailer: trailer) { try append($0) }.bytes
+    try end.withUnsafeBytes { try append($0) }
+    parityBytes = length - coreBytes
+    return end
+  }
+
+  /// Writes bytes of the core, which parity protects.
+  private func write(_ bytes: UnsafeRawBufferPointer) throws {
+    try append(bytes)
+    try parity?.append(bytes)
+  }
+
+  private func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
+
+  private func append(_ bytes: UnsafeRawBufferPointer) throws {
+    try sink.append(bytes)
     length += UInt64(bytes.count)
   }
 }

@@ -121,6 +121,19 @@ package struct Envelope: Hashable, Sendable, Codable {
     }
   }
 
+  /// The parity of the containers that the snapshot added.
+  package struct Parity: Hashable, Sendable, Codable {
+    /// The share of pages that can be lost, in percent.
+    package var percent: UInt64
+    /// The stored bytes that are parity.
+    package var bytes: UInt64
+
+    package init(_ share: ParityShare, bytes: UInt64) { (percent, self.bytes) = (UInt64(share.percent), bytes) }
+
+    /// `none` for a share that this version does not make.
+    package var share: ParityShare { ParityShare("\(percent)%") ?? .none }
+  }
+
   package struct KeyringReference: Hashable, Sendable, Codable {
     package var revision: UInt64
     package var digest: Digest
@@ -167,6 +180,8 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var postgres: Postgres?
   /// `nil` when the program that wrote the manifest did not compare.
   package var comparison: Comparison?
+  /// `nil` when the containers have no parity.
+  package var parity: Parity?
   /// The revision of the keyring under which the snapshot was taken, when it is sealed.
   package var keyring: KeyringReference?
   /// Set for a merged full. Its times are those of the snapshot that it stands for.
@@ -183,10 +198,10 @@ package struct Envelope: Hashable, Sendable, Codable {
     repository: Identifier, snapshot: Identifier, source: Source, sequence: UInt64, kind: SnapshotKind, parent: Parent?,
     time: Time, archives: [Archive], body: ObjectReference, state: State, changes: Changes,
     consistency: ConsistencyClass, incomplete: UInt64, program: String, postgres: Postgres? = nil,
-    keyring: KeyringReference? = nil
+    parity: Parity? = nil, keyring: KeyringReference? = nil
   ) {
     self.format = Self.formatVersion
-    self.features = keyring == nil ? [] : [Feature.sealed]
+    self.features = (parity == nil ? [] : [Feature.parity]) + (keyring == nil ? [] : [Feature.sealed])
     self.repository = repository
     self.snapshot = snapshot
     self.source = source
@@ -203,6 +218,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     self.program = program
     self.postgres = postgres
     self.comparison = nil
+    self.parity = parity
     self.keyring = keyring
     self.merged = nil
     self.lease = nil
@@ -253,6 +269,7 @@ extension Envelope {
     try container.encode(program, forKey: .program)
     try container.encodeIfPresent(postgres, forKey: .postgres)
     try container.encodeIfPresent(comparison, forKey: .comparison)
+    try container.encodeIfPresent(parity, forKey: .parity)
     try container.encodeIfPresent(keyring, forKey: .keyring)
     try container.encodeIfPresent(merged, forKey: .merged)
     try container.encodeIfPresent(lease, forKey: .lease)
@@ -294,6 +311,9 @@ extension Envelope {
           && $0.anomalies.allSatisfy(\.isSound)
       }) ?? true
     else { throw DamageError(name, "what it was compared with is not sound") }
+    guard (parity != nil) == features.contains(Feature.parity) else {
+      throw DamageError(name, "what it says about parity contradicts itself")
+    }
     guard numbers.allSatisfy({ $0 <= Limits.sizeMax }) else { throw DamageError(name, "a number is out of its bounds") }
     guard source.path.utf8.count <= Limits.sourcePathBytesMax else {
       throw DamageError(name, "the path of its source is too long")
@@ -322,7 +342,7 @@ extension Envelope {
       sequence, parent?.sequence ?? 0, body.length, state.entries, state.files, state.bytes, changes.added,
       changes.changed, changes.removed, changes.pages, changes.pageBytes, changes.readBytes, incomplete,
       comparison?.entries ?? 0, comparison?.bytes ?? 0, comparison?.samples ?? 0, comparison?.denseSamples ?? 0,
-      lease ?? 0,
+      parity?.percent ?? 0, parity?.bytes ?? 0, lease ?? 0,
     ]
   }
 

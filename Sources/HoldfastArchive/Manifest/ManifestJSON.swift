@@ -91,7 +91,9 @@ enum ManifestJSON {
 package enum Feature {
   /// Objects are sealed and manifests are signed (format.md, section 9).
   package static let sealed = "sealed"
-  static let known: Set = [sealed]
+  /// Containers of the snapshot may have parity (format.md, section 4).
+  package static let parity = "parity"
+  static let known: Set = [sealed, parity]
 }
 
 /// A manifest that states the version of its format.

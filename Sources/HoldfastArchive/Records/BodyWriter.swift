@@ -50,6 +50,9 @@ package final class BodyWriter {
     try flushFull()
   }
 
+  /// Bytes of parity; 0 until the body is finished.
+  package var parityBytes: UInt64 { container.parityBytes }
+
   package func finish() throws -> ObjectReference {
     encoder.byte(0)
     encoder.varint(recordCount)

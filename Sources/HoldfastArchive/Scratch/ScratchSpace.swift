@@ -27,6 +27,10 @@ package protocol ScratchBytes: ByteSink, ReadableBytes {
   func finish() throws
 }
 
+extension MemoryBytes: ScratchBytes {
+  package func finish() {}
+}
+
 extension ScratchFile: ScratchBytes {
   package func finish() {}
 }

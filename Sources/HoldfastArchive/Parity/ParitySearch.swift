@@ -1,0 +1,125 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Finds out how a damaged container is laid out: from the end of its parity if that is left, otherwise from any of its
+/// blocks.
+struct ParitySearch {
+  struct Found {
+    let layout: ParityLayout
+    /// The last bytes of the container, as a block has them; `nil` if no block is left.
+    let trailer: [UInt8]?
+  }
+
+  /// Blocks are looked for in this many bytes at the end. Writers make no longer sections.
+  private static let searchedBytesMax: UInt64 = 64 << 20
+  private static let chunkBytes: UInt64 = 1 << 20
+  private static let blockBytesMax = UInt64(ParityBlock.fixedBytes + 4 * ParityCode.dataMax + ParityCode.pageBytes)
+
+  /// The container as it is stored. It may have another length than it should.
+  let bytes: any ReadableBytes
+  let object: Identifier
+  /// The length that it should have.
+  let length: UInt64
+
+  /// - Returns: `nil` when it has no parity, or nothing is left that shows it.
+  func run() throws -> Found? {
+    if let end = try end() { return Found(layout: end.layout, trailer: try trailer(from: end.layout)) }
+    if try saysNone() { return nil }
+    return try scan().map { Found(layout: $0.layout, trailer: $0.trailer) }
+  }
+
+  /// Returns the end of the parity; `nil` if it is damaged.
+  func end() throws -> ParityEnd? {
+    let fromEnd = UInt64(ParityEnd.byteCount + ParityBlock.trailerBytes)
+    guard length >= fromEnd, let end = try read(length - fromEnd, ParityEnd.byteCount) else { return nil }
+    return ParityEnd(end, length: length)
+  }
+
+  /// Returns blocks, in the order of their numbers; `nil` for one that is damaged.
+  func blocks(_ numbers: [UInt64], _ layout: ParityLayout) throws -> [ParityBlock?] {
+    let ranges = numbers.map { layout.byteRange(ofBlock: $0) }
+    return zip(ranges, try read(ranges)).map { range, bytes in
+      let block = bytes.flatMap { ParityBlock($0[...], at: range.lowerBound, of: object, length: length) }
+      return block?.layout == layout ? block : nil
+    }
+  }
+
+  /// Returns the stored bytes of several ranges, which are read together; `nil` for one that is lost.
+  func read(_ ranges: [Range<UInt64>]) throws -> [[UInt8]?] {
+    let isThere = ranges.map { $0.upperBound <= bytes.length }
+    let buffers = ranges.map { Buffer(capacity: $0.count) }
+    do {
+      let parts = ranges.indices.filter { isThere[$0] }.map {
+        ReadPart(at: ranges[$0].lowerBound, into: buffers[$0].bytes)
+      }
+      if !parts.isEmpty { try bytes.read(parts) }
+      return ranges.indices.map { isThere[$0] ? Array(buffers[$0].bytes) : nil }
+    } catch  where error.isDamage {
+      return try ranges.map { try read($0.lowerBound, $0.count) }
+    }
+  }
+
+  /// Returns stored bytes; `nil` if they are lost.
+  func read(_ offset: UInt64, _ count: Int) throws -> [UInt8]? {
+    guard offset <= bytes.length, UInt64(count) <= bytes.length - offset else { return nil }
+    var block = [UInt8](repeating: 0, count: count)
+    do {
+      try block.withUnsafeMutableBytes { try bytes.read(into: $0, at: offset) }
+      return block
+    } catch  where error.isDamage {
+      return nil
+    }
+  }
+
+  private func trailer(from layout: ParityLayout) throws -> [UInt8]? {
+    for number in 0..<layout.blockCount {
+      if let block = try blocks([number], layout)[0] { return block.trailer }
+    }
+    return nil
+  }
+
+  /// True if the header is there, and says that there is no parity.
+  private func saysNone() throws -> Bool {
+    guard let header = try read(0, ParityCode.flagOffset + 1) else { return false }
+    return header.prefix(8).elementsEqual(ParityBlock.magic.prefix(8)) && header[ParityCode.flagOffset] == 0
+  }
+
+  // MARK: The search for a block
+
+  private func scan() throws -> ParityBlock? {
+    var end = min(bytes.length, length)
+    let first = end - min(end, Self.searchedBytesMax)
+    while end > first {
+      let start = end - min(end - first, Self.chunkBytes)
+      // A block may go on behind the chunk in which it begins.
+      let chunk = try readable(start..<min(end + Self.blockBytesMax, bytes.length, length))
+      if let block = block(in: chunk, from: start) { return block }
+      end = start
+    }
+    return nil
+  }
+
+  /// Returns stored bytes, with zeros for pages that are lost.
+  func readable(_ range: Range<UInt64>) throws -> [UInt8] {
+    if let all = try read(range.lowerBound, Int(range.upperBound - range.lowerBound)) { return all }
+    var chunk: [UInt8] = []
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: ParityCode.pageBytes) {
+      let count = Int(min(range.upperBound - start, UInt64(ParityCode.pageBytes)))
+      chunk += try read(start, count) ?? [UInt8](repeating: 0, count: count)
+    }
+    return chunk
+  }
+
+  private func block(in chunk: [UInt8], from offset: UInt64) -> ParityBlock? {
+    let candidates = chunk.withUnsafeBytes { chunk -> [Int] in
+      guard chunk.count >= ParityBlock.magic.count else { return [] }
+      let word = ParityBlock.magic.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
+      return (0...(chunk.count - ParityBlock.magic.count)).filter {
+        chunk.loadUnaligned(fromByteOffset: $0, as: UInt64.self) == word
+      }
+    }
+    return candidates.lazy.compactMap {
+      ParityBlock(chunk[$0...], at: offset + UInt64($0), of: object, length: length)
+    }.first
+  }
+}
