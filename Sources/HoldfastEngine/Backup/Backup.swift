@@ -33,6 +33,8 @@ package struct Backup {
     package var expectsPostgres = false
     /// The tags that the snapshot gets from the beginning.
     package var tags: Set<Tag> = []
+    /// The share of lost pages that archives and body can repair by themselves.
+    package var parity = ParityShare.none
     /// The number of stored bytes at which the next archive begins.
     package var archiveBytes = Limits.archiveBytes
 
@@ -137,7 +139,7 @@ package struct Backup {
     try SnapshotDraft(
       repository: repository, name: source.name, label: Array(source.path.description.utf8), newest: newest,
       firstArchive: base.chain?.nextArchiveNumber ?? 0, compression: options.compression,
-      archiveBytes: options.archiveBytes, under: lease)
+      archiveBytes: options.archiveBytes, parity: options.parity, under: lease)
   }
 
   /// Ends the archives and the body, and returns the envelope.
@@ -155,7 +157,7 @@ package struct Backup {
       archives: objects.archives, body: objects.body,
       state: record.summarizer.summary.recorded(under: draft.bodyHead.key), changes: record.changes,
       consistency: completeness.consistency, incomplete: completeness.incomplete, program: Program.nameAndVersion,
-      postgres: databases?.postgres?.recorded, keyring: repository.keyring.reference)
+      postgres: databases?.postgres?.recorded, parity: draft.parity, keyring: repository.keyring.reference)
   }
 
   /// Proves by replay that the manifest gives back what was captured, and commits the snapshot.

@@ -18,6 +18,7 @@ struct SnapshotDraft {
   /// The head of the body's container.
   let bodyHead: ContainerHead
   let commitBody: () throws -> Void
+  private let parityShare: ParityShare
 
   /// - Parameters:
   ///   - label: the path of the source, as text.
@@ -25,11 +26,12 @@ struct SnapshotDraft {
   ///   - firstArchive: the number of the first archive along the chain.
   ///   - gatheredBytes: the most plain bytes that are gathered into a frame.
   ///   - archiveBytes: the number of stored bytes at which the next archive begins.
+  ///   - parity: the share of lost pages that archives and body can repair.
   ///   - lease: the lease on the source; `nil` for a dry run, which stores nothing.
   init(
     repository: Repository, name: SourceName, label: [UInt8], newest: Snapshot?, firstArchive: UInt64,
     compression: Compression, gatheredBytes: Int = Limits.gatheredFrameBytes,
-    archiveBytes: UInt64 = Limits.archiveBytes, under lease: Lease?
+    archiveBytes: UInt64 = Limits.archiveBytes, parity: ParityShare, under lease: Lease?
   ) throws {
     begun = repository.host.clock.now()
     let random = repository.host.random
@@ -53,17 +55,26 @@ struct SnapshotDraft {
     let makeObject: (String) throws -> ObjectWriter = { key in
       try lease == nil ? ObjectWriter(DiscardedUpload(), connections: 1) : repository.store.create(key)
     }
-    bodyHead = try repository.containers.makeHead(.body, label: label)
+    bodyHead = try repository.containers.makeHead(.body, label: label, parity: ParityCode(parity))
     let bodyObject = try makeObject(Keys.body(name, sequence, bodyHead.name.id))
     snapshot = random.identifier()
     self.sequence = sequence
+    parityShare = parity
     self.newest = newest
     archives = try ArchiveSeries(
       containers: repository.containers, source: name, sequence: sequence, firstNumber: firstArchive,
       compression: compression,
-      gatheredBytes: gatheredBytes, archiveBytes: archiveBytes, makeObject: makeObject)
-    body = try BodyWriter(ContainerWriter(bodyHead, sink: bodyObject), compression: compression)
+      gatheredBytes: gatheredBytes, archiveBytes: archiveBytes, parity: ParityCode(parity),
+      makeObject: makeObject)
+    body = try BodyWriter(
+      ContainerWriter(bodyHead, sink: bodyObject, scratch: repository.containers.scratch), compression: compression)
     commitBody = { try bodyObject.commit() }
+  }
+
+  /// The parity of archives and body, when they have ended; `nil` if they have none.
+  var parity: Envelope.Parity? {
+    guard !parityShare.isNone else { return nil }
+    return Envelope.Parity(parityShare, bytes: archives.parityBytes.saturatingAdding(body.parityBytes))
   }
 
   /// Removes the objects that a killed run left under the number: in a folder with nothing else they show in no

@@ -13,6 +13,9 @@ package struct Merge {
     package var snapshot: SnapshotSelector
     /// The compression of frames that cannot be carried over.
     package var compression = Compression.standard
+    /// Returns the share of lost pages that a new full of a source can repair by itself; `nil` for the share of the
+    /// snapshot.
+    package var parity: @Sendable (SourceName) -> ParityShare? = { _ in nil }
     /// True if the merge is only planned.
     package var isDryRun = false
     /// True if the merge waits for another run on the same source.
@@ -117,7 +120,7 @@ package struct Merge {
     let draft = try SnapshotDraft(
       repository: repository, name: original.sourceName, label: repository.containers.openBody(of: original).label(),
       newest: newest, firstArchive: 0, compression: options.compression, gatheredBytes: Limits.archiveFrameBytes,
-      under: lease)
+      parity: options.parity(original.sourceName) ?? original.envelope.parity?.share ?? .none, under: lease)
     let mismatch = EngineError(
       .machine, "the merged manifest does not give back the state of \(original.id.short); nothing was committed",
       hint: "Check this machine's memory, and run the same command again. Please report it.")
@@ -158,7 +161,7 @@ package struct Merge {
       state: state.recorded(under: draft.bodyHead.key), changes: changes,
       consistency: original.envelope.consistency, incomplete: original.envelope.incomplete,
       program: Program.nameAndVersion, postgres: original.envelope.postgres,
-      keyring: repository.keyring.reference)
+      parity: draft.parity, keyring: repository.keyring.reference)
     // The density of the source when all of it was captured: later fulls are compared with it.
     envelope.comparison = chain.full.envelope.comparison
     envelope.comparison?.anomalies = []

@@ -5,8 +5,8 @@ package import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Finds objects that a target does not have as the signed manifests demand, and repairs them from other targets. It
-/// needs no key: it proves stored bytes against the digests in the manifests.
+/// Finds objects that a target does not have as the signed manifests demand, and repairs them from their parity or from
+/// other targets. It needs no key: it proves stored bytes against the digests in the manifests.
 package struct Scrub: Sendable {
   package struct Options: Sendable {
     /// The share of the stored bytes that is proved, 0 to 1.

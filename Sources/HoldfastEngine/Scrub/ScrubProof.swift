@@ -5,7 +5,8 @@ internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Proves a share of the stored bytes of a target against the digests that its manifests demand. It needs no key.
+/// Proves a share of the stored bytes of a target against the digests that its manifests demand. It needs no key. What
+/// parity could give back is damage all the same.
 struct ScrubProof: Sendable {
   struct Outcome {
     var faults: [ScrubFault] = []
@@ -24,6 +25,8 @@ struct ScrubProof: Sendable {
   /// Gets the number of bytes that were proved; called by several threads.
   let onProved: @Sendable (UInt64) -> Void
 
+  private var containers: ContainerStore { target.repository.containers.closed.asStored }
+
   private var threads: Int { max(target.repository.host.workers, target.repository.store.connections) }
 
   /// Proves the chosen share of objects.
@@ -41,11 +44,12 @@ struct ScrubProof: Sendable {
   /// Reads all of one object anew from the store, and returns true if it is sound.
   func isSound(_ item: ContainerCopy.Item) throws -> Bool {
     do {
-      let reader = try target.repository.containers.closed.open(item.kind, item.key, item.reference, isAnew: true)
+      let reader = try containers.open(item.kind, item.key, item.reference, isAnew: true)
       try reader.verifyStored(0..<UInt32(reader.frames.count)) { _, damage in
         try target.repository.host.cancellation.check()
         if let damage { throw damage }
       }
+      try reader.verifyParity { _ in try target.repository.host.cancellation.check() }
       return true
     } catch is DamageError {
       return false
@@ -67,12 +71,19 @@ struct ScrubProof: Sendable {
     }
   }
 
+  private func choosesParity(of reader: ContainerReader, _ key: String) -> Bool {
+    guard let offset = reader.parityOffset else { return false }
+    return sample.isAll || sample.isChosen(name: Sample.hash(key), part: offset / Self.partBytes)
+  }
+
   // MARK: Proving
 
   private struct Work {
     let item: Int
     let reader: ContainerReader
     let frames: ArraySlice<UInt32>
+    /// True if the parity is proved too.
+    var provesParity = false
   }
 
   private func prove(_ items: [ContainerCopy.Item], _ outcome: inout Outcome) throws {
@@ -95,18 +106,27 @@ struct ScrubProof: Sendable {
           work.append(
             Work(item: index, reader: reader, frames: frames[start..<min(start + Self.framesAtOnce, frames.count)]))
         }
+        if choosesParity(of: reader, items[index].key) {
+          work.append(Work(item: index, reader: reader, frames: [], provesParity: true))
+        }
       }
     }
     let bytes = Atomic<UInt64>(0)
     let allWork = work
+    @Sendable func proved(_ count: Int) throws {
+      try target.repository.host.cancellation.check()
+      bytes.wrappingAdd(UInt64(count), ordering: .relaxed)
+      onProved(UInt64(count))
+    }
     try SideBySide.run(allWork.count, threads: threads) { index in
       let work = allWork[index]
+      @Sendable func note(_ damage: DamageError) { found.withLock { $0[work.item] = $0[work.item] ?? damage } }
       try work.reader.verifyStored(work.frames) { frame, damage in
-        try target.repository.host.cancellation.check()
-        bytes.wrappingAdd(UInt64(frame.storedCount), ordering: .relaxed)
-        onProved(UInt64(frame.storedCount))
-        if let damage { found.withLock { $0[work.item] = $0[work.item] ?? damage } }
+        try proved(Int(frame.storedCount))
+        if let damage { note(damage) }
       }
+      guard work.provesParity else { return }
+      do { try work.reader.verifyParity(proved) } catch let damage as DamageError { note(damage) }
     }
     outcome.bytes += bytes.load(ordering: .relaxed)
     outcome.faults += found.withLock { $0 }.sorted { $0.key < $1.key }.map { index, damage in
@@ -122,7 +142,7 @@ struct ScrubProof: Sendable {
   private func open(_ item: ContainerCopy.Item) throws -> Result<ContainerReader, DamageError> {
     do {
       return .success(
-        try target.repository.containers.closed.open(
+        try containers.open(
           item.kind, item.key, item.reference, isReadWhole: sample.isAll))
     } catch let damage as DamageError {
       return .failure(damage)

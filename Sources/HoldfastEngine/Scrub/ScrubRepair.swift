@@ -4,10 +4,10 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Replaces missing and damaged objects of one target by those of other targets, which are proved while they are
-/// copied. A damaged object is removed when all bytes of the sound one are at the target, or in memory if it is small,
-/// and only have to get their key. If the run ends in between, the object is missing there, and the next scrub copies
-/// it.
+/// Replaces missing and damaged objects of one target. The sound bytes come from the object's own parity, if it has any
+/// and the target is near, or from other targets; they are proved while they are copied. A damaged object is removed
+/// when all bytes of the sound one are at the target, or in memory if it is small, and only have to get their key. If
+/// the run ends in between, the object is missing there, and the next scrub copies it.
 struct ScrubRepair {
   let target: ScrubTarget
   let joined: JoinedTargets
@@ -66,11 +66,28 @@ struct ScrubRepair {
     // Another run may have repaired it, or the bytes may have been wrong only on their way.
     let proof = ScrubProof(target: target, sample: .all) { _ in }
     if presence == .asRecorded, try proof.isSound(item) { return .repaired }
-    let isWritten = try ContainerCopy(from: joined.repository, to: target.repository).copy(item) {
-      if presence == .missing { return try lease.checkHeld() }
-      try makeRoom(item.key)
-    }
+    let isMended = try presence != .missing && mendsItself(item)
+    let isWritten =
+      try isMended
+      || ContainerCopy(from: joined.repository, to: target.repository).copy(item) {
+        if presence == .missing { return try lease.checkHeld() }
+        try makeRoom(item.key)
+      }
     return try isWritten || proof.isSound(item) ? .repaired : Self.writtenMeanwhile
+  }
+
+  /// Writes an object anew from what is left of it, if parity gives back all of it. Where reading has latency, the
+  /// object of another target is as near.
+  /// - Returns: false if it was not written.
+  private func mendsItself(_ item: ContainerCopy.Item) throws -> Bool {
+    guard target.repository.store.capabilities.isNear else { return false }
+    do {
+      let reader = try target.repository.containers.closed.open(item.kind, item.key, item.reference)
+      guard reader.parityBytes > 0 else { return false }
+      return try ContainerCopy(from: target.repository, to: target.repository).copy(item) { try makeRoom(item.key) }
+    } catch is DamageError {
+      return false
+    }
   }
 
   /// Replaces a small object. Only what is still damaged when its replacement is complete is removed: notes are written

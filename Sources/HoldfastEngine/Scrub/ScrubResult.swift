@@ -4,15 +4,15 @@ package import HoldfastModel
 /// An object that a target does not have as the signed manifests demand, and the outcome of its repair.
 package struct ScrubFinding: Sendable {
   package enum Outcome: Sendable, Equatable {
-    /// It was replaced by sound bytes of other targets.
+    /// It was replaced by sound bytes, from its parity or from other targets.
     case repaired
-    /// Other targets have it sound.
+    /// Its parity gives back what is lost, or other targets have it sound.
     case repairable
     /// It could not be replaced. Other targets may have it sound.
     case unrepaired(reason: String)
     /// No target that answered has it sound, and not all targets answered.
     case doubtful
-    /// No target has it sound.
+    /// No target has it sound, and no parity gives it back.
     case lost
   }
 

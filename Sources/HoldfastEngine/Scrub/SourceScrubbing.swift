@@ -189,7 +189,7 @@ struct SourceScrubbing: Sendable {
     result.damaged = try comparison.snapshots(that: standing).filter(comparison.isOfHome)
   }
 
-  /// True if other targets have the object sound: one of them all of it, or several of them all frames together.
+  /// True if all of the object can be had: from its parity, from another target, or frame by frame from several.
   private static func isElsewhere(_ fault: ScrubFault, _ copy: ContainerCopy) -> Bool {
     switch fault.demand {
     case .small(let bytes, _): bytes != nil

@@ -98,6 +98,8 @@ package struct SourceStatus: Sendable {
   /// The number of chains, each with its own full, from which the source can be restored.
   package var backupDegree = 0
   package var storedBytes: UInt64 = 0
+  /// The parity among them.
+  package var parityBytes: UInt64 = 0
   /// The bytes that are stored per day, without the oldest snapshot.
   package var growthPerDay: Double?
   package var damage: [String] = []

@@ -88,9 +88,10 @@ package struct StatusComputation {
     status.restorable = history.restorable.count
     status.backupDegree = facts.snapshots.count { $0.envelope.kind == .full }
     status.storedBytes = facts.snapshots.reduce(0) { $0.saturatingAdding($1.envelope.storedBytes) }
+    status.parityBytes = facts.snapshots.reduce(0) { $0.saturatingAdding($1.envelope.parity?.bytes ?? 0) }
     status.growthPerDay = growthPerDay
     guard let newest = facts.snapshots.max(by: Snapshot.isOlder) else { return }
-    // One repository is one copy. Replicas will add one each, parity as many losses as it can repair.
+    // One repository is one copy. Parity inside it repairs damage, and is no copy.
     status.redundancyDegree = 1
     let envelope = newest.envelope
     let chain = history.chain(to: newest)

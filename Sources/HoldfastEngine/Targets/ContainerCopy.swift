@@ -38,7 +38,7 @@ struct ContainerCopy: Sendable {
 
   private func read(_ item: Item, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     let reader = try home.containers.closed.open(item.kind, item.key, item.reference, isReadWhole: true)
-    try reader.forEachStoredPart {
+    try reader.forEachStoredPart(scratch: home.containers.scratch) {
       try home.host.cancellation.check()
       try body($0)
     }

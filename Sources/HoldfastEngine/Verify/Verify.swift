@@ -26,6 +26,8 @@ package struct Verify {
     package let costsData: Bool
     /// True if a segment of an archived WAL is missing.
     package var isGap = false
+    /// True if a scrub can write anew what is damaged, because of parity.
+    package var isOfParity = false
 
     /// The exit status of a verify that finds nothing worse.
     package var exitStatus: ExitStatus { costsData ? .dataLoss : .repairableDamage }
@@ -82,6 +84,9 @@ package struct Verify {
     package internal(set) var duration = TimeSpan.zero
     /// True if the repository is sealed and there was no identity: then no snapshot was opened.
     package internal(set) var isClosed = false
+
+    /// True if a scrub can write anew something that is damaged, because of parity.
+    package var isRepairableFromParity: Bool { snapshots.contains { $0.findings.contains(where: \.isOfParity) } }
 
     package var exitStatus: ExitStatus {
       let findings = snapshots.flatMap(\.findings) + logs.flatMap(\.findings)
@@ -147,10 +152,26 @@ package struct Verify {
         if !report.others.contains(where: { $0.object == damage.object }) { report.unreadable.append(damage) }
       }
     }
+    addRepaired(to: &report)
     report.provenBytes = walk.provenBytes
     report.provenFrames = walk.provenFrames
     report.duration = repository.host.clock.uptime() - begun
     return report
+  }
+
+  /// Adds a finding for each container that is damaged, and was read with its parity.
+  private func addRepaired(to report: inout Report) {
+    for key in repository.containers.parityUses.takeUntold() {
+      let message = ParityUses.message(key)
+      let owner = report.snapshots.map(\.snapshot).firstIndex {
+        key.hasPrefix(Keys.snapshot($0.sourceName, $0.sequence))
+      }
+      if let owner {
+        report.snapshots[owner].findings.append(Finding(message: message, costsData: false, isOfParity: true))
+      } else {
+        report.others.append(OtherFinding(level: .repairable, object: key, message: message))
+      }
+    }
   }
 
   private func isRemovedNow(_ snapshot: Snapshot) throws -> Bool {

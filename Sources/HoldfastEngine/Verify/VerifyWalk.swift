@@ -174,6 +174,7 @@ struct VerifyWalk {
       }
     }
     let needed = damage.failures
+    try verifyParity(of: body, into: &result)
     for archive in snapshot.envelope.archives {
       let reader: ContainerReader
       do {
@@ -182,6 +183,7 @@ struct VerifyWalk {
         try damage.add(FrameName(archive: archive.number, frame: 0), bytes: 0, error)
         continue
       }
+      try verifyParity(of: reader, into: &result)
       let visited = damage.visited
       try fetcher.verify(
         archive: archive.number,
@@ -205,6 +207,19 @@ struct VerifyWalk {
       result.findings.append(Verify.Finding(message: "\(more) damaged", costsData: true))
     }
     if !needed.isEmpty, !repository.containers.isClosed { result.damagedFiles = try files(of: body, in: needed) }
+  }
+
+  /// Verifies the stored parity of a container, if the sample has chosen it. No data is lost by damage to it.
+  private func verifyParity(of reader: ContainerReader, into result: inout Verify.SnapshotResult) throws {
+    guard reader.parityBytes > 0, sample.isChosen(name: "parity of " + reader.name) else { return }
+    do {
+      try reader.verifyParity { count in
+        try repository.host.cancellation.check()
+        progress.advance(bytes: UInt64(count), files: 0)
+      }
+    } catch let damage as DamageError {
+      result.findings.append(Verify.Finding(message: damage.message, costsData: false, isOfParity: true))
+    }
   }
 
   /// Verifies the stored frames of a body that cannot be opened here.

@@ -26,6 +26,7 @@ package final class ArchiveSeries {
   private let sequence: UInt64
   private let makeObject: (String) throws -> ObjectWriter
   private let archiveBytes: UInt64
+  private let parity: ParityCode?
   private let frames: FrameMaker
   private let gathered: Buffer
   private var gatheredFrame: (archive: OpenArchive, frame: UInt32)?
@@ -36,6 +37,8 @@ package final class ArchiveSeries {
   private var open: [OpenArchive] = []
   private var nextNumber: UInt64
   private var finished: [Envelope.Archive] = []
+  /// Bytes of parity of all archives that have ended.
+  package private(set) var parityBytes: UInt64 = 0
   /// The last archives, which are being sent to a remote store. A snapshot may be committed when all of them are
   /// stored.
   package private(set) var underWay: [Future<Void>] = []
@@ -44,11 +47,12 @@ package final class ArchiveSeries {
   ///   - firstNumber: the number of the first archive along the chain.
   ///   - gatheredBytes: the maximum number of plain bytes that are gathered into a frame.
   ///   - archiveBytes: stored bytes at which the next archive begins.
+  ///   - parity: the parity of each archive; `nil` for none.
   ///   - makeObject: begins an object under a key.
   package init(
     containers: ContainerStore, source: SourceName, sequence: UInt64, firstNumber: UInt64, compression: Compression,
     gatheredBytes: Int = Limits.gatheredFrameBytes, archiveBytes: UInt64 = Limits.archiveBytes,
-    makeObject: @escaping (String) throws -> ObjectWriter
+    parity: ParityCode? = nil, makeObject: @escaping (String) throws -> ObjectWriter
   ) throws {
     self.containers = containers
     self.source = source
@@ -56,6 +60,7 @@ package final class ArchiveSeries {
     self.nextNumber = firstNumber
     self.makeObject = makeObject
     self.archiveBytes = archiveBytes
+    self.parity = parity
     gathered = Buffer(capacity: gatheredBytes)
     frames = try FrameMaker(compression, capacity: gatheredBytes)
   }
@@ -68,7 +73,7 @@ package final class ArchiveSeries {
     if let newest = heads.last, !(open.first { $0.container.head === newest }?.isLongEnough(archiveBytes) ?? false) {
       return newest
     }
-    let head = try containers.makeHead(.archive, label: [])
+    let head = try containers.makeHead(.archive, label: [], parity: parity)
     heads.append(head)
     return head
   }
@@ -124,7 +129,8 @@ package final class ArchiveSeries {
     if let archive = open.last(where: { $0.container.head === head }) { return archive }
     let object = try makeObject(Keys.archive(source, sequence, head.name.id))
     let archive = OpenArchive(
-      number: nextNumber, container: try ContainerWriter(head, sink: object), object: object)
+      number: nextNumber, container: try ContainerWriter(head, sink: object, scratch: containers.scratch),
+      object: object)
     open.append(archive)
     nextNumber += 1
     return archive
@@ -136,6 +142,7 @@ package final class ArchiveSeries {
   private func finishContainer(of archive: OpenArchive) throws -> ObjectWriter {
     if gatheredFrame?.archive.number == archive.number { try flushGathered() }
     let reference = try archive.container.finish()
+    parityBytes += archive.container.parityBytes
     finished.append(
       Envelope.Archive(
         number: archive.number, sequence: sequence, id: reference.id, length: reference.length,

@@ -14,6 +14,10 @@ package struct ContainerStore: Sendable {
   package let scratch: ScratchSpace
   /// True if sealed objects are not opened, because there is no identity and only stored bytes are verified.
   package var isClosed = false
+  /// True if damaged containers are read with their parity.
+  private var usesParity = true
+  /// The containers whose parity had to give back something.
+  package let parityUses = ParityUses()
 
   init(in store: any Store, of repository: Identifier, _ sealed: SealedAccess?, host: Host) {
     (self.store, self.repository, self.sealed, self.host) = (store, repository, sealed, host)
@@ -25,6 +29,13 @@ package struct ContainerStore: Sendable {
     var closed = self
     closed.isClosed = true
     return closed
+  }
+
+  /// The same store, in which a damaged container is not read with its parity.
+  package var asStored: ContainerStore {
+    var stored = self
+    stored.usesParity = false
+    return stored
   }
 
   /// True if reading has no latency.
@@ -64,9 +75,13 @@ package struct ContainerStore: Sendable {
     isAnew: Bool = false
   ) throws -> ContainerReader {
     try store.recorded(key) {
-      var object = isAnew ? try store.openAnew(key) : try store.open(key, length: reference.length)
-      let isFetched = isReadWhole && !isNear && object.length <= Self.fetchedWholeMax
-      if isFetched { object = try FetchedObject(object, max: Int(Self.fetchedWholeMax)) }
+      let isFetched = isReadWhole && !isNear && reference.length <= Self.fetchedWholeMax
+      func stored() throws -> any ReadableBytes {
+        let object = isAnew ? try store.openAnew(key) : try store.open(key, length: reference.length)
+        return isFetched ? try FetchedObject(object, max: Int(Self.fetchedWholeMax)) : object
+      }
+      let object: any ReadableBytes =
+        try usesParity ? RepairableObject(key, reference, in: store, parityUses, stored) : stored()
       let reader = try ContainerReader(
         object, kind: kind, repository: repository, reference: reference, access: access)
       // The reader of a body announces its frames itself.
@@ -86,10 +101,14 @@ package struct ContainerStore: Sendable {
   // MARK: Beginning
 
   /// Begins an archive or a body with a new ID and, in a sealed repository, a new key.
-  package func makeHead(_ kind: ContainerKind, label: [UInt8]) throws -> ContainerHead {
+  /// - Parameter parity: the parity with which it is written; `nil` for none.
+  package func makeHead(
+    _ kind: ContainerKind, label: [UInt8], parity: ParityCode? = nil
+  ) throws -> ContainerHead {
     let name = ContainerName(kind: kind, repository: repository, id: host.random.identifier())
-    guard let sealed else { return ContainerHead(name) }
-    let head = try ContainerHead(name, recipients: sealed.keyring.recipients.map(\.recipient), label: label)
+    guard let sealed else { return ContainerHead(name, parity: parity) }
+    let head = try ContainerHead(
+      name, recipients: sealed.keyring.recipients.map(\.recipient), label: label, parity: parity)
     if kind == .body { sealed.remember(head) }
     return head
   }

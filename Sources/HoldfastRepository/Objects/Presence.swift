@@ -70,8 +70,9 @@ package struct PresenceCheck<Owner> {
     }
   }
 
-  /// True if a target has an object that is missing or different at home.
+  /// True if a target has an object that is missing or different at home, or if its parity can give back what is lost.
   private func isReadable(_ object: RecordedObject) throws -> Bool {
+    if let repaired = RepairedBytes(object, in: store), try repaired.hasParity() { return true }
     do {
       let bytes = try store.open(object.key, length: object.length)
       var first: UInt8 = 0
