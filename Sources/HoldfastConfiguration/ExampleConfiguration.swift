@@ -65,6 +65,7 @@ package enum ExampleConfiguration {
         path: /srv/orders
         # repository: shop       # may be left out where there is only one
         exclude: ['*.tmp', 'cache/*']
+        # parity: 2%             # an archive repairs a lost MiB by itself, or 2% of its pages; 2% to 20%
         # limit-rate: 20M
         # paranoid: yes
         # no-group: yes

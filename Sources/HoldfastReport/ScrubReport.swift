@@ -149,10 +149,10 @@ package struct ScrubText {
     case .repaired: warnings.append("REPAIRED: \(text)")
     case .repairable:
       warnings.append("REPAIRABLE: \(text)")
-      add("Run `holdfast scrub --repair`: other targets have it sound.")
+      add("Run `holdfast scrub --repair`: parity or other targets have what is lost.")
     case .unrepaired(let reason):
       warnings.append("REPAIRABLE: \(text); it was not repaired: \(reason)")
-      add("Other targets have it sound. Repair it where this host may remove: `holdfast scrub --repair`.")
+      add("Parity or other targets have what is lost. Repair it where this host may remove: `holdfast scrub --repair`.")
     case .doubtful:
       warnings.append("DAMAGED: \(text); not all targets could be asked for it")
       add("Run the same command again when all targets can be reached.")

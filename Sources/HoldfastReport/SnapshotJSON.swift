@@ -17,6 +17,8 @@ package struct SnapshotJSON: Encodable {
   let incompleteFiles: UInt64
   /// Bytes that it added to the repository.
   let storedBytes: UInt64
+  /// The parity among them; `null` if there is none.
+  let parity: Envelope.Parity?
   /// Bytes of all files in its state.
   let stateBytes: UInt64
   let stateFiles: UInt64
@@ -52,7 +54,7 @@ package struct SnapshotJSON: Encodable {
     finished = envelope.time.finished.description
     consistency = envelope.consistency.name
     incompleteFiles = envelope.incomplete
-    storedBytes = envelope.storedBytes
+    (storedBytes, parity) = (envelope.storedBytes, envelope.parity)
     stateBytes = envelope.state.bytes
     stateFiles = envelope.state.files
     stateEntries = envelope.state.entries
@@ -65,8 +67,9 @@ package struct SnapshotJSON: Encodable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case id, sequence, kind, parent, source, path, time, finished, consistency, incompleteFiles, storedBytes, stateBytes
-    case stateFiles, stateEntries, stateRoot, changes, postgres, merged, anomalies, accepted, tags, pinned, removed
+    case id, sequence, kind, parent, source, path, time, finished, consistency, incompleteFiles, storedBytes
+    case parity, stateBytes, stateFiles, stateEntries, stateRoot, changes, postgres, merged, anomalies, accepted, tags
+    case pinned, removed
   }
 
   /// Written by hand because every field is always present: the parent of a full is `null`, not absent.
@@ -83,6 +86,7 @@ package struct SnapshotJSON: Encodable {
     try container.encode(consistency, forKey: .consistency)
     try container.encode(incompleteFiles, forKey: .incompleteFiles)
     try container.encode(storedBytes, forKey: .storedBytes)
+    try container.encode(parity, forKey: .parity)
     try container.encode(stateBytes, forKey: .stateBytes)
     try container.encode(stateFiles, forKey: .stateFiles)
     try container.encode(stateEntries, forKey: .stateEntries)

@@ -33,6 +33,9 @@ package enum SnapshotText {
       "stored",
       "\(Amount.bytes(envelope.storedBytes)) in \(Amount.count(UInt64(envelope.archives.count), "archive")) and a manifest",
     ])
+    if let parity = envelope.parity {
+      table.add(["parity", "\(Amount.bytes(parity.bytes)) of that, for \(parity.percent)% of its pages"])
+    }
     table.add([
       "changes",
       "\(envelope.changes.added) added, \(envelope.changes.changed) changed, \(envelope.changes.removed) removed",

@@ -96,6 +96,8 @@ package struct StatusJSON: Encodable {
     let backupDegree: Int
     let redundancyDegree: Int
     let storedBytes: UInt64
+    /// The parity among them.
+    let parityBytes: UInt64
     let growthBytesPerDay: Known<Double>
     let damage: [String]
     let suspicions: [Suspicion]
@@ -121,7 +123,8 @@ package struct StatusJSON: Encodable {
       completeAgeSeconds = Known(status.completeAge)
       (snapshots, restorableSnapshots) = (status.snapshots, status.restorable)
       (backupDegree, redundancyDegree) = (status.backupDegree, status.redundancyDegree)
-      (storedBytes, growthBytesPerDay) = (status.storedBytes, Known(status.growthPerDay))
+      (storedBytes, parityBytes) = (status.storedBytes, status.parityBytes)
+      growthBytesPerDay = Known(status.growthPerDay)
       damage = status.damage
       suspicions = status.suspicions.map { Suspicion(snapshot: $0.id.description, text: $0.text) }
       (lastBackup, failedBackups) = (Known(status.lastBackup.map { Run($0) }), status.failedBackups)

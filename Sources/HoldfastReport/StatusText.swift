@@ -72,7 +72,8 @@ package enum StatusText {
 
   private static func stored(_ status: SourceStatus) -> String {
     let growth = status.growthPerDay.map { "\(Amount.bytes(UInt64(saturating: $0))) a day" } ?? unknown
-    return "\(Amount.bytes(status.storedBytes)), growth \(growth)"
+    let parity = status.parityBytes > 0 ? " (parity: \(Amount.bytes(status.parityBytes)))" : ""
+    return "\(Amount.bytes(status.storedBytes))\(parity), growth \(growth)"
   }
 
   private static func verified(_ status: SourceStatus) -> String {

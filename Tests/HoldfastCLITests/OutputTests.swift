@@ -80,7 +80,7 @@ import Testing
     try #require(list.count == 2)
     let fields: Set = [
       "id", "sequence", "kind", "parent", "source", "path", "time", "finished", "consistency", "incompleteFiles",
-      "storedBytes", "stateBytes", "stateFiles", "stateEntries", "stateRoot", "changes", "postgres",
+      "storedBytes", "parity", "stateBytes", "stateFiles", "stateEntries", "stateRoot", "changes", "postgres",
       "merged", "anomalies", "accepted", "tags", "pinned", "removed",
     ]
     for snapshot in list { #expect(Set(snapshot.keys) == fields) }

@@ -86,7 +86,7 @@ import Testing
       plain(found.error) == """
         holdfast: REPAIRABLE: sources/orders/0000000001/ARCHIVE is damaged: frame 0 does not have its digest (in DIR/cloud)
         holdfast: REPAIRABLE: sources/orders/0000000002/BODY is damaged: it is missing (in DIR/barn)
-        HINT: Run `holdfast scrub --repair`: other targets have it sound.
+        HINT: Run `holdfast scrub --repair`: parity or other targets have what is lost.
 
         """)
     #expect(plain(found.output).contains("cloud: orders: 1 damaged; SIZE in 4 objects proved\n"))
@@ -142,7 +142,7 @@ import Testing
     #expect(
       tool.plain(found.error) == """
         holdfast: REPAIRABLE: holdfast.json is damaged: it is missing (in DIR/here)
-        HINT: Run `holdfast scrub --repair`: other targets have it sound.
+        HINT: Run `holdfast scrub --repair`: parity or other targets have what is lost.
 
         """)
     expectSuccess(run("scrub", "--repair"))

@@ -202,9 +202,9 @@ import Testing
     #expect(
       Set(source.keys) == [
         "source", "level", "missed", "concerns", "newest", "completeAgeSeconds", "snapshots", "restorableSnapshots",
-        "backupDegree", "redundancyDegree", "storedBytes", "growthBytesPerDay", "damage", "suspicions", "lastBackup",
-        "failedBackups", "lastVerify", "provedShare", "provedWithinSeconds", "restoreSpeed", "restoreSeconds", "runs",
-        "failedRuns", "failureRate", "rememberedSeconds", "availability",
+        "backupDegree", "redundancyDegree", "storedBytes", "parityBytes", "growthBytesPerDay", "damage", "suspicions",
+        "lastBackup", "failedBackups", "lastVerify", "provedShare", "provedWithinSeconds", "restoreSpeed",
+        "restoreSeconds", "runs", "failedRuns", "failureRate", "rememberedSeconds", "availability",
       ])
     #expect(source["missed"] as? [String] == ["chain"])
     #expect(source["provedShare"] is NSNull && source["failureRate"] is NSNull && source["lastBackup"] is NSNull)

@@ -78,6 +78,8 @@ import Testing
     Wrong(
       "backup", "--from-command", "true", "--name", "a", "--paranoid",
       says: "Error: --exclude, --paranoid and --no-group are for directories, not for --from-command."),
+    Wrong("backup", "source", "--parity", "1%", says: "Error: The value '1%' is invalid for '--parity <n%>'"),
+    Wrong("merge", "--parity", "all", says: "Error: The value 'all' is invalid for '--parity <n%>'"),
     Wrong(
       "backup", "source", "--limit-rate", "20MB",
       says: "Error: The value '20MB' is invalid for '--limit-rate <rate>'"),

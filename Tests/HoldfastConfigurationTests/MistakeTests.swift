@@ -67,7 +67,7 @@ import Testing
       "5:12: there is no key << in defaults\nHINT: Put what sources share into defaults."),
     Wrong(
       Sound.text + "defaults: {path: /srv}\n",
-      "5:12: there is no key path in defaults\nHINT: It belongs into a repository or a target or a source. Here there can be repository, exclude, compression, limit-rate, paranoid, no-group, postgres, tag, before, after, on-failure, wal-ahead, wal-workers, schedule, merge-after, keep, grace, verify, objectives."
+      "5:12: there is no key path in defaults\nHINT: It belongs into a repository or a target or a source. Here there can be repository, exclude, compression, parity, limit-rate, paranoid, no-group, postgres, tag, before, after, on-failure, wal-ahead, wal-workers, schedule, merge-after, keep, grace, verify, objectives."
     ),
     Wrong(
       "repositories:\n  shop: {path: /b, wal-ahead: 3}\n",
@@ -113,6 +113,9 @@ import Testing
     value(
       "compression", "lz4", column: 25,
       "compression: \"lz4\" is not a compression\nHINT: Write none, deflate, deflate:1-9 or zstd:1-19."),
+    value(
+      "parity", "1%", column: 20,
+      "parity: \"1%\" is not a share of parity\nHINT: Write none, or a whole percentage from 2% to 20%, such as 2%."),
     value(
       "limit-rate", "20MB", column: 24,
       "limit-rate: \"20MB\" is not a rate\nHINT: Write bytes a second, such as 500K, 20M or 1GiB."),

@@ -28,6 +28,7 @@ import Testing
     Row(
       key: "compression", flags: ["--compression", "zstd:3"], variable: ("HOLDFAST_COMPRESSION", "zstd:3"),
       yaml: "zstd:3"),
+    Row(key: "parity", flags: ["--parity", "2%"], variable: ("HOLDFAST_PARITY", "2%"), yaml: "2%"),
     Row(key: "limit-rate", flags: ["--limit-rate", "20M"], variable: ("HOLDFAST_LIMIT_RATE", "20M"), yaml: "20M"),
     Row(key: "paranoid", flags: ["--paranoid"], yaml: "yes"),
     Row(key: "no-group", flags: ["--no-group"], yaml: "yes"),

@@ -19,6 +19,7 @@ ENVIRONMENT = {
         "A command that is told of runs: HOLDFAST_EVENT, HOLDFAST_EXIT_STATUS and others, and JSON on standard "
         "input.",
     "HOLDFAST_NOTIFY_ON": "Of what is told: start, success, failure, incomplete, with commas.",
+    "HOLDFAST_PARITY": "How much parity archives get, where neither --parity nor the configuration says it.",
     "HOLDFAST_PASSPHRASE_FILE": "A file with the passphrase, of mode 0600.",
     "HOLDFAST_PING_URL":
         "An address that is asked for with /start, as it is and with /fail, in the manner of Healthchecks; with "

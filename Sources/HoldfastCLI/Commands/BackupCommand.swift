@@ -60,6 +60,12 @@ package struct BackupCommand: ParsableCommand {
       valueName: "how"))
   var compression: Compression?
 
+  @Option(
+    help: ArgumentHelp(
+      "Add parity to archives and body, with which they repair a lost MiB, or this share of their pages, by themselves: none, or 2% to 20%. (environment: HOLDFAST_PARITY; default: none)",
+      valueName: "n%"))
+  var parity: ParityShare?
+
   @Option(help: ArgumentHelp("Tag the snapshot. May be repeated.", valueName: "tag"))
   var tag: [Tag] = []
 
@@ -114,6 +120,7 @@ package struct BackupCommand: ParsableCommand {
     flags.set("repository", location.repository)
     flags.set("exclude", exclude)
     flags.set("compression", compression?.description)
+    flags.set("parity", parity?.description)
     flags.set("limit-rate", rate.limitRate.map { String($0.bytesPerSecond) })
     flags.set("tag", tag.map(\.text))
     flags.set("paranoid", paranoid ? "yes" : nil)
@@ -197,6 +204,9 @@ package struct BackupCommand: ParsableCommand {
     Console.output(
       "  \(stored) \(Amount.bytes(envelope.storedBytes)) for \(Amount.bytes(envelope.state.bytes)) in "
         + "\(Amount.count(envelope.state.files, "file")), in \(Amount.duration(report.duration))")
+    if let parity = envelope.parity {
+      Console.output("  of that, \(Amount.bytes(parity.bytes)) are parity, for \(parity.percent)% of its pages")
+    }
     if report.walGrowthBytes > 0 {
       Console.output("  the WALs of its databases grew by \(Amount.bytes(report.walGrowthBytes)) meanwhile")
     }

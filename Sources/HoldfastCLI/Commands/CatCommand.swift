@@ -30,6 +30,7 @@ struct CatCommand: ParsableCommand {
     }
     let output = try machine.host.files.duplicate(descriptor: 1, name: "standard output")
     let consistency = try Cat(repository: repository).write(PathArgument.entryPath(path), of: chosen, to: output)
+    repository.warnOfParityUses()
     guard consistency.isComplete else {
       Console.error("holdfast: INCOMPLETE: \(path): \(consistency.name) when the snapshot was taken")
       throw Outcome(status: .incomplete)

@@ -43,6 +43,7 @@ struct Diff: ParsableCommand {
         Console.output(DifferenceLine.text(difference))
       }
     }
+    repository.warnOfParityUses()
     guard !output.json, !output.quiet else { return }
     Console.error(
       "holdfast: from \(before.id.short) to \(after.id.short): \(counts[.added] ?? 0) added, \(counts[.removed] ?? 0) removed, "

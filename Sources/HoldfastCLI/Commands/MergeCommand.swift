@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastCodec
+internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
@@ -26,6 +27,12 @@ struct MergeCommand: ParsableCommand {
     help: ArgumentHelp(
       "Compression of frames that cannot be copied: none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))
   var compression = Compression.standard
+
+  @Option(
+    help: ArgumentHelp(
+      "Parity of the new full: none, or 2% to 20%. (default: as configured for the source, else as the snapshot has it)",
+      valueName: "n%"))
+  var parity: ParityShare?
 
   @Flag(name: .long, help: "Only show what would be read, copied, compressed again and stored.")
   var dryRun = false
@@ -53,6 +60,8 @@ struct MergeCommand: ParsableCommand {
     defer { progress.end() }
     var options = Merge.Options(SnapshotSelector(snapshot, source: source.name))
     options.compression = compression
+    let configured = try context.configuredSources()
+    options.parity = { [parity] name in parity ?? configured.first { $0.name == name }?.parity }
     options.isDryRun = dryRun
     options.waitsForLock = wait
     let cache = try machine.cache()

@@ -40,6 +40,7 @@ struct Show: ParsableCommand {
       SnapshotText.lines(chosen, noted, chain: try repository.catalog.chain(to: chosen), path: path).forEach(
         Console.output)
     }
+    defer { repository.warnOfParityUses() }
     guard files else { return }
     try chosen.forEachEntry(in: repository) { entry in
       if output.json { try Console.jsonLine(EntryJSON(entry)) } else { Console.output(EntryLine.text(entry)) }

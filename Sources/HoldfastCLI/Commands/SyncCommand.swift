@@ -47,6 +47,7 @@ struct SyncCommand: ParsableCommand {
     let results = try targets.sync(
       from: home, to: targets.opened(chosen), source.name, isDryRun: dryRun, observer: SyncProgress(display))
     display.end()
+    home.warnOfParityUses()
     try show(results, machine)
     try Outcome.end(dryRun ? .worst(of: results.map(\.exitStatus).filter { $0 != .incomplete }) : status(of: results))
   }

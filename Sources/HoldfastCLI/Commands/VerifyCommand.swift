@@ -109,6 +109,8 @@ struct VerifyCommand: ParsableCommand {
     show(report)
     if report.exitStatus != .done, !RepositoryTargets(context).others.isEmpty {
       Console.hint("Run `holdfast scrub --repair`: it replaces what is damaged by what another target has sound.")
+    } else if report.isRepairableFromParity {
+      Console.hint("Run `holdfast scrub --repair`: it writes anew what is damaged.")
     }
     if !output.json, !output.quiet { Console.transfer(machine) }
     // The result counts even if it could not be noted.

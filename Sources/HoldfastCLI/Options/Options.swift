@@ -112,6 +112,11 @@ extension ByteRate: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
 }
 
+extension ParityShare: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+  static var defaultCompletionKind: CompletionKind { .list(["none", "2%", "5%", "10%"]) }
+}
+
 /// Chooses a source.
 struct SourceOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Only snapshots of this source.", valueName: "name"))

@@ -3,6 +3,13 @@ internal import HoldfastOperations
 internal import HoldfastRepository
 internal import HoldfastSystem
 
+extension Repository {
+  /// Warns of containers that a command without a run of its own has read with their parity.
+  func warnOfParityUses() {
+    for key in containers.parityUses.takeUntold() { Console.warn(ParityUses.message(key)) }
+  }
+}
+
 extension RepositoryContext {
   /// Opens it; warnings go to standard error.
   func open(

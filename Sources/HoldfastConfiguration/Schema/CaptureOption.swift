@@ -28,6 +28,7 @@ struct CaptureOption: Sendable {
       one(KeyRule("compression", .text(compression), initial: "deflate", variable: "HOLDFAST_COMPRESSION")) {
         $0.compression = $1
       },
+      one(KeyRule("parity", .text(.parity), variable: "HOLDFAST_PARITY")) { $0.parity = ParityShare($1) },
       one(KeyRule("limit-rate", .text(.rate), variable: "HOLDFAST_LIMIT_RATE")) { $0.limitRate = ByteRate($1) },
       one(KeyRule("paranoid", .text(.yesOrNo), initial: "no", use: .directories)) {
         $0.isParanoid = TextRule.truth(of: $1) ?? false

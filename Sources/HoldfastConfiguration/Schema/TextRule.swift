@@ -102,6 +102,10 @@ struct TextRule: Sendable {
 
   static let share = TextRule("a share", "Write more than 0% and at most 100%, such as 5%.") { share(of: $0) != nil }
 
+  static let parity = TextRule("a share of parity", ParityShare.allowed, examples: "none, 2% or 10%") {
+    ParityShare($0) != nil
+  }
+
   static func share(of text: String) -> Double? {
     guard text.hasSuffix("%"), let number = Double(text.dropLast()), number > 0, number <= 100 else {
       return nil

@@ -47,6 +47,8 @@ package struct SourceSettings: Hashable, Sendable {
   package internal(set) var exclusions: [String] = []
   /// In the form of `--compression`.
   package internal(set) var compression = ""
+  /// The share of lost pages that archives and bodies can repair by themselves; `nil` if nothing is said.
+  package internal(set) var parity: ParityShare?
   package internal(set) var limitRate: ByteRate?
   package internal(set) var isParanoid = false
   package internal(set) var groupsDatabases = true

@@ -44,6 +44,8 @@ package final class RunWatch {
   private var observers: [any RunObserver] = []
   private var warningCount: UInt64 = 0
   private var warnings: [String] = []
+  /// The containers that were read with their parity.
+  private var parityUses: ParityUses?
   /// The errands of the repository, which may go on until the run is over.
   private var errands: Errands?
   /// The exit status if the work returns normally: a command that continues with other sources throws no `Outcome`.
@@ -70,7 +72,7 @@ package final class RunWatch {
   /// - Parameter source: the source of the run, if it is known and exists in the repository; `nil` for its only source.
   package func opened(_ repository: Repository, source: SourceName?) {
     if repository.isHome { add(JournalWriter(repository: repository, notices: notices)) }
-    errands = repository.errands
+    (errands, parityUses) = (repository.errands, repository.containers.parityUses)
     if let source {
       // A mistyped name or directory is no source.
       parts = (try? repository.catalog.isKnown(source)) == true ? [RunRecord.Part(source)] : []
@@ -125,8 +127,16 @@ package final class RunWatch {
     }
   }
 
+  /// Warns of containers that were read with their parity. A verify or a scrub has reported them already.
+  private func tellParityUses() {
+    guard command != .scrub, let keys = parityUses?.takeUntold(), !keys.isEmpty else { return }
+    for key in keys { tellAndRecord(Notice(.warning, ParityUses.message(key)), as: ParityUses.message(key)) }
+    tell(Notice(.hint, "Run `holdfast scrub --repair`: it writes anew what is damaged."))
+  }
+
   private func end(_ status: ExitStatus, failure: String?) {
     defer { errands?.wait() }
+    tellParityUses()
     guard isRecorded else { return }
     let record = RunRecord(
       command: command, host: machine.environment.hostName, began: began, ended: machine.host.clock.now(),

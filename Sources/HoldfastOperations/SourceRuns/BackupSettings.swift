@@ -26,6 +26,7 @@ extension Backup.Options {
     name = settings.isNameChosen ? settings.name : nil
     exclusions = settings.exclusions
     compression = Compression(settings.compression) ?? .standard
+    parity = settings.parity ?? .none
     tags = settings.tags
     isParanoid = settings.isParanoid
     groupsDatabases = settings.groupsDatabases

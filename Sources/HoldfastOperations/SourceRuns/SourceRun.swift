@@ -156,6 +156,7 @@ package struct SourceRun {
   ) throws -> SourceOutcome {
     var options = Merge.Options(SnapshotSelector(.latest, source: source.name))
     options.compression = opened.compression
+    options.parity = { [parity = source.parity] _ in parity }
     let (report, pass) = try opened.runTargets.inOnePass(on: \.chain.tip.sourceName, progress) { repository in
       try Merge(repository: repository, options: options, cache: opened.cache, progress: progress).run()
     }
@@ -263,6 +264,10 @@ package struct SourceRun {
       + report.others.filter { $0.level != .note }.map(\.message)
     for finding in findings { watch.tell(Notice(.damage, finding, of: source.name)) }
     guard !findings.isEmpty else { return }
+    if report.isRepairableFromParity {
+      return watch.tell(
+        Notice(.hint, "Run `holdfast scrub --repair --name \(source.name)`: it writes anew what is damaged."))
+    }
     guard opened.targets.others.isEmpty else {
       return watch.tell(
         Notice(.hint, "Run `holdfast scrub --repair --name \(source.name)`: other targets may have it sound."))
