@@ -98,7 +98,7 @@ class Snapshot:
             check_shape(value["merged"], MERGED, f"{title}: merged")
             self.place = value["merged"]["sequence"], value["sequence"]
             demand(self.kind == "full" and 1 <= self.place[0] < self.place[1], f"{title}: cannot be merged from that")
-        self.revision = value["keyring"]["revision"] if value["features"] else 0
+        self.revision = value["keyring"]["revision"] if "sealed" in value["features"] else 0
         self.body = self.object(BODY, f"sources/{title}/body-", value["body"])
         self.archives = [self.object(ARCHIVE, f"sources/{self.name}/{archive['sequence']:010d}/archive-", archive)
                          for archive in value["archives"]]

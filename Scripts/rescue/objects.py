@@ -2,18 +2,21 @@
 from __future__ import annotations
 
 import functools, hashlib, json, os, zlib
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from .format import (BODY, DESCRIPTOR, DIGEST, FRAME, HEADER, MOST_ENVELOPE, MOST_FRAMES, MOST_PLAIN, MOST_PREAMBLE,
                      MOST_RECORDS, MOST_SEAL_NUMBER, MOST_STORED, STORED, TAG, TRAILER, ZLIB, ZSTANDARD, LogFile,
                      Object, Snapshot, check_shape)
-from .problems import Damaged, Refused, demand
+from .parity import END, Layout, Repaired, check_parity
+from .problems import Damaged, Refused, demand, tell
 
 
 class Container(NamedTuple):
     """An archive or body whose outer form is right; with its object key, where it is sealed and we can open it."""
     index: bytes
     key: Any
+    layout: Layout | None  # of its parity, and the digest of that
+    parity: bytes
 
     @property
     def frames(self) -> int:
@@ -38,6 +41,8 @@ class Objects:
             self.otherwise = "is not sealed, and the repository is"
         self.container = functools.lru_cache(maxsize=8)(self.read_container)
         self.frame = functools.lru_cache(maxsize=8)(self.read_frame)
+        self.repaired = functools.lru_cache(maxsize=8)(self.read_repaired)
+        self.told: set[str] = set()
         self.sound: dict[str, bytearray] = {}  # by key: 1 for each frame that was read and found sound
         if self.features:
             check_shape(descriptor.get("keyring"), DIGEST, "holdfast.json: keyring")
@@ -64,10 +69,11 @@ class Objects:
         except (ValueError, RecursionError) as error:
             raise Damaged(f"{key}: is not JSON: {error}") from None
         check_shape(value, {}, key)
-        if value.get("format") != 1 or value.get("features") not in ([], ["sealed"]):
-            raise Refused(f"{key}: format {value.get('format')!r} with features {value.get('features')!r}; "
-                          "this tool knows format 1, without features or with 'sealed'")
-        demand(self.features in (None, value["features"]), f"{key}: {self.otherwise}")
+        features = value.get("features")
+        if value.get("format") != 1 or features not in ([], ["sealed"], ["parity"], ["parity", "sealed"]):
+            raise Refused(f"{key}: format {value.get('format')!r} with features {features!r}; "
+                          "this tool knows format 1, without features or with 'parity' or 'sealed'")
+        demand(self.features is None or ("sealed" in features) == bool(self.features), f"{key}: {self.otherwise}")
         check_shape(value, shape, key)
         return value, digest, line + newline
 
@@ -75,34 +81,76 @@ class Objects:
         """Whether it can be opened: it is not sealed, or we have a key that fits."""
         return self.keyring is None or self.keyring.opens(of.revision)
 
+    def read_repaired(self, of: Object) -> Repaired | None:
+        """The object as its parity gives it back; nothing if it has none."""
+        try:
+            return Repaired(of.key, of.id, of.length, functools.partial(self.read, of.key))
+        except Damaged:
+            return None
+
+    def read_sound(self, of: Object, take: Callable[[Callable[[int, int], bytes]], Any]) -> Any:
+        """What `take` makes of the stored bytes or, where these are damaged, of what parity gives back."""
+        try:
+            return take(functools.partial(self.read, of.key))
+        except Damaged as damage:
+            repaired = self.repaired(of)
+            if repaired is None:
+                raise
+            try:
+                found = take(repaired.read)
+            except Damaged:
+                raise damage from None
+            if of.key not in self.told:
+                self.told.add(of.key)
+                tell(f"{of.key}: is damaged, and its parity gives back what is lost")
+            return found
+
     def read_container(self, of: Object) -> Container:
+        return self.read_sound(of, lambda read: self.parse_container(of, read))
+
+    def check_parity(self, of: Object) -> None:
+        """That the parity is sound, if there is any."""
+        container = self.container(of)
+        if container.layout:
+            check_parity(of.key, container.layout, container.parity, functools.partial(self.read, of.key))
+
+    def parse_container(self, of: Object, read: Callable[[int, int], bytes]) -> Container:
         """All checks of the outer form (section 4)."""
         def check(right: object, problem: str) -> None:
             demand(right, f"{of.key}: {problem}")
-        header = self.read(of.key, 0, HEADER.size)
+        header = read(0, HEADER.size)
         check(len(header) == HEADER.size, "is too short for a header")
         sealing, ahead = header[11], int.from_bytes(header[12:16], "little")
         check(sealing == bool(self.keyring), self.otherwise)
         check(8 <= ahead <= MOST_PREAMBLE if self.keyring else ahead == 0, f"has a preamble of {ahead} bytes")
-        behind = TAG + TRAILER.size if self.keyring else TRAILER.size
-        check(of.length >= HEADER.size + ahead + behind, "is too short for a header and a trailer")
-        trailer = self.read(of.key, of.length - TRAILER.size, TRAILER.size + 1)
+        behind, has_parity = TAG if self.keyring else 0, header[48]
+        check(of.length >= HEADER.size + ahead + behind + TRAILER.size + (END.size if has_parity else 0),
+              "is too short for a header and a trailer")
+        trailer = read(of.length - TRAILER.size, TRAILER.size + 1)
         check(len(trailer) == TRAILER.size, f"is not {of.length} bytes long, as its envelope says")
         start, frames, entry, length, magic = TRAILER.unpack(trailer)
         check((magic, entry, length) == (b"TSAFDLOH", FRAME.size, of.length), "its trailer is damaged")
         check(frames <= MOST_FRAMES, f"has more than {MOST_FRAMES} frames")
-        check(start + frames * entry + behind == length, "its index is not in its place")
-        preamble, index = self.read(of.key, HEADER.size, ahead), self.read(of.key, start, frames * entry)
-        seal = self.read(of.key, start + frames * entry, behind - TRAILER.size)
+        end, core, layout, digest = b"", length - TRAILER.size, None, b""
+        if has_parity:
+            end = read(core - END.size, END.size)
+            *numbers, digest, checksum = END.unpack(end)
+            layout = Layout(*numbers)
+            check(checksum == zlib.crc32(end[:-4]) and layout.is_sound(length), "the end of its parity is damaged")
+            core = layout.core
+        check(start + frames * entry + behind == core, "its index is not in its place")
+        preamble, index = read(HEADER.size, ahead), read(start, frames * entry)
+        seal = read(start + frames * entry, behind)
         outer = hashlib.sha256(header + preamble + index + trailer)
         proof = outer.copy()
-        proof.update(seal)
+        proof.update(seal + end)
         check(proof.hexdigest() == of.digest, "does not have its object digest")
-        expected = b"HOLDFAST", 1, of.kind, sealing, ahead, bytes.fromhex(self.id), bytes.fromhex(of.id), bytes(16)
+        flag = bytes([1 if has_parity else 0]) + bytes(15)
+        expected = b"HOLDFAST", 1, of.kind, sealing, ahead, bytes.fromhex(self.id), bytes.fromhex(of.id), flag
         check(HEADER.unpack(header) == expected, "its header is that of another object")
         self.check_frames(of, index, HEADER.size + ahead, start)
         key = self.keyring.open_object(of, header, preamble, outer.digest(), seal) if self.keyring else None
-        return Container(index, key)
+        return Container(index, key, layout, digest)
 
     def check_frames(self, of: Object, index: bytes, end: int, stop: int) -> None:
         """That the frames of an index fill the space from `end` to `stop`, and are of a form that can be read."""
@@ -128,10 +176,13 @@ class Objects:
         """The stored bytes of a frame, as its index has their digest."""
         index = self.container(of).index
         offset, stored, *_, digest = FRAME.unpack_from(index, number * FRAME.size)
-        data = self.read(of.key, offset, stored)
-        demand(hashlib.sha256(data).digest() == digest,
-               f"{of.key}: frame {number}: damaged, {stored} bytes from byte {offset}")
-        return data
+
+        def take(read: Callable[[int, int], bytes]) -> bytes:
+            data = read(offset, stored)
+            demand(hashlib.sha256(data).digest() == digest,
+                   f"{of.key}: frame {number}: damaged, {stored} bytes from byte {offset}")
+            return data
+        return self.read_sound(of, take)
 
     def read_frame(self, of: Object, number: int) -> bytes:
         """The plain bytes of a frame."""

@@ -27,6 +27,11 @@ def note(text: str, status: int = 1) -> None:
     print(f"rescue: {text}", file=sys.stderr)
 
 
+def tell(text: str) -> None:
+    """Says something that is no problem of what is read."""
+    print(f"rescue: {text}", file=sys.stderr)
+
+
 @contextlib.contextmanager
 def noting(what: str) -> Iterator[None]:
     """Tells a problem instead of giving up."""

@@ -120,6 +120,6 @@ class Repository(Objects):
             self.keyring.check_signed(key, value, line, digest, b"wal")
         else:
             demand(value.get("signature") is None and "keyring" not in value, f"{key}: {self.otherwise}")
-        said, revision = value["object"], value["keyring"]["revision"] if value["features"] else 0
+        said, revision = value["object"], value["keyring"]["revision"] if "sealed" in value["features"] else 0
         place = f"{folder}{file}-{said['id']}"
         return LogFile(key, value, Object(place, WAL, said["id"], said["length"], said["digest"], revision), revision)

@@ -50,6 +50,7 @@ def verify_stored(repository: Repository, snapshot: Snapshot) -> None:
         with noting(snapshot.title):
             for number in range(repository.container(each).frames):
                 repository.stored(each, number)
+            repository.check_parity(each)
     if len(PROBLEMS) == before:
         print(f"{snapshot.title}  {snapshot.id}  is stored as it was signed: {len(objects)} objects, "
               f"{sum(each.length for each in objects)} bytes; its pages were not proved, for want of a key")
@@ -73,10 +74,13 @@ def verify_one(chain: Chain, snapshot: Snapshot, changes: dict[str, int], brough
         with noting(f"{snapshot.title}: {show(file.path)}"):
             for _ in chain.contents(file, inherited=False):
                 pass
+    with noting(snapshot.title):
+        repository.check_parity(snapshot.body)
     for archive in snapshot.archives:
         with noting(snapshot.title):
             for number in range(repository.container(archive).frames):
                 if not repository.sound.get(archive.key, {number: 0})[number]:  # no page was read from it
                     repository.frame(archive, number)
+            repository.check_parity(archive)
     if len(PROBLEMS) == before:
         print(f"{snapshot.title}  {snapshot.id}  is sound: {found['entries']} entries, {found['bytes']} bytes")

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 from unittest import mock
 
+import parity_writer
+
 SCRIPTS = Path(__file__).resolve().parents[2] / "Scripts"
 sys.path.insert(0, str(SCRIPTS))
 from rescue.command import main  # noqa: E402
@@ -139,6 +141,8 @@ class Writer:
         path.mkdir()
         self.descriptor()
         self.snapshots: Dict[Tuple[str, int], Dict[str, Any]] = {}
+        self.parity: Optional[int] = None  # pages of a stripe, where archives and bodies get parity
+        self.parity_bytes = 0
 
     def descriptor(self, **change: Any) -> None:
         value = {"format": 1, "features": [], "repository": self.id, "created": TIME, "sealing": "none", **change}
@@ -161,7 +165,7 @@ class Writer:
         name = self.identifier()
         wrap = self.wrapper(kind, name)
         header = b"HOLDFAST" + struct.pack("<HBBI", 1, kind, wrap.sealing, len(wrap.preamble))
-        header += bytes.fromhex(self.id + name) + bytes(16)
+        header += bytes.fromhex(self.id + name) + bytes([self.parity is not None]) + bytes(15)
         made = [(zlib.compress(f), 1) if i % 2 else (f, 0) for i, f in enumerate(frames)]
         made = [(d, c if codec is None else codec) for d, c in made]
         stored = [wrap.frame(i, d, len(frames[i]), c) for i, (d, c) in enumerate(made)]
@@ -172,20 +176,24 @@ class Writer:
             data += stored[i][0]
         index = b"".join(struct.pack("<QIIB3xI", offsets[i], len(d), len(frames[i]), made[i][1], number)
                          + hashlib.sha256(d).digest() for i, (d, number) in enumerate(stored))
-        length = start + len(data) + len(index) + 16 * (wrap.sealing > 0) + 32
+        core = start + len(data) + len(index) + 16 * (wrap.sealing > 0)
+        length = core + (parity_writer.added(core, self.parity) if self.parity else 0) + 32
         trailer = struct.pack("<QIIQ8s", start + len(data), len(frames), 56, length, b"TSAFDLOH")
         outer = header + wrap.preamble + index + trailer
         seal = wrap.seal(outer)
         place.mkdir(parents=True, exist_ok=True)
-        (place / f"{'body' if kind == 2 else 'archive'}-{name}").write_bytes(
-            header + wrap.preamble + data + index + seal + trailer)
-        return {"id": name, "length": length, "digest": hashlib.sha256(outer + seal).hexdigest()}
+        stored_core = header + wrap.preamble + data + index + seal
+        parity = parity_writer.parity(stored_core, name, self.parity, trailer) if self.parity else b""
+        self.parity_bytes += len(parity)
+        (place / f"{'body' if kind == 2 else 'archive'}-{name}").write_bytes(stored_core + parity + trailer)
+        return {"id": name, "length": length, "digest": hashlib.sha256(outer + seal + parity[-48:]).hexdigest()}
 
     def snapshot(self, items: List[Item], removed: Tuple[bytes, ...] = (), parent: Optional[int] = None,
                  kind: Optional[str] = None, source: str = "home", codec: Optional[int] = None,
                  edit: Callable[[Dict[str, Any]], None] = lambda envelope: None,
                  body: Callable[[bytes], bytes] = lambda body: body) -> int:
         """Adds a snapshot; `edit` and `body` falsify its envelope or its plain body. Gives its sequence."""
+        self.parity_bytes = 0
         sequence = 1 + max((s for n, s in self.snapshots if n == source), default=0)
         before = self.snapshots.get((source, parent), {"state": {}, "archives": 0, "envelope": {}})
         state, number = dict(before["state"]), before["archives"]
@@ -223,6 +231,8 @@ class Writer:
             "consistency": CLASSES[max((i.consistency for i in files), default=1) - 1],
             "program": "test", "signature": None,
         }
+        if self.parity:
+            envelope.update(features=["parity"], parity={"percent": 400 // self.parity, "bytes": self.parity_bytes})
         self.complete(envelope)
         edit(envelope)
         data = self.line(envelope)

@@ -101,14 +101,15 @@ def signed(value: Dict[str, Any], purpose: bytes, key: Ed25519PrivateKey) -> byt
 
 class Sealer(Wrapper):
     """Seals one object. Tests override a method to get it wrong."""
-    sealing = 1
+    sealing, parity = 1, False
 
     def __init__(self, repository: str, kind: int, name: str, recipients: List[Dict[str, Any]]):
         self.kind, self.secret = kind, os.urandom(32)
         self.ids = bytes.fromhex(repository) + bytes.fromhex(name)
         self.info = b"holdfast-1 object key" + self.ids + bytes([kind])
         length = 8 + 96 * len(recipients) + len(self.label()) + 16
-        self.header = b"HOLDFAST" + struct.pack("<HBBI", 1, kind, 1, length) + self.ids + bytes(16)
+        self.header = b"HOLDFAST" + struct.pack("<HBBI", 1, kind, 1, length) + self.ids
+        self.header += bytes([self.parity]) + bytes(15)
         self.preamble = struct.pack("<HHI", len(recipients), len(self.label()) + 16, 0)
         self.preamble += b"".join(self.slot(each) for each in recipients)
         self.preamble += self.encrypt(0xFFFFFFFE, self.label(), b"\2")
@@ -172,7 +173,7 @@ class SealedWriter(Writer):
     def complete(self, envelope: Dict[str, Any]) -> None:
         state_root = bytes.fromhex(envelope["state"]["root"])  # of the body, which is made last
         envelope["state"]["root"] = hmac.new(derive(self.last.secret, "state root"), state_root, "sha256").hexdigest()
-        envelope["source"]["path"], envelope["features"] = "", ["sealed"]
+        envelope["source"]["path"], envelope["features"] = "", [*envelope["features"], "sealed"]
         envelope["keyring"] = {name: self.revisions[-1][name] for name in ("revision", "digest")}
         del envelope["signature"]
 

@@ -20,6 +20,22 @@ class SealedObjectTests(SealedCase):
         self.writer.sealer = sealer
         self.writer.snapshot([root(), file(b"a", noise(1, 9 * PAGE))], codec=codec)
 
+    def test_parity(self) -> None:
+        """It is over what is sealed, and needs no key."""
+        class WithParity(Sealer):
+            parity = True
+        self.writer.parity, self.writer.sealer = 20, WithParity
+        content = noise(1, 90_000)
+        self.writer.snapshot([root(), file(b"orders", content)])
+        self.use(ANNA)
+        self.assertEqual((self.restore() / "orders").read_bytes(), content)
+        for path in self.writer.path.glob("sources/home/*/*-*"):
+            data = bytearray(path.read_bytes())
+            for place in (20, 5000 % len(data), len(data) - 20):
+                data[place] ^= 1
+            path.write_bytes(data[:-3])
+        self.assertEqual((self.restore() / "orders").read_bytes(), content)
+
     def test_key_slots(self) -> None:
         people = self.writer.revisions[0]["recipients"]
         words = "is not sealed to the recipients of revision 1 of the keyring"
