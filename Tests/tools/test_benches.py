@@ -10,7 +10,7 @@ from support import TestInDirectory, script
 
 from tools.bench import steps as bench_steps
 from tools.bench.main import names
-from tools.bench.peers import TOOLS, Earlier, Holdfast, ThreeTargets, Tool, version
+from tools.bench.peers import TOOLS, Earlier, Holdfast, ThreeTargets, Tool, WithParity, version
 from tools.bench.steps import LABELS, STEPS, Bench
 from tools.bench.targets import verdicts
 from tools.bench_postgres import live, steps as postgres_steps
@@ -102,6 +102,13 @@ class BenchTests(TestInDirectory):
         costs = {("targets", "holdfast"): Cost(1.3, 1, 1), ("one target", "holdfast"): Cost(1, 1, 1)}
         said = [(each.step, each.what, each.measured, each.met) for each in verdicts(costs)]
         self.assertIn((LABELS["targets"], "times the wall with one", 1.3, False), said)
+
+    def test_what_parity_is_judged_by(self) -> None:
+        costs = {("parity", "holdfast"): Cost(1.04, 1, 1), ("no parity", "holdfast"): Cost(1, 1, 1)}
+        said = [(each.step, each.what, each.measured, each.met) for each in verdicts(costs)]
+        self.assertIn((LABELS["parity"], "times the wall without", 1.04, True), said)
+        with_parity, without = WithParity(self.root / "a", "/bin/this"), Holdfast(self.root / "b", "/bin/this")
+        self.assertEqual(with_parity.backup("full")[0], [*without.backup("full")[0], "--parity", "2%"])
 
     def test_three_targets_are_configured(self) -> None:
         tool = ThreeTargets(self.root / "a", "/bin/this")

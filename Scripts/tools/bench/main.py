@@ -38,7 +38,7 @@ def parse() -> argparse.Namespace:
     tool_names = [tool.name for tool in TOOLS]
     parser.add_argument("mib", nargs="?", type=int, default=512, metavar="MIB", help="size of the shop (default: 512)")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="how often each step is measured (default: 3)")
-    parser.add_argument("--only", type=names(STEPS + EXTRAS), default=STEPS + EXTRAS[:3], metavar="STEP,...",
+    parser.add_argument("--only", type=names(STEPS + EXTRAS), default=STEPS + EXTRAS[:4], metavar="STEP,...",
                         help=f"some of {', '.join(STEPS + EXTRAS)} (default: all but million and many)")
     parser.add_argument("--only-tools", type=names(tool_names), default=tool_names, metavar="TOOL,...",
                         help=f"some of {', '.join(tool_names)} (default: all)")
@@ -55,7 +55,7 @@ def measure_all(bench: Bench, mib: int, selected: list[str], program: str) -> st
     """Takes the steps that are asked for. Returns what was measured, for the report."""
     steps = [step for step in STEPS if step in selected]
     source = ""
-    if steps or {"chain", "targets"} & set(selected):
+    if steps or {"chain", "targets", "parity"} & set(selected):
         say(f"making a shop of {mib} MiB")
         sample_shop("create", bench.shop, "--size-mib", mib)
         time.sleep(SETTLE_S)
@@ -65,6 +65,8 @@ def measure_all(bench: Bench, mib: int, selected: list[str], program: str) -> st
         bench.steps(steps)
     if program and "targets" in selected:
         bench.targets(program)
+    if program and "parity" in selected:
+        bench.parity(program)
     if program and "chain" in selected:
         bench.chain(program)
     if program and "sparse" in selected:

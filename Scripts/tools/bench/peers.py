@@ -118,6 +118,15 @@ class ThreeTargets(Holdfast):
         super().reset()
 
 
+class WithParity(Holdfast):
+    """The same with parity in archives."""
+    name = "parity"
+    title = "holdfast --parity 2%"
+
+    def backup(self, label: str) -> Pipeline:
+        return [[*command, "--parity", "2%"] for command in super().backup(label)]
+
+
 class Unsealed(Holdfast):
     """The same without sealing: what sealing costs."""
     name = "unsealed"

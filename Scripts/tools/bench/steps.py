@@ -13,10 +13,10 @@ from ..files import MIB, compare, copy
 from ..holdfast import SCRIPTS, own_environment, places
 from ..report import Costs
 from ..running import Cost, measure, median_cost, quietly
-from .peers import Holdfast, ThreeTargets, Tool, Unsealed
+from .peers import Holdfast, ThreeTargets, Tool, Unsealed, WithParity
 
 STEPS = ["full", "unchanged", "changed", "verify", "restore", "over"]
-EXTRAS = ["targets", "chain", "sparse", "million", "many"]
+EXTRAS = ["targets", "parity", "chain", "sparse", "million", "many"]
 LABELS = {
     "full": "full",
     "unchanged": "nothing changed",
@@ -26,6 +26,8 @@ LABELS = {
     "over": "restore over an older state",
     "targets": "three local targets",
     "one target": "the same with one",
+    "parity": "full with 2 % parity",
+    "no parity": "the same without",
     "chain": "restore 100 incrementals",
     "chain full": "restore a full of that state",
     "sparse": "100 GiB sparse, 1 MiB of data",
@@ -132,6 +134,16 @@ class Bench:
                              ("one target", "holdfast"): lambda: full(one)}, self.runs)
         finally:
             three.close()
+
+    def parity(self, program: str) -> None:
+        """What a full with parity costs, beside one without."""
+        protected, plain = WithParity(self.work / "protected", program), Holdfast(self.work / "plain", program)
+
+        def full(tool: Tool) -> Cost:
+            tool.reset()
+            return self.back_up(tool, self.shop, "full")
+        self.take_turns({("parity", "holdfast"): lambda: full(protected),
+                         ("no parity", "holdfast"): lambda: full(plain)}, self.runs)
 
     def chain(self, program: str) -> None:
         """What a restore costs at the end of a long chain, beside one of a full of the same state."""

@@ -13,6 +13,7 @@ PEAK_MIB_MAX = 128
 MILLION_PEAK_MIB_MAX = 256
 CHAIN_RATIO_MAX = 1.15
 TARGETS_RATIO_MAX = 1.25
+PARITY_RATIO_MAX = 1.05
 SPARSE_S_MAX = 10
 MANY_S_MAX = 2
 EARLIER_MAX = 1.03  # times the wall of the same step by an earlier build
@@ -47,6 +48,9 @@ def verdicts(costs: Costs) -> list[Verdict]:
     if ("targets", "holdfast") in costs:
         ratio = costs["targets", "holdfast"].wall_s / costs["one target", "holdfast"].wall_s
         found.append(Verdict(LABELS["targets"], "times the wall with one", ratio, TARGETS_RATIO_MAX))
+    if ("parity", "holdfast") in costs:
+        ratio = costs["parity", "holdfast"].wall_s / costs["no parity", "holdfast"].wall_s
+        found.append(Verdict(LABELS["parity"], "times the wall without", ratio, PARITY_RATIO_MAX))
     for steps, limit, label in (
             ([step for step in LABELS if not step.startswith("million")], PEAK_MIB_MAX, "everything above"),
             ([step for step in LABELS if step.startswith("million")], MILLION_PEAK_MIB_MAX, "a million files")):
