@@ -45,10 +45,12 @@ final class LocalUpload: ObjectUpload {
   private let files: FileSystem
   /// True if the object must survive a crash of the machine.
   private let isDurable: Bool
+  /// True if it takes the place of what has the key.
+  private let replaces: Bool
 
   init(
     file: OpenFile, temporary: Path, in folder: OpenFile, key: String, location: String, files: FileSystem,
-    isDurable: Bool
+    isDurable: Bool, replaces: Bool
   ) {
     state = Mutex(.open(file, length: 0))
     self.temporary = temporary
@@ -57,6 +59,7 @@ final class LocalUpload: ObjectUpload {
     self.location = location
     self.files = files
     self.isDurable = isDurable
+    self.replaces = replaces
   }
 
   deinit { abort() }
@@ -98,19 +101,25 @@ final class LocalUpload: ObjectUpload {
     // A large object is not read again soon, and would displace what servers need from the page cache.
     if length > Self.keptBytesMax { file.dropFromPageCache() }
     do throws(SystemError) {
-      try publish(file, name)
+      try replaces ? replace(name) : publish(file, name)
     } catch {
       if error.isExisting { throw StoreError.alreadyExists(key: key, location: location) }
+      if replaces, error.isForbidden { throw StoreError.removalRefused(key: key, location: location) }
       throw error
     }
     guard isDurable else { return }
     do {
       try folder.synchronizeDirectory()
     } catch {
-      // The name may not survive a power cut, so nobody may rely on it. The fsync is not tried again.
-      try? files.removeFile(name, in: folder)
+      // The name may not survive a power cut, so nobody may rely on it. The fsync is not tried again. Where it has
+      // replaced another object, the name is all that is left, and after a power cut it leads to one of the two.
+      if !replaces { try? files.removeFile(name, in: folder) }
       throw error
     }
+  }
+
+  private func replace(_ name: Path) throws(SystemError) {
+    try files.rename(temporary, in: folder, to: name, in: folder, replacing: true)
   }
 
   private func publish(_ file: OpenFile, _ name: Path) throws(SystemError) {

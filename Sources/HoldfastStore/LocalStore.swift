@@ -49,13 +49,17 @@ package struct LocalStore: Store {
 
   package func upload(_ key: String) throws -> any ObjectUpload { try upload(key, isDurable: true) }
 
+  package func replacement(of key: String) throws -> (any ObjectUpload)? {
+    try upload(key, isDurable: true, replaces: true)
+  }
+
   package func createBriefly(_ key: String, _ bytes: [UInt8]) throws {
     let writer = ObjectWriter(try upload(key, isDurable: false), connections: 1)
     try bytes.withUnsafeBytes { try writer.append($0) }
     try writer.commit()
   }
 
-  private func upload(_ key: String, isDurable: Bool) throws -> LocalUpload {
+  private func upload(_ key: String, isDurable: Bool, replaces: Bool = false) throws -> LocalUpload {
     let path = try resolve(key)
     let root = try root.made()
     let folder = try self.root.makeFolder(path.parent ?? .root, in: root)
@@ -64,7 +68,7 @@ package struct LocalStore: Store {
     let file = try files.open(temporary, in: folder, .create, permissions: mode)
     let upload = LocalUpload(
       file: file, temporary: temporary, in: folder, key: key, location: location, files: files,
-      isDurable: isDurable)
+      isDurable: isDurable, replaces: replaces)
     try root.sharing?.apply(to: file, mode: mode)
     return upload
   }

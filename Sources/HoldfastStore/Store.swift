@@ -88,6 +88,12 @@ package protocol Store: Sendable {
   /// - Throws: `StoreError.invalidKey`.
   func upload(_ key: String) throws -> any ObjectUpload
 
+  /// Begins an object that takes the place of the one with its key. Its `commit` does that in one step: whatever fails,
+  /// and whenever, the earlier object or the new one has the key.
+  /// - Returns: `nil` if the store cannot do that.
+  /// - Throws: here or at the commit `StoreError.removalRefused` if this user may only add.
+  func replacement(of key: String) throws -> (any ObjectUpload)?
+
   /// Returns when all names at and directly below `prefix` are durable. A killed run may have left names that are not,
   /// and nothing may rely on them before. It is not an error if nothing is there.
   func settle(below prefix: String) throws
@@ -151,6 +157,9 @@ package protocol Store: Sendable {
 }
 
 extension Store {
+  /// For a store that replaces nothing in one step.
+  package func replacement(of key: String) throws -> (any ObjectUpload)? { nil }
+
   package var scheme: StoreScheme { .directory }
 
   package var places: [String] { [location] }

@@ -64,6 +64,46 @@ import Testing
     #expect(TestFiles.read(directory.appending(Self.key)) == Array("anew".utf8))
   }
 
+  // MARK: Replacement
+
+  private func replace(in store: LocalStore) throws {
+    let upload = try #require(try store.replacement(of: Self.key))
+    let writer = ObjectWriter(upload, connections: 1)
+    try Array("other bytes".utf8).withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+  }
+
+  @Test func aReplacementIsDurableBeforeItGetsTheName() throws {
+    try put(in: store())
+    let probe = FaultProbe()
+    try replace(in: store(probe: probe))
+    #expect(probe.log.map(\.operation) == [.create, .write, .synchronize, .rename, .synchronizeDirectory])
+    #expect(TestFiles.read(directory.appending(Self.key)) == Array("other bytes".utf8))
+    #expect(TestFiles.names(in: directory.appending("a")) == ["object"])
+  }
+
+  @Test(arguments: [Operation.create, .write, .synchronize, .rename, .synchronizeDirectory])
+  func aReplacementThatFailsCostsNothing(_ operation: Operation) throws {
+    for fault in [FaultProbe.Fault.fail(EIO), .cut] {
+      try store().removeAll(below: "a/")
+      try put(in: store())
+      #expect(throws: SystemError.self) {
+        try replace(in: store(probe: FaultProbe(fault, at: 0, of: [operation])))
+      }
+      let expected = operation == .synchronizeDirectory ? "other bytes" : "bytes"
+      #expect(TestFiles.read(directory.appending(Self.key)) == Array(expected.utf8), "\(operation) \(fault)")
+      #expect(try store().names(below: "a/") == ["object"])
+    }
+  }
+
+  @Test func whoMayOnlyAddReplacesNothing() throws {
+    try put(in: store())
+    #expect(throws: StoreError.removalRefused(key: Self.key, location: store().location)) {
+      try replace(in: store(probe: FaultProbe(.fail(EPERM), at: 0, of: [.rename])))
+    }
+    #expect(TestFiles.read(directory.appending(Self.key)) == Array("bytes".utf8))
+  }
+
   /// At every step of a commit a kill leaves the object whole or not there at all, and the next run can write it.
   @Test(arguments: 0..<9)
   func aKillAtAnyStepLeavesAllOrNothing(_ step: Int) throws {

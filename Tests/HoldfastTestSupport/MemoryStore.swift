@@ -160,6 +160,12 @@ package final class MemoryStore: Store {
     return Upload(key: key, store: self)
   }
 
+  /// A remote store replaces nothing.
+  package func replacement(of key: String) throws -> (any ObjectUpload)? {
+    try check(key)
+    return traits.isNear ? Upload(key: key, store: self, replaces: true) : nil
+  }
+
   package func remove(_ key: String) throws {
     try check(key)
     state.withLock { state in
@@ -227,7 +233,11 @@ package final class MemoryStore: Store {
     private enum Phase { case open, committed, aborted }
     private let parts = Mutex<(sent: [UInt64: [UInt8]], phase: Phase)>(([:], .open))
 
-    init(key: String, store: MemoryStore) { (self.key, self.store) = (key, store) }
+    private let replaces: Bool
+
+    init(key: String, store: MemoryStore, replaces: Bool = false) {
+      (self.key, self.store, self.replaces) = (key, store, replaces)
+    }
 
     var partBytes: Int? { store.traits.partBytes }
 
@@ -242,7 +252,7 @@ package final class MemoryStore: Store {
         case .committed: return
         case .aborted: throw StoreError.notFound(key: key, location: store.location)
         case .open:
-          try store.commit(key, try joined(parts.sent))
+          try store.commit(key, try joined(parts.sent), replaces: replaces)
           parts = ([:], .committed)
         }
       }
@@ -262,10 +272,10 @@ package final class MemoryStore: Store {
     }
   }
 
-  private func commit(_ key: String, _ bytes: [UInt8]) throws {
+  private func commit(_ key: String, _ bytes: [UInt8], replaces: Bool) throws {
     let isNew = state.withLock { state in
       state.counts.commits += 1
-      guard state.objects[key] == nil else { return false }
+      guard replaces || state.objects[key] == nil else { return false }
       state.objects[key] = bytes
       if traits.lag > 0 { state.lagging[key] = (nil, traits.lag) }
       return true

@@ -5,9 +5,10 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 /// Replaces missing and damaged objects of one target. The sound bytes come from the object's own parity, if it has any
-/// and the target is near, or from other targets; they are proved while they are copied. A damaged object is removed
-/// when all bytes of the sound one are at the target, or in memory if it is small, and only have to get their key. If
-/// the run ends in between, the object is missing there, and the next scrub copies it.
+/// and the target is near, or from other targets; they are proved while they are copied. Where the store can, a sound
+/// object replaces the damaged one in one step. Elsewhere the damaged one is removed when all bytes of the sound one
+/// are at the target, or in memory if it is small, and only have to get their key. If the run ends in between, the
+/// object is missing there, and the next scrub copies it: so there it must come from another target.
 struct ScrubRepair {
   let target: ScrubTarget
   let joined: JoinedTargets
@@ -66,14 +67,39 @@ struct ScrubRepair {
     // Another run may have repaired it, or the bytes may have been wrong only on their way.
     let proof = ScrubProof(target: target, sample: .all) { _ in }
     if presence == .asRecorded, try proof.isSound(item) { return .repaired }
-    let isMended = try presence != .missing && mendsItself(item)
-    let isWritten =
-      try isMended
-      || ContainerCopy(from: joined.repository, to: target.repository).copy(item) {
-        if presence == .missing { return try lease.checkHeld() }
+    let copying = ContainerCopy(from: joined.repository, to: target.repository)
+    let isWritten: Bool
+    if presence == .missing {
+      isWritten = try copying.copy(item) { try lease.checkHeld() }
+    } else if try mendsItself(item) {
+      isWritten = true
+    } else if let replacement = try target.repository.store.replacement(of: item.key) {
+      isWritten = try copying.copy(item, as: replacement) { try lease.checkHeld() }
+    } else {
+      guard let isRemoved = try removesFirst(item) else { return Self.onlyCopy }
+      isWritten = isRemoved
+    }
+    return try isWritten || proof.isSound(item) ? .repaired : Self.writtenMeanwhile
+  }
+
+  /// The outcome for an object of which nothing sound would be left while it is replaced.
+  private static let onlyCopy = ScrubFinding.Outcome.unrepaired(
+    reason:
+      "only parity gives it back, and here an object must go before it is written anew; add another target and sync it, then repair"
+  )
+
+  /// Removes an object when the bytes of another target are there. What parity gives back is no reason to remove
+  /// anything: with the object goes its parity.
+  /// - Returns: true if it was written; `nil` if only parity gives it back.
+  private func removesFirst(_ item: ContainerCopy.Item) throws -> Bool? {
+    do {
+      return try ContainerCopy(from: joined.repository, to: target.repository, usesParity: false).copy(item) {
         try makeRoom(item.key)
       }
-    return try isWritten || proof.isSound(item) ? .repaired : Self.writtenMeanwhile
+    } catch is DamageError {
+      try ContainerCopy(from: joined.repository, to: target.repository).prove(item)
+      return nil
+    }
   }
 
   /// Writes an object anew from what is left of it, if parity gives back all of it. Where reading has latency, the
@@ -83,8 +109,12 @@ struct ScrubRepair {
     guard target.repository.store.capabilities.isNear else { return false }
     do {
       let reader = try target.repository.containers.closed.open(item.kind, item.key, item.reference)
-      guard reader.parityBytes > 0 else { return false }
-      return try ContainerCopy(from: target.repository, to: target.repository).copy(item) { try makeRoom(item.key) }
+      guard reader.parityBytes > 0, let replacement = try target.repository.store.replacement(of: item.key) else {
+        return false
+      }
+      return try ContainerCopy(from: target.repository, to: target.repository).copy(item, as: replacement) {
+        try lease.checkHeld()
+      }
     } catch is DamageError {
       return false
     }

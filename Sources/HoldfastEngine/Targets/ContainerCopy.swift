@@ -21,8 +21,12 @@ struct ContainerCopy: Sendable {
   private static let copiedAtOnceMax = 4
   private let home: Repository
   private let target: Repository
+  private let usesParity: Bool
 
-  init(from home: Repository, to target: Repository) { (self.home, self.target) = (home, target) }
+  /// - Parameter usesParity: true if what is damaged is read with its parity.
+  init(from home: Repository, to target: Repository, usesParity: Bool = true) {
+    (self.home, self.target, self.usesParity) = (home, target, usesParity)
+  }
 
   /// The number of objects that are copied at once.
   var threads: Int { min(Self.copiedAtOnceMax, max(home.store.connections, target.store.connections)) }
@@ -37,22 +41,27 @@ struct ContainerCopy: Sendable {
   }
 
   private func read(_ item: Item, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-    let reader = try home.containers.closed.open(item.kind, item.key, item.reference, isReadWhole: true)
+    let containers = usesParity ? home.containers.closed : home.containers.closed.asStored
+    let reader = try containers.open(item.kind, item.key, item.reference, isReadWhole: true)
     try reader.forEachStoredPart(scratch: home.containers.scratch) {
       try home.host.cancellation.check()
       try body($0)
     }
   }
 
-  /// - Parameter makeRoom: removes what lies under the key at the target; called when all bytes are there, proved.
+  /// - Parameters:
+  ///   - replacement: takes the place of what lies under the key; `nil` for an object that is new, or gets room.
+  ///   - makeReady: called when all bytes are there, proved. It may remove what lies under the key at the target.
   /// - Returns: false if something of the right length lies under the key, which was not read.
   /// - Throws: `DamageError` if the object at home is not what its manifest demands.
   @discardableResult
-  func copy(_ item: Item, makeRoom: () throws -> Void = {}) throws -> Bool {
-    let writer = ObjectWriter(try target.store.upload(item.key), connections: connections)
+  func copy(
+    _ item: Item, as replacement: (any ObjectUpload)? = nil, makeReady: () throws -> Void = {}
+  ) throws -> Bool {
+    let writer = ObjectWriter(try replacement ?? target.store.upload(item.key), connections: connections)
     do {
       try read(item) { try writer.append($0) }
-      try makeRoom()
+      try makeReady()
       try writer.commit()
       return true
     } catch StoreError.alreadyExists {

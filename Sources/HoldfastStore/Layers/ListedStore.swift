@@ -67,6 +67,10 @@ package struct ListedStore: StoreLayer {
     ListedUpload(try base.upload(key)) { [self] length in note(key, length) }
   }
 
+  package func replacement(of key: String) throws -> (any ObjectUpload)? {
+    try base.replacement(of: key).map { upload in ListedUpload(upload) { [self] _ in forget(key) } }
+  }
+
   package func createBriefly(_ key: String, _ bytes: [UInt8]) throws {
     defer { forget(key) }
     try base.createBriefly(key, bytes)

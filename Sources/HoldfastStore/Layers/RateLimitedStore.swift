@@ -21,8 +21,15 @@ package struct RateLimitedStore: StoreLayer {
   }
 
   package func upload(_ key: String) throws -> any ObjectUpload {
-    let upload = try base.upload(key)
-    return writing.map { RateLimitedUpload(upload, limit: $0) } ?? upload
+    limited(try base.upload(key))
+  }
+
+  package func replacement(of key: String) throws -> (any ObjectUpload)? {
+    try base.replacement(of: key).map(limited)
+  }
+
+  private func limited(_ upload: any ObjectUpload) -> any ObjectUpload {
+    writing.map { RateLimitedUpload(upload, limit: $0) } ?? upload
   }
 }
 

@@ -25,6 +25,10 @@ extension RequestLayer {
     RequestedUpload(try request { try base.upload(key) }, self)
   }
 
+  package func replacement(of key: String) throws -> (any ObjectUpload)? {
+    try request { try base.replacement(of: key) }.map { RequestedUpload($0, self) }
+  }
+
   package func settle(below prefix: String) throws { try request { try base.settle(below: prefix) } }
 
   package func remove(_ key: String) throws { try request { try base.remove(key) } }

@@ -34,6 +34,8 @@ extension StoreLayer {
 
   package func upload(_ key: String) throws -> any ObjectUpload { try base.upload(key) }
 
+  package func replacement(of key: String) throws -> (any ObjectUpload)? { try base.replacement(of: key) }
+
   package func settle(below prefix: String) throws { try base.settle(below: prefix) }
 
   package func remove(_ key: String) throws { try base.remove(key) }

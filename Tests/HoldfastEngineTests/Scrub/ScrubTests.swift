@@ -217,6 +217,10 @@ private final class KeepingStore: StoreLayer {
   let base: any Store
   init(_ base: any Store) { self.base = base }
 
+  func replacement(of key: String) throws -> (any ObjectUpload)? {
+    throw StoreError.removalRefused(key: key, location: location)
+  }
+
   func remove(_ key: String) throws {
     // Leases are taken as anywhere.
     if key.hasPrefix(LeaseNumbers.prefix) { return try base.remove(key) }
