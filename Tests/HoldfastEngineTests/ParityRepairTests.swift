@@ -9,7 +9,8 @@ import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
-/// A repair of the only copy never costs it.
+/// A repair of the only copy never costs it, and a backup does not take damage for a snapshot because parity could mend
+/// it.
 @Suite(.timeLimit(.minutes(30))) struct ParityRepairTests {
   private static func fill(_ shop: TestShop) throws -> TreeDescription {
     var random = SeededRandom(seed: 41)
@@ -83,5 +84,51 @@ import Testing
     #expect(result.exitStatus == .repairableDamage)
     #expect(store.contents[key] == damaged)
     try Self.expectRestored(shop, tree, "after the refusal")
+  }
+
+  // MARK: Backups
+
+  @Test(arguments: ["none", "2%"]) func aBodyThatArrivesDamagedIsNoSnapshot(parity: String) throws {
+    let memory = MemoryStore()
+    let shop = try TestShop(workers: 1, store: FlippingStore(memory))
+    TestFiles.write(Array("an order".utf8), to: shop.source.appending("orders"))
+    let share = try #require(ParityShare(parity))
+    let failed = Result { try shop.backup(.full) { $0.parity = share } }
+    if case .failure(let error) = failed {
+      #expect(error.isDamage, "\(error)")
+    } else {
+      Issue.record("it was acknowledged")
+    }
+    #expect(!memory.contents.keys.contains { $0.hasSuffix("manifest.json") })
+  }
+}
+
+/// A store that flips a bit in each body on its way.
+private final class FlippingStore: StoreLayer {
+  let base: any Store
+  init(_ base: any Store) { self.base = base }
+
+  func upload(_ key: String) throws -> any ObjectUpload {
+    let upload = try base.upload(key)
+    return Keys.isBody(key) ? Upload(upload) : upload
+  }
+
+  private final class Upload: ObjectUpload {
+    /// In the first frame.
+    private static let flipped: UInt64 = 70
+    private let base: any ObjectUpload
+    init(_ base: any ObjectUpload) { self.base = base }
+
+    var partBytes: Int? { base.partBytes }
+
+    func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+      var sent = Array(bytes)
+      if offset <= Self.flipped, Self.flipped < offset + UInt64(sent.count) { sent[Int(Self.flipped - offset)] ^= 1 }
+      try sent.withUnsafeBytes { try base.send($0, at: offset) }
+    }
+
+    func commit() throws { try base.commit() }
+
+    func abort() { base.abort() }
   }
 }

@@ -188,7 +188,9 @@ struct SnapshotCommit {
     _ envelope: Envelope, state: Envelope.State, parent: StateFile?, scratchBytesMax: UInt64, mismatch: EngineError
   ) throws -> Kept {
     let key = Keys.body(envelope.source.name, envelope.sequence, envelope.body.id)
-    let container = try repository.containers.open(.body, key, envelope.body, isReadWhole: true, isAnew: true)
+    // What arrived damaged must not become a snapshot, even if its parity gives it back.
+    let container = try repository.containers.asStored.open(
+      .body, key, envelope.body, isReadWhole: true, isAnew: true)
     let older: [any ChangeReader] = parent.map { [$0.makeReader()] } ?? []
     var replay = try Replay(older + [BodyReader(container)])
     let place = isCacheInSource ? nil : cache
