@@ -7,7 +7,7 @@ from typing import Callable, NamedTuple
 from .problems import Damaged, demand
 
 PAGE, STRIPES, STRIPE_COUNTS = 4096, 65, (1, 2, 4, 8, 16, 32, 65)
-MOST_DATA, MOST_PARITY, MOST_CORE, SEARCHED = 240, 16, 1 << 38, 64 << 20
+MOST_DATA, MOST_PARITY, MOST_STRIPE, MOST_CORE, SEARCHED = 240, 16, 255, 1 << 38, 64 << 20
 MAGIC, HEAD, END = b"HOLDFAST\x01PARITY\n", struct.Struct("<16s16sQHHI32s"), struct.Struct("<QHH32sI")
 MOST_BLOCK = HEAD.size + 4 * MOST_DATA + PAGE + 4
 
@@ -86,7 +86,8 @@ class Layout(NamedTuple):
         return group * self.parity * STRIPES + row * count + (stripe - self.pages_of(group)) % count
 
     def is_sound(self, length: int) -> bool:
-        return (1 <= self.data <= MOST_DATA and 1 <= self.parity <= MOST_PARITY and 1 <= self.core <= MOST_CORE
+        return (1 <= self.data <= MOST_DATA and 1 <= self.parity <= MOST_PARITY
+                and self.data + self.parity <= MOST_STRIPE and 1 <= self.core <= MOST_CORE
                 and self.end + END.size + 32 == length)
 
     def coefficient(self, row: int, position: int) -> int:

@@ -232,7 +232,7 @@ package final class ContainerReader: Sendable {
     scratch: ScratchSpace? = nil, _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
     let stored = Buffer(capacity: Self.storedCapacity(frames.storedBytesMax))
-    let parity = outline.parity.map { ParitySection($0.layout.code, in: scratch?.make() ?? MemoryBytes()) }
+    let parity = try outline.parity.map { try ParitySection($0.layout.code, in: scratch?.make() ?? MemoryBytes()) }
     func pass(_ bytes: UnsafeRawBufferPointer) throws {
       try body(bytes)
       try parity?.append(bytes)

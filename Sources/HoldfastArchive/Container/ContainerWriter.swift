@@ -17,7 +17,7 @@ package final class ContainerWriter {
   package init(_ head: ContainerHead, sink: any ByteSink, scratch: ScratchSpace? = nil) throws {
     self.head = head
     self.sink = sink
-    parity = head.parity.map { ParitySection($0, in: scratch?.make() ?? MemoryBytes()) }
+    parity = try head.parity.map { try ParitySection($0, in: scratch?.make() ?? MemoryBytes()) }
     try write(head.header)
     try write(head.preamble)
   }

@@ -109,11 +109,11 @@ struct PageRepair {
   }
 
   private func rebuild(_ lost: [Int], from known: [Int: [UInt8]]) throws -> [[UInt8]] {
-    let erasure = layout.code.erasure
     let pageBytes = ParityCode.pageBytes
     let numbers = known.keys.sorted()
     var blocks = [UInt8](repeating: 0, count: lost.count * pageBytes)
     do {
+      let erasure = try layout.code.erasure()
       try numbers.flatMap { known[$0] ?? [] }.withUnsafeBufferPointer { sources in
         try blocks.withUnsafeMutableBufferPointer { targets in
           guard let source = sources.baseAddress, let target = targets.baseAddress else { return }

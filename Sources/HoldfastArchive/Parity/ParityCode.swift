@@ -19,7 +19,9 @@ package struct ParityCode: Hashable, Sendable {
 
   /// `nil` when a number is out of its bounds.
   init?(data: Int, parity: Int) {
-    guard (1...Self.dataMax).contains(data), (1...Self.parityMax).contains(parity) else { return nil }
+    guard (1...Self.dataMax).contains(data), (1...Self.parityMax).contains(parity),
+      data + parity <= ErasureCode.blocksMax
+    else { return nil }
     (self.data, self.parity) = (data, parity)
   }
 
@@ -30,9 +32,9 @@ package struct ParityCode: Hashable, Sendable {
   }
 
   /// The code over the pages of a stripe.
-  var erasure: ErasureCode {
+  func erasure() throws(ErasureError) -> ErasureCode {
     guard let erasure = ErasureCode(data: data, parity: parity) else {
-      preconditionFailure("a parity code is within the bounds of an erasure code")
+      throw ErasureError(message: "no stripe has \(data) pages with \(parity) of parity")
     }
     return erasure
   }

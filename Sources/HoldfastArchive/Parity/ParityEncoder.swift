@@ -16,9 +16,9 @@ final class ParityEncoder {
   private(set) var coreBytes: UInt64 = 0
 
   /// - Parameter onGroup: gets each group when it is complete, in order.
-  init(_ code: ParityCode, onGroup: @escaping (ParityGroup) throws -> Void) {
+  init(_ code: ParityCode, onGroup: @escaping (ParityGroup) throws -> Void) throws {
     (self.code, self.onGroup) = (code, onGroup)
-    erasure = code.erasure
+    erasure = try code.erasure()
     current = ParityLayout.stripeCounts.map { ParityGroup(stripes: $0, code) }
   }
 

@@ -9,10 +9,10 @@ final class ParitySection {
   private let kept: KeptGroups
   private let encoder: ParityEncoder
 
-  init(_ code: ParityCode, in scratch: any ScratchBytes) {
+  init(_ code: ParityCode, in scratch: any ScratchBytes) throws {
     let kept = KeptGroups(scratch)
     (self.code, self.kept) = (code, kept)
-    encoder = ParityEncoder(code) { try kept.append($0) }
+    encoder = try ParityEncoder(code) { try kept.append($0) }
   }
 
   /// Adds the next bytes of the core.

@@ -137,7 +137,7 @@ private struct RepairedContainer {
 
   private mutating func computeEnd(_ trailer: [UInt8]) throws -> ParityEnd {
     var blocks = ParityBlocks(layout, of: search.object, trailer: trailer)
-    let encoder = ParityEncoder(layout.code) { try blocks.append($0) { _ in } }
+    let encoder = try ParityEncoder(layout.code) { try blocks.append($0) { _ in } }
     for page in 0..<layout.pageCount {
       try pages.pages(page..<page + 1).withUnsafeBytes { try encoder.append($0) }
     }
