@@ -9,6 +9,7 @@ from .problems import Damaged, demand
 PAGE, STRIPES, STRIPE_COUNTS = 4096, 65, (1, 2, 4, 8, 16, 32, 65)
 MOST_DATA, MOST_PARITY, MOST_STRIPE, MOST_CORE, SEARCHED = 240, 16, 255, 1 << 38, 64 << 20
 MAGIC, HEAD, END = b"HOLDFAST\x01PARITY\n", struct.Struct("<16s16sQHHI32s"), struct.Struct("<QHH32sI")
+TRAILER = struct.Struct("<QIIQ8s")
 MOST_BLOCK = HEAD.size + 4 * MOST_DATA + PAGE + 4
 
 # GF(2⁸) with the polynomial 0x11D: powers of 2, and to which power each number is.
@@ -127,8 +128,7 @@ class Repaired:
         if layout := self.read_end(self.bytes_at(end, END.size) if end > 0 else None):
             found = (self.read_block(layout, number) for number in range(layout.blocks))
             return layout, next((block.trailer for block in found if block), b"")
-        header = self.bytes_at(0, 64) or bytes(64)
-        demand(header[:8] != MAGIC[:8] or header[48], f"{self.key}: has no parity")
+        demand(not self.says_none(), f"{self.key}: has no parity")
         for start in range(self.length - 1 - (self.length - 1) % PAGE, max(-1, self.length - SEARCHED), -PAGE):
             data = self.bytes_or_zeros(start, PAGE + MOST_BLOCK)
             at = data.find(MAGIC)
@@ -137,6 +137,12 @@ class Repaired:
                     return block.layout, block.trailer
                 at = data.find(MAGIC, at + 1)
         raise Damaged(f"{self.key}: has no parity")
+
+    def says_none(self) -> bool:
+        """That the trailer is there, and the index ends where it begins. The header may be what is damaged."""
+        index, frames, entry, length, magic = TRAILER.unpack(self.bytes_at(self.length - 32, 32) or bytes(32))
+        rest = self.length - 32 - index - 56 * frames
+        return (entry, length, magic) == (56, self.length, b"TSAFDLOH") and rest in (0, 16)
 
     def bytes_or_zeros(self, start: int, length: int) -> bytes:
         """Stored bytes, with zeros for pages that cannot be read."""

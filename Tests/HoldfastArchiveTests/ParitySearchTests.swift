@@ -3,10 +3,36 @@ import HoldfastCodec
 import HoldfastModel
 import HoldfastSystem
 import HoldfastTestSupport
+import Synchronization
 import Testing
 
 /// The layout of a damaged container is found in few reads, whatever its bytes claim.
 @Suite(.timeLimit(.minutes(30))) struct ParitySearchTests {
+  /// The header's word is taken only where nothing speaks against it.
+  @Test func aHeaderThatDeniesParityDoesNotHideIt() throws {
+    var random = SeededRandom(seed: 21)
+    let sample = try ParitySample(coreBytes: 300_000, percent: 5, &random)
+    let count = sample.bytes.count
+    for flips in [[48, count - 60], [48, count - 60, count - 20], [48, count - 60, 20]] {
+      var wrong = sample.bytes
+      for index in flips { wrong[index] ^= 1 }
+      #expect(try sample.comesBack(from: MemoryBytes(wrong, name: "sample")), "\(flips)")
+    }
+    var cut = Array(sample.bytes.dropLast(5000))
+    cut[48] = 0
+    #expect(try sample.comesBack(from: MemoryBytes(cut, name: "sample")), "cut")
+  }
+
+  @Test func aContainerWithoutParityIsNotSearched() throws {
+    let plain = try SampleContainer(frames: [[UInt8](repeating: 7, count: 1 << 20)])
+    var damaged = plain.bytes
+    damaged[0] ^= 1
+    let counted = CountedReads(damaged)
+    let repaired = RepairedBytes("sample", plain.reference.id, length: plain.reference.length) { counted }
+    #expect(try !repaired.hasParity())
+    #expect(counted.bytesRead < 1000)
+  }
+
   // MARK: Hostile
 
   /// A stripe has at most 255 pages: GF(2⁸) has no more rows for the code.
@@ -31,5 +57,48 @@ import Testing
 
   private static func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
+  }
+}
+
+/// Bytes that count reads as a far store counts requests: neighbours that are read together are one.
+private final class CountedReads: ReadableBytes {
+  let name = "sample"
+  let length: UInt64
+  private let bytes: [UInt8]
+  private let zeros: UInt64
+  private let counts = Mutex((reads: 0, bytes: 0))
+
+  /// - Parameter zerosBefore: so many zeros are before the bytes.
+  init(_ bytes: [UInt8], zerosBefore: UInt64 = 0) {
+    (self.bytes, zeros, length) = (bytes, zerosBefore, zerosBefore + UInt64(bytes.count))
+  }
+
+  var reads: Int { counts.withLock { $0.reads } }
+  var bytesRead: Int { counts.withLock { $0.bytes } }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    counts.withLock { $0.reads += 1 }
+    try fill(buffer, offset)
+  }
+
+  func read(_ parts: [ReadPart]) throws {
+    var end: UInt64?
+    for part in parts.sorted(by: { $0.offset < $1.offset }) {
+      if part.offset != end { counts.withLock { $0.reads += 1 } }
+      end = part.offset + UInt64(part.buffer.count)
+      try fill(part.buffer, part.offset)
+    }
+  }
+
+  private func fill(_ buffer: UnsafeMutableRawBufferPointer, _ offset: UInt64) throws {
+    counts.withLock { $0.bytes += buffer.count }
+    guard offset + UInt64(buffer.count) <= length else { throw DamageError(name, "it ends before that") }
+    if offset < zeros { buffer.initializeMemory(as: UInt8.self, repeating: 0) }
+    let first = max(offset, zeros)
+    let end = offset + UInt64(buffer.count)
+    guard first < end else { return }
+    let place = Int(first - offset)
+    let part = bytes[Int(first - zeros)..<Int(end - zeros)]
+    UnsafeMutableRawBufferPointer(rebasing: buffer[place...]).copyBytes(from: part)
   }
 }

@@ -49,6 +49,8 @@ class ParityTests(Case):
     def test_every_damage_within_the_promise(self) -> None:
         faults: List[Callable[[bytearray], object]] = [
             lambda data: data.__setitem__(20, data[20] ^ 1), lambda data: data.__setitem__(48, 0),
+            lambda data: (data.__setitem__(48, 0), data.__setitem__(-60, data[-60] ^ 1)),
+            lambda data: (data.__setitem__(48, 0), data.__delitem__(slice(-2000, None))),
             lambda data: data.__setitem__(slice(0, 4096), bytes(4096)[:len(data)]),
             lambda data: data.__setitem__(-20, data[-20] ^ 1), lambda data: data.__setitem__(-60, data[-60] ^ 1),
             lambda data: data.__delitem__(slice(-2000, None)), lambda data: data.__delitem__(slice(-9000, None)),

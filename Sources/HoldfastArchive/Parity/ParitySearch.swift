@@ -1,3 +1,4 @@
+internal import HoldfastCodec
 internal import HoldfastModel
 internal import HoldfastSystem
 
@@ -78,10 +79,17 @@ struct ParitySearch {
     return nil
   }
 
-  /// True if the header is there, and says that there is no parity.
+  /// True if the trailer is there, and the index ends where it begins. The header is no witness: its byte that tells of
+  /// parity may be what is damaged.
   private func saysNone() throws -> Bool {
-    guard let header = try read(0, ParityCode.flagOffset + 1) else { return false }
-    return header.prefix(8).elementsEqual(ParityBlock.magic.prefix(8)) && header[ParityCode.flagOffset] == 0
+    let count = UInt64(ParityBlock.trailerBytes)
+    guard length >= count, let trailer = try read(length - count, ParityBlock.trailerBytes) else { return false }
+    let (indexOffset, recorded): (UInt64, UInt64) = (trailer.littleEndian(at: 0), trailer.littleEndian(at: 16))
+    let (frames, entryBytes): (UInt32, UInt32) = (trailer.littleEndian(at: 8), trailer.littleEndian(at: 12))
+    let indexBytes = UInt64(frames) * UInt64(entryBytes)
+    let rest = length - count &- indexOffset
+    return trailer.suffix(8).elementsEqual(ParityBlock.magic.prefix(8).reversed()) && recorded == length
+      && (rest == indexBytes || rest == indexBytes &+ UInt64(SealingKey.tagByteCount))
   }
 
   // MARK: The search for a block
