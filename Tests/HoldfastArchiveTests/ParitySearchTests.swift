@@ -33,6 +33,30 @@ import Testing
     #expect(counted.bytesRead < 1000)
   }
 
+  /// A restore from a far target must not take a request for each page.
+  @Test func aLostEndIsComputedWithARequestForEachMiB() throws {
+    var random = SeededRandom(seed: 22)
+    let sample = try ParitySample(coreBytes: (62 << 20) + 1234, percent: 2, &random)
+    var wrong = sample.bytes
+    wrong[wrong.count - 60] ^= 1
+    let counted = CountedReads(wrong)
+    let reader = try sample.open(counted)
+    #expect(reader.parityBytes > 0)
+    #expect(counted.reads <= wrong.count >> 20 + 16, "\(counted.reads) requests")
+  }
+
+  @Test func aLostTrailerIsSoughtInManyBlocksAtOnce() throws {
+    var random = SeededRandom(seed: 23)
+    let sample = try ParitySample(coreBytes: (30 << 20) + 1234, percent: 2, &random)
+    var wrong = sample.bytes
+    for block in 0..<200 { wrong[sample.places.coreBytes + block * sample.places.blockBytes + 50] ^= 1 }
+    wrong[wrong.count - 20] ^= 1
+    let counted = CountedReads(wrong)
+    let repaired = RepairedBytes("sample", sample.reference.id, length: sample.reference.length) { counted }
+    #expect(try repaired.hasParity())
+    #expect(counted.reads <= 10, "\(counted.reads) requests")
+  }
+
   // MARK: Hostile
 
   /// A stripe has at most 255 pages: GF(2⁸) has no more rows for the code.

@@ -14,6 +14,8 @@ struct ParitySearch {
   /// Blocks are looked for in this many bytes at the end. Writers make no longer sections.
   private static let searchedBytesMax: UInt64 = 64 << 20
   private static let chunkBytes: UInt64 = 1 << 20
+  /// The number of blocks that are read together.
+  private static let blocksAtOnce = 64
   private static let blockBytesMax = UInt64(ParityBlock.fixedBytes + 4 * ParityCode.dataMax + ParityCode.pageBytes)
 
   /// The container as it is stored. It may have another length than it should.
@@ -73,8 +75,9 @@ struct ParitySearch {
   }
 
   private func trailer(from layout: ParityLayout) throws -> [UInt8]? {
-    for number in 0..<layout.blockCount {
-      if let block = try blocks([number], layout)[0] { return block.trailer }
+    for start in stride(from: 0, to: layout.blockCount, by: Self.blocksAtOnce) {
+      let numbers = Array(start..<min(start + UInt64(Self.blocksAtOnce), layout.blockCount))
+      if let block = try blocks(numbers, layout).lazy.compactMap(\.self).first { return block.trailer }
     }
     return nil
   }

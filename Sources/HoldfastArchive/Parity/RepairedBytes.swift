@@ -76,6 +76,8 @@ package final class RepairedBytes: ReadableBytes {
 
 /// A damaged container whose layout is known.
 private struct RepairedContainer {
+  /// The pages of a MiB. A far object is read with one request for so many.
+  private static let pagesAtOnce: UInt64 = 256
   private let search: ParitySearch
   private let found: ParitySearch.Found
   private var pages: PageRepair
@@ -138,8 +140,9 @@ private struct RepairedContainer {
   private mutating func computeEnd(_ trailer: [UInt8]) throws -> ParityEnd {
     var blocks = ParityBlocks(layout, of: search.object, trailer: trailer)
     let encoder = try ParityEncoder(layout.code) { try blocks.append($0) { _ in } }
-    for page in 0..<layout.pageCount {
-      try pages.pages(page..<page + 1).withUnsafeBytes { try encoder.append($0) }
+    for first in stride(from: 0, to: layout.pageCount, by: Int(Self.pagesAtOnce)) {
+      let range = first..<min(first + Self.pagesAtOnce, layout.pageCount)
+      try pages.pages(range).withUnsafeBytes { try encoder.append($0) }
     }
     try encoder.finish()
     return blocks.finish()
