@@ -7,7 +7,7 @@ from typing import Callable, NamedTuple
 from .problems import Damaged, demand
 
 PAGE, STRIPES, STRIPE_COUNTS = 4096, 65, (1, 2, 4, 8, 16, 32, 65)
-MOST_DATA, MOST_PARITY, MOST_STRIPE, MOST_CORE, SEARCHED = 240, 16, 255, 1 << 38, 64 << 20
+MOST_DATA, MOST_PARITY, MOST_STRIPE, MOST_CORE, SEARCHED, ASKED = 240, 16, 255, 1 << 38, 64 << 20, 16 << 10
 MAGIC, HEAD, END = b"HOLDFAST\x01PARITY\n", struct.Struct("<16s16sQHHI32s"), struct.Struct("<QHH32sI")
 TRAILER = struct.Struct("<QIIQ8s")
 MOST_BLOCK = HEAD.size + 4 * MOST_DATA + PAGE + 4
@@ -126,7 +126,8 @@ class Repaired:
         """The layout, from the end of the parity or from any block; and the trailer, as a block has it."""
         end = self.length - END.size - 32
         if layout := self.read_end(self.bytes_at(end, END.size) if end > 0 else None):
-            found = (self.read_block(layout, number) for number in range(layout.blocks))
+            asked = range(0, layout.blocks, (layout.blocks - 1) // ASKED + 1)
+            found = (self.read_block(layout, number) for number in asked)
             return layout, next((block.trailer for block in found if block), b"")
         demand(not self.says_none(), f"{self.key}: has no parity")
         for start in range(self.length - 1 - (self.length - 1) % PAGE, max(-1, self.length - SEARCHED), -PAGE):

@@ -79,6 +79,20 @@ import Testing
     #expect(throws: DamageError.self) { try page.withUnsafeMutableBytes { try repaired.read(into: $0, at: 0) } }
   }
 
+  /// A layout of which nothing is there but its end. There are as many blocks as a page has bytes.
+  @Test func blocksThatAreNotThereAreSoughtForABoundedTime() throws {
+    let (data, parity, groups) = (1, 16, 40)
+    let core = UInt64(groups * 65 * data * 4096)
+    let length = core + UInt64(groups * 65 * parity * (84 + 4 * data + 4096) + 80)
+    var end = Self.littleEndian(core) + Self.littleEndian(UInt16(data)) + Self.littleEndian(UInt16(parity))
+    end += [UInt8](repeating: 0, count: 32)
+    end += Self.littleEndian(end.withUnsafeBytes { CRC32.checksum($0) })
+    let object = CountedReads(end + [UInt8](repeating: 0, count: 32), zerosBefore: length - 80)
+    let repaired = RepairedBytes("sample", SampleContainer.id, length: length) { object }
+    #expect(try repaired.hasParity())
+    #expect(object.bytesRead <= 80 << 20 && object.reads < 16 << 10 + 10, "\(object.bytesRead) in \(object.reads)")
+  }
+
   private static func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
   }

@@ -16,6 +16,8 @@ struct ParitySearch {
   private static let chunkBytes: UInt64 = 1 << 20
   /// The number of blocks that are read together.
   private static let blocksAtOnce = 64
+  /// The most blocks that are asked for the trailer. Where there are more, they are taken at equal distances.
+  private static let askedBlocksMax: UInt64 = 16 << 10
   private static let blockBytesMax = UInt64(ParityBlock.fixedBytes + 4 * ParityCode.dataMax + ParityCode.pageBytes)
 
   /// The container as it is stored. It may have another length than it should.
@@ -75,8 +77,10 @@ struct ParitySearch {
   }
 
   private func trailer(from layout: ParityLayout) throws -> [UInt8]? {
-    for start in stride(from: 0, to: layout.blockCount, by: Self.blocksAtOnce) {
-      let numbers = Array(start..<min(start + UInt64(Self.blocksAtOnce), layout.blockCount))
+    let step = (layout.blockCount - 1) / Self.askedBlocksMax + 1
+    let asked = Array(stride(from: 0, to: layout.blockCount, by: Int(step)))
+    for start in stride(from: 0, to: asked.count, by: Self.blocksAtOnce) {
+      let numbers = Array(asked[start..<min(start + Self.blocksAtOnce, asked.count)])
       if let block = try blocks(numbers, layout).lazy.compactMap(\.self).first { return block.trailer }
     }
     return nil
