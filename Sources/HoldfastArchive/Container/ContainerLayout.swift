@@ -14,7 +14,8 @@ package struct ObjectReference: Hashable, Sendable, Codable {
   package var id: Identifier
   /// In bytes.
   package var length: UInt64
-  /// The digest over header, preamble, index and trailer; the index contains the digests of the frames.
+  /// The digest over header, preamble, index, trailer, seal and the end of the parity. The index contains the digests
+  /// of the frames, and that end the one of the blocks.
   package var digest: Digest
 
   package init(id: Identifier, length: UInt64, digest: Digest) {

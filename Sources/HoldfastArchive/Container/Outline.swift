@@ -12,13 +12,16 @@ struct Outline {
   let parity: ParityEnd?
   let trailer: [UInt8]
   let indexOffset: UInt64
-  /// The digest over header, preamble, index and trailer.
+  /// The digest over header, preamble, index and trailer: that of the reference before the seal and the end of the
+  /// parity are added.
   let indexDigest: Digest
 
   var isSealed: Bool { header[11] == 1 }
 
   init(_ bytes: any ReadableBytes, reference: ObjectReference) throws {
     let minimum = UInt64(ContainerLayout.headerCount + ContainerLayout.trailerCount)
+    // An object that may be read with its parity always claims the recorded length, so this does not see one that is
+    // too long: presence checks and scrubs do.
     guard bytes.length == reference.length, bytes.length >= minimum else {
       throw DamageError(bytes.name, "it has \(bytes.length) bytes instead of \(reference.length)")
     }

@@ -11,7 +11,7 @@ struct ParityLayout: Hashable, Sendable {
   /// The numbers of stripes that a container with a single group may have.
   static let stripeCounts = [1, 2, 4, 8, 16, 32, stripesMax]
   /// The longest core: with it, no number of a layout overflows.
-  private static let coreBytesMax: UInt64 = 1 << 38
+  static let coreBytesMax: UInt64 = 1 << 38
 
   /// A page of a container, or a stripe, by its group.
   struct Stripe: Hashable, Sendable {

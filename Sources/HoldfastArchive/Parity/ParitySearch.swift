@@ -11,7 +11,8 @@ struct ParitySearch {
     let trailer: [UInt8]?
   }
 
-  /// Blocks are looked for in this many bytes at the end. Writers make no longer sections.
+  /// Blocks are looked for in this many bytes at the end. A section may be longer, but no stretch that may be lost
+  /// takes all of these.
   private static let searchedBytesMax: UInt64 = 64 << 20
   private static let chunkBytes: UInt64 = 1 << 20
   /// The number of blocks that are read together.

@@ -16,13 +16,19 @@ final class ParitySection {
   }
 
   /// Adds the next bytes of the core.
-  func append(_ bytes: UnsafeRawBufferPointer) throws { try encoder.append(bytes) }
+  /// - Throws: an error when it becomes too long for parity, before more work is done for it.
+  func append(_ bytes: UnsafeRawBufferPointer) throws {
+    _ = try layout(adding: bytes.count)
+    try encoder.append(bytes)
+  }
 
   /// Returns the layout of the container when so many more bytes of the core have come.
-  /// - Throws: `FormatError` when it would be too long for parity.
+  /// - Throws: an error when it would be too long for parity.
   func layout(adding count: Int = 0) throws -> ParityLayout {
     guard let layout = ParityLayout(code, coreBytes: encoder.coreBytes + UInt64(count)) else {
-      throw FormatError("the object", "it is too long for parity")
+      throw EngineError(
+        .usage, "an archive or a body has more than \(ParityLayout.coreBytesMax >> 30) GiB, and cannot have parity",
+        hint: "Run the same command with --parity none, or split the source into several.")
     }
     return layout
   }
