@@ -58,6 +58,7 @@ NOTES = {
     "notes": [{"snapshot": ID, "sequence": int, "tags": [TEXT]}], "program": TEXT,
 }
 REMOVAL = {"revision": int, "time": TIME}
+BY_TARGET = "removals-by-target"  # a feature of notes of which a removal spares targets
 
 # An archive or a body: where it lies, and what its envelope says of it; the revision of the keyring, or 0.
 Object = NamedTuple("Object", [("key", str), ("kind", int), ("id", str), ("length", int), ("digest", str),

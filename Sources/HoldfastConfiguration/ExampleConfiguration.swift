@@ -30,6 +30,7 @@ package enum ExampleConfiguration {
       # up, and so does every backup.
       # archive:
       #   targets: [{name: here, path: /backup/archive}, {name: cloud, url: 's3:https://s3.example/archive', site: fra}]
+      #   # A target may keep more or less than home: {name: cloud, …, keep: {monthly: 84}}
       #   min-copies: 1          # a backup ends with 3 when fewer targets have its snapshot; if not said: all
       #   linger: 10s            # how long it waits at its end for targets beyond that
       #   when-home-is-away: continue   # take snapshots at the next target then; if not said: fail

@@ -51,6 +51,11 @@ extension SettingsBuilder {
       return self.target(target, list + [target], schema.target, Subject(whole: whole, short: whole), depth: 4)
     }
     checkLocations(of: targets, list)
+    if let home = targets.first, home.retention != nil {
+      note(
+        list + [home.name, "keep"], "the target \(home.name) is home, and has a keep of its own",
+        hint: "Home keeps what `keep` of each source says: write it there.")
+    }
     if names.count > RepositorySettings.targetsMax {
       note(
         list, "\(name) has \(names.count) targets",
@@ -112,6 +117,7 @@ extension SettingsBuilder {
     }
     made.sshCommand = text("ssh-command")
     for domain in TargetSettings.Domain.allCases where depth > 2 { made.domains[domain] = text(domain.rawValue) }
+    if depth > 2 { made.retention = retention(rules, way, depth: depth) }
     return location == nil ? nil : made
   }
 }

@@ -152,7 +152,7 @@ struct SettingsBuilder {
     let rules = schema.source
     for kind in SnapshotKind.allCases { made.schedule[kind] = span(way + ["schedule", kind.rawValue]) }
     made.mergeAfter = text(rules, way + ["merge-after"]).flatMap { Int($0) }
-    made.retention = retention(name, way)
+    made.retention = retention(rules, way, or: [[Schema.defaults, "keep"]])
     made.grace = span(way + ["grace"]) ?? made.grace
     made.verify.share = text(rules, way + ["verify", "share"]).flatMap { TextRule.share(of: $0) }
     made.verify.within = span(way + ["verify", "within"])
@@ -163,16 +163,24 @@ struct SettingsBuilder {
 
   private mutating func span(_ way: [String]) -> TimeSpan? { text(schema.source, way).flatMap { TimeSpan($0) } }
 
-  private mutating func retention(_ name: String, _ way: [String]) -> RetentionPolicy? {
+  /// Returns the policy below `keep`; `nil` when there is none.
+  /// - Parameters:
+  ///   - way: the path of the map with `keep`.
+  ///   - others: further paths of a `keep` that applies to it.
+  mutating func retention(
+    _ rules: [KeyRule], _ way: [String], depth: Int = 2, or others: [[String]] = []
+  ) -> RetentionPolicy? {
     func key(_ name: String) -> [String] { way + ["keep", name] }
     var policy = RetentionPolicy()
-    policy.last = count(key("last"))
-    for period in RetentionPolicy.Period.allCases { policy.periods[period] = count(key(period.rule)) }
-    policy.within = span(key("within")) ?? .zero
-    policy.tags = Set((texts(schema.source, key("tag")) ?? []).compactMap { Tag($0) })
+    policy.last = text(rules, key("last"), depth: depth).flatMap { Int($0) } ?? 0
+    for period in RetentionPolicy.Period.allCases {
+      policy.periods[period] = text(rules, key(period.rule), depth: depth).flatMap { Int($0) } ?? 0
+    }
+    policy.within = text(rules, key("within"), depth: depth).flatMap { TimeSpan($0) } ?? .zero
+    policy.tags = Set((texts(rules, key("tag"), depth: depth) ?? []).compactMap { Tag($0) })
     guard policy.isEmpty else { return policy }
     // A policy that would keep almost nothing is a mistake. It does not mean that nothing is pruned.
-    let ways = [way + ["keep"], [Schema.defaults, "keep"]]
+    let ways = [way + ["keep"]] + others
     if let position = ways.compactMap({ findings.sections[$0] }).first,
       ways.allSatisfy({ !findings.faulty.contains($0) })
     {
@@ -183,8 +191,6 @@ struct SettingsBuilder {
     }
     return nil
   }
-
-  private mutating func count(_ way: [String]) -> Int { text(schema.source, way).flatMap { Int($0) } ?? 0 }
 
   // MARK: Notifications
 

@@ -11,7 +11,8 @@ package struct PruneJSON: Encodable {
     let source: String
     let kind: String
     let time: String
-    /// `keep`, `remove`, `wait` (removed earlier), `locked` (removed earlier, and not to be deleted yet) or `collect`.
+    /// `keep`, `remove`, `wait` (removed earlier), `locked` (removed earlier, and not to be deleted yet), `held`
+    /// (removed earlier, and not collected for the reason) or `collect`.
     let fate: String
     let reasons: [String]
     let bytes: UInt64
@@ -19,6 +20,27 @@ package struct PruneJSON: Encodable {
     let secondsLeft: TimeSpan?
     /// The time at which its lock ends, for `locked`.
     let lockedUntil: String?
+  }
+
+  /// A target with a retention of its own, and one source.
+  struct Target: Encodable {
+    let target: String
+    let source: String
+    let keep: RetentionText
+    let snapshots: [Line]
+    /// The number of snapshots that home keeps and the target does not.
+    let keptAtHomeOnly: Int
+    /// The number of snapshots that the target keeps and home does not.
+    let keptHereOnly: Int
+    /// The reason why nothing is removed there.
+    let refusal: String?
+
+    init(_ plan: TargetPrunePlan, of source: String) {
+      (target, self.source, keep) = (plan.name, source, RetentionText(plan.policy))
+      snapshots = plan.lines.map(PruneJSON.line)
+      (keptAtHomeOnly, keptHereOnly) = (plan.keptAtHomeOnly, plan.keptHereOnly)
+      refusal = plan.refusal?.message
+    }
   }
 
   struct Refusal: Encodable {
@@ -44,6 +66,9 @@ package struct PruneJSON: Encodable {
   let snapshots: [Line]
   let logs: [Log]
   let refusals: [Refusal]
+  let targets: [Target]
+  /// The number of snapshots that home keeps and fewer targets than `min-copies` keep.
+  let belowMinCopies: Int
   let kept: Int
   let removed: Int
   let waiting: Int
@@ -66,6 +91,8 @@ package struct PruneJSON: Encodable {
         Refusal(source: source.name.text, message: $0.message, hint: $0.hint, exitStatus: $0.exitStatus.rawValue)
       }
     }
+    targets = report.sources.flatMap { source in source.targets.map { Target($0, of: source.name.text) } }
+    belowMinCopies = report.sources.reduce(0) { $0 + $1.belowMinCopies }
     let sums = PruneSums(report)
     (kept, removed, waiting, collected) =
       (sums.kept.count, sums.removed.count, sums.waiting.count, sums.collected.count)
@@ -83,6 +110,7 @@ package struct PruneJSON: Encodable {
     case .removed: fate = "remove"
     case .waiting(let left): (fate, timeLeft) = ("wait", left)
     case .locked(let end): (fate, lockedUntil) = ("locked", TimeText.utc(end))
+    case .held(let hold): (fate, reasons) = ("held", [hold.text])
     case .collected: fate = "collect"
     }
     return Line(

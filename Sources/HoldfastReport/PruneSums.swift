@@ -19,7 +19,7 @@ struct PruneSums {
       switch line.action {
       case .kept: kept = (kept.count + 1, kept.bytes &+ line.bytes)
       case .removed: removed = (removed.count + 1, removed.bytes &+ line.bytes)
-      case .waiting: waiting = (waiting.count + 1, waiting.bytes &+ line.bytes)
+      case .waiting, .held: waiting = (waiting.count + 1, waiting.bytes &+ line.bytes)
       case .locked: locked = (locked.count + 1, locked.bytes &+ line.bytes)
       case .collected: collected = (collected.count + 1, collected.bytes &+ line.bytes)
       }

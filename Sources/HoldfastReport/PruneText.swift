@@ -11,14 +11,7 @@ package struct PruneText {
     var table = Table()
     for source in report.sources where source.refusal == nil {
       table.add([source.name.text])
-      for line in source.lines {
-        let (verb, why) = Self.words(line.action, isDryRun: report.isDryRun)
-        let envelope = line.snapshot.envelope
-        table.add([
-          "  " + verb, envelope.snapshot.short, envelope.kind.rawValue, TimeText.local(envelope.started),
-          "#\(envelope.sequence)", why,
-        ])
-      }
+      for line in source.lines { table.add(Self.cells(line, isDryRun: report.isDryRun)) }
       for log in source.logs {
         let verb = report.isDryRun ? "would collect" : "collected"
         var what: [String] = []
@@ -33,10 +26,47 @@ package struct PruneText {
         }
         for line in what { table.add(["  " + verb, "", "log", "", "", line]) }
       }
+      for target in source.targets where target.refusal == nil {
+        table.add(["\(source.name) at \(target.name)"])
+        for line in target.lines { table.add(Self.cells(line, isDryRun: report.isDryRun)) }
+      }
     }
     // A refused source has nothing to add up: "kept 0" would look like a loss.
     guard report.sources.isEmpty || report.sources.contains(where: { $0.refusal == nil }) else { return }
-    lines = table.lines.map { $0.trimmingTrailingBlanks() } + [Self.summary(report)]
+    lines = table.lines.map { $0.trimmingTrailingBlanks() } + [Self.summary(report)] + Self.comparisons(report)
+  }
+
+  private static func cells(_ line: Prune.Line, isDryRun: Bool) -> [String] {
+    let (verb, why) = words(line.action, isDryRun: isDryRun)
+    let envelope = line.snapshot.envelope
+    return [
+      "  " + verb, envelope.snapshot.short, envelope.kind.rawValue, TimeText.local(envelope.started),
+      "#\(envelope.sequence)", why,
+    ]
+  }
+
+  /// Says what the retention of each target means for the number of copies.
+  private static func comparisons(_ report: Prune.Report) -> [String] {
+    report.sources.flatMap { source in
+      let few = UInt64(source.belowMinCopies)
+      let fewer =
+        few == 0
+        ? []
+        : [
+          "\(source.name): \(Amount.count(few, "snapshot")) that home keeps at fewer targets than min-copies says"
+        ]
+      return source.targets.map { target in
+        var parts = ["\(source.name) at \(target.name): keeps \(RetentionText(target.policy).text)"]
+        if target.keptAtHomeOnly > 0 {
+          let count = Amount.count(UInt64(target.keptAtHomeOnly), "snapshot")
+          parts.append("not \(count) that home keeps, with one copy less each")
+        }
+        if target.keptHereOnly > 0 {
+          parts.append("also \(Amount.count(UInt64(target.keptHereOnly), "snapshot")) that home does not keep")
+        }
+        return parts.joined(separator: "; ")
+      } + fewer
+    }
   }
 
   private static func words(_ action: Prune.Action, isDryRun: Bool) -> (String, String) {
@@ -50,6 +80,7 @@ package struct PruneText {
       )
     case .locked(let end):
       ("locked", "removed before; collected after \(TimeText.utc(end).prefix(10)), when its lock ends")
+    case .held(let hold): ("waits", "removed before; not collected: \(hold.text)")
     case .collected: (isDryRun ? "would collect" : "collected", "removed, and its grace period is over")
     }
   }

@@ -1,5 +1,6 @@
 package import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastSystem
 
 /// The redundancy of a source in several targets, in `holdfast status --json`. What is unknown is `null`.
 package struct RedundancyJSON: Encodable {
@@ -45,6 +46,10 @@ package struct RedundancyJSON: Encodable {
     let medium: String
     /// `refused`, `allowed` or `untried`.
     let removal: String
+    /// The time of the trial; `null` if there was none within the window.
+    let removalTried: Known<String>
+    /// The time until which the newest snapshot is locked there; `null` without a lock.
+    let lockedUntil: Known<String>
 
     init(_ copy: HeldCopy) {
       target = copy.target
@@ -60,12 +65,16 @@ package struct RedundancyJSON: Encodable {
       unreadSnapshots = Known(copy.isProved ? copy.unread : nil)
       domains = Dictionary(uniqueKeysWithValues: copy.domains.map { ($0.key.rawValue, $0.value) })
       medium = copy.medium
-      removal =
+      let trial: (removal: String, tried: Timestamp?, until: Timestamp?) =
         switch copy.removal {
-        case .refused: "refused"
-        case .allowed: "allowed"
-        case .untried: "untried"
+        case .refused(let tried, let until): ("refused", tried, until)
+        case .allowed(let tried): ("allowed", tried, nil)
+        case .untried: ("untried", nil, nil)
         }
+      removal = trial.removal
+      (removalTried, lockedUntil) = (
+        Known(trial.tried.map { TimeText.utc($0) }), Known(trial.until.map { TimeText.utc($0) })
+      )
     }
   }
 

@@ -100,6 +100,8 @@ package struct StatusJSON: Encodable {
     let parityBytes: UInt64
     let growthBytesPerDay: Known<Double>
     let damage: [String]
+    /// The snapshots that a verify, a scrub or another read has found damaged, and no verify has read since.
+    let notedDamage: [String]
     let suspicions: [Suspicion]
     let lastBackup: Known<Run>
     let failedBackups: Int
@@ -126,6 +128,7 @@ package struct StatusJSON: Encodable {
       (storedBytes, parityBytes) = (status.storedBytes, status.parityBytes)
       growthBytesPerDay = Known(status.growthPerDay)
       damage = status.damage
+      notedDamage = status.notedDamage.map(\.description)
       suspicions = status.suspicions.map { Suspicion(snapshot: $0.id.description, text: $0.text) }
       (lastBackup, failedBackups) = (Known(status.lastBackup.map { Run($0) }), status.failedBackups)
       lastVerify = Known(status.lastVerify.map { Run($0) })

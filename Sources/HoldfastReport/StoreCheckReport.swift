@@ -1,5 +1,6 @@
 package import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastSystem
 
 /// The findings of a probe of a store, as `--json` shows them.
 package struct StoreCheckJSON: Encodable {
@@ -22,6 +23,9 @@ package struct StoreCheckJSON: Encodable {
     try container.encode(check.repository?.description, forKey: Name("repository"))
     try container.encode(check.roundTrip.seconds, forKey: Name("roundTripSeconds"))
     try container.encode(check.weaknesses, forKey: Name("weaknesses"))
+    try container.encode(check.availableBytes, forKey: Name("availableBytes"))
+    try container.encode(check.removal.outcome.rawValue, forKey: Name("removal"))
+    try container.encode(check.removal.lockedUntil.map { TimeText.utc($0) }, forKey: Name("lockedUntil"))
     var capabilities = container.nestedContainer(keyedBy: Name.self, forKey: Name("capabilities"))
     for finding in check.findings { try capabilities.encode(finding.isKept, forKey: Name(finding.name)) }
   }
@@ -34,6 +38,8 @@ package enum StoreCheckText {
     for finding in check.findings { table.add(["", finding.isKept ? "yes" : "no", finding.promise]) }
     let time = Int((check.roundTrip.seconds * 1000).rounded())
     let repository = check.repository.map { "there is a repository here: \($0)" } ?? "there is no repository here yet"
-    return [check.location, "  \(repository)"] + table.lines + ["  \(check.exposure)", "  a request takes \(time) ms"]
+    let room = check.availableBytes.map { "\(Amount.bytes($0)) are free there" } ?? "it does not tell how much is free"
+    return [check.location, "  \(repository)"] + table.lines
+      + ["  \(check.exposure)", "  a request takes \(time) ms", "  \(room)"]
   }
 }

@@ -1,6 +1,6 @@
 internal import HoldfastArchive
 package import HoldfastEngine
-internal import HoldfastModel
+package import HoldfastModel
 internal import HoldfastSystem
 
 /// `holdfast sync --json`: one target.
@@ -14,6 +14,8 @@ package struct TargetResultJSON: Encodable {
     let brought: [String]
     /// Snapshots that only the target has.
     let onlyThere: [String]
+    /// Snapshots that home has removed and the target keeps by its own retention.
+    let keptThere: [String]
     /// Revisions of the notes that were written at the target apart from those at home, and do not count.
     let diverged: [UInt64]
     let bytes: UInt64
@@ -42,7 +44,8 @@ package struct TargetResultJSON: Encodable {
       return Source(
         source: one.source.text, copied: copied.map(\.id.description), removed: removed.map(\.id.description),
         brought: one.brought.map(\.id.description),
-        onlyThere: one.onlyThere.map(\.id.description), diverged: one.plan?.diverged ?? [],
+        onlyThere: one.onlyThere.map(\.id.description), keptThere: one.plan?.keptThere.map(\.id.description) ?? [],
+        diverged: one.plan?.diverged ?? [],
         bytes: one.plan?.bytes ?? 0, behind: one.behind,
         damage: one.findings.map { Damage(location: $0.location, object: $0.object, text: $0.message) },
         error: one.failure?.message)
@@ -131,14 +134,17 @@ package struct TargetStandingJSON: Encodable {
   private let location: String
   private let home: Bool
   private let domains: [String: String]
+  /// Its own retention; `null` if it keeps what home keeps.
+  private let keep: Known<RetentionText>
   private let error: String?
   private let sources: [Source]
 
   package init(
-    _ target: String, location: String, isHome: Bool, domains: [String: String],
+    _ target: String, location: String, isHome: Bool, domains: [String: String], keeps policy: RetentionPolicy?,
     _ standings: Result<[TargetStanding], any Error>
   ) {
     (self.target, self.location, home, self.domains) = (target, location, isHome, domains)
+    keep = Known(policy.map { RetentionText($0) })
     switch standings {
     case .success(let found):
       error = nil
@@ -156,14 +162,16 @@ package struct TargetStandingJSON: Encodable {
 /// `holdfast target list` for people, and the lines of `holdfast status`.
 package enum TargetStandingText {
   package static func lines(
-    _ target: String, location: String, isHome: Bool, domains: [String: String],
+    _ target: String, location: String, isHome: Bool, domains: [String: String], keeps policy: RetentionPolicy?,
     _ standings: Result<[TargetStanding], any Error>
   ) -> [String] {
-    let head = head(target, location: location, isHome: isHome, domains: domains)
+    let head =
+      [head(target, location: location, isHome: isHome, domains: domains)]
+      + (policy.map { ["  keeps \(RetentionText($0).text)"] } ?? [])
     switch standings {
-    case .failure(let failure): return [head, "  ! \(describe(failure).message)"]
+    case .failure(let failure): return head + ["  ! \(describe(failure).message)"]
     case .success(let found):
-      return [head] + (found.isEmpty ? ["  no snapshots"] : found.flatMap(sourceLines))
+      return head + (found.isEmpty ? ["  no snapshots"] : found.flatMap(sourceLines))
     }
   }
 

@@ -26,16 +26,17 @@ extension Repository {
   /// - Parameters:
   ///   - sealing: `nil` for a repository that anybody with access can read.
   ///   - memory: the memory of this machine.
+  ///   - onProbe: gets the result of the test of the store.
   ///   - warn: gets the properties that a repository needs and this store lacks.
   package static func create(
     in store: any Store, host: Host, sealing: Sealing? = nil, memory: ClientMemory = .none,
-    warn: (String) -> Void = { _ in }
+    onProbe: (StoreProbe) -> Void = { _ in }, warn: (String) -> Void = { _ in }
   ) throws -> Repository {
     try checkIsEmpty(store)
     let id = host.random.identifier()
     let created = RecordedTime(host.clock.now())
     guard let sealing else {
-      try store.probe(host.random).weaknesses.forEach(warn)
+      try probe(store, host, onProbe, warn)
       let descriptor = Descriptor(repository: id, created: created)
       try publish(descriptor, in: store, memory: memory, host)
       return Repository(store, descriptor, [], .none, host: host, known: nil, memory)
@@ -46,7 +47,7 @@ extension Repository {
     let bytes = try keyring.serialized(signedBy: sealing.writer.signing)
     let revision = try KeyringRevision(parsing: bytes, after: nil, repository: id, name: Keys.keyring(1))
     // The store is probed only when all keys are known, so that a missing passphrase leaves nothing behind.
-    try store.probe(host.random).weaknesses.forEach(warn)
+    try probe(store, host, onProbe, warn)
     // The descriptor comes last, because with it the repository exists.
     try store.put(bytes, at: Keys.keyring(1))
     let descriptor = Descriptor(repository: id, created: created, keyring: revision.digest)
@@ -54,6 +55,14 @@ extension Repository {
     var credentials = Credentials.none
     credentials.writer = { sealing.writer }
     return try open(store, host: host, credentials: credentials, memory: memory)
+  }
+
+  private static func probe(
+    _ store: any Store, _ host: Host, _ onProbe: (StoreProbe) -> Void, _ warn: (String) -> Void
+  ) throws {
+    let probe = try store.probe(host.random)
+    onProbe(probe)
+    probe.weaknesses.forEach(warn)
   }
 
   /// Writes the descriptor, with which the repository exists. The memory of another repository at this location is

@@ -35,6 +35,9 @@ package struct Repository: Sendable {
   /// if there is none. `nil` when the run knows no other targets.
   package var highestElsewhere: (@Sendable (_ source: SourceName, _ known: UInt64) -> UInt64)?
 
+  /// The record of the answers of its targets, if it is read from several.
+  package var outcomes: TargetOutcomes?
+
   package var id: Identifier { descriptor.repository }
   /// The location, for people.
   package var location: String { store.location }

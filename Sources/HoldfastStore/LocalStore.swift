@@ -28,6 +28,8 @@ package struct LocalStore: Store {
 
   package var capabilities: StoreCapabilities { StoreCapabilities() }
 
+  package func availableBytes() throws -> UInt64? { try root.existing()?.directory.availableBytes() }
+
   package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
     let path = try resolve(key)
     guard let root = try root.existing() else { throw StoreError.notFound(key: key, location: location) }

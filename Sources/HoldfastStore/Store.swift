@@ -111,6 +111,9 @@ package protocol Store: Sendable {
   /// - Throws: an error if a promise cannot be kept at all.
   func probe(_ random: Randomness) throws -> StoreProbe
 
+  /// Returns the number of bytes that this user can still store; `nil` if the store does not tell.
+  func availableBytes() throws -> UInt64?
+
   // MARK: Terms
 
   /// Locks existing objects until a time, except those that are locked for longer. Only for a store that locks new
@@ -167,6 +170,9 @@ extension Store {
   package var directory: Path? { nil }
 
   package var connections: Int { 1 }
+
+  /// For a store without a limit, or that does not know it.
+  package func availableBytes() throws -> UInt64? { nil }
 
   /// For a store that remembers no objects.
   package func openAnew(_ key: String) throws -> any ReadableBytes { try open(key, length: nil) }

@@ -98,6 +98,11 @@ import Testing
     try expect("its note on number 1 is not sound") { $0.notes[0].removed?.revision = 8 }
     try expect("its note on number 1 is not sound") { $0.notes[0].removed?.revision = 0 }
     try expect("its note on number 1 is not sound") { $0.notes[0].removed?.time = RecordedTime(text: "x") }
+    try expect("its note on number 1 is not sound") { $0.notes[0].removed?.spares = ["b", "a"] }
+    try expect("its note on number 1 is not sound") { $0.notes[0].removed?.spares = ["\u{1B}[2J"] }
+    try expect("its note on number 2 is not sound") {
+      $0.notes[1].setRemoval(SourceNotes.Removal(revision: 9, time: Self.time), at: "barn")
+    }
     #expect(throws: FormatError("notes", "it needs the feature \"tomorrow\"")) {
       var notes = try sample()
       notes.features = ["tomorrow"]

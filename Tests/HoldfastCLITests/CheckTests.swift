@@ -14,7 +14,7 @@ import Testing
     #expect(result.exitStatus == 0)
     #expect(result.error == "")
     #expect(
-      tool.plain(result.output).replacing(/\d+ ms/, with: "TIME") == """
+      tool.plain(result.output).replacing(/\d+ ms/, with: "TIME").replacing(/[\d.]+ \w+ are/, with: "ROOM are") == """
         DIR/repository
           there is a repository here: LONGID
           yes  creates an object only if it is absent
@@ -27,6 +27,7 @@ import Testing
           yes  removes objects for this host
           this host can remove what is stored: `holdfast init --append-only-recipe` prints what keeps it from that
           a request takes TIME
+          ROOM are free there
 
         """)
     #expect(TestFiles.allFiles(in: tool.repository).map(\.text) == before)
@@ -68,6 +69,7 @@ import Testing
     #expect((json["repository"] as? String)?.count == 32)
     #expect((json["weaknesses"] as? [String])?.isEmpty == true)
     #expect(json["roundTripSeconds"] is Double)
+    #expect(json["availableBytes"] is Int && json["removal"] as? String == "removed")
     let capabilities = try #require(json["capabilities"] as? [String: Bool])
     let names = [
       "createsIfAbsent", "isDurable", "listsAtOnce", "listsLengths", "locks", "locksObjects", "readsRanges", "removes",

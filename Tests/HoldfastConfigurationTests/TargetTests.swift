@@ -23,7 +23,7 @@ import Testing
               site: fra
               provider: x
               account: y
-            - {name: barn, url: 'sftp:a@h/b', ssh-command: ssh -i /k}
+            - {name: barn, url: 'sftp:a@h/b', ssh-command: ssh -i /k, keep: {monthly: 84, tag: [release]}}
           min-copies: 2
           linger: 90s
           when-home-is-away: continue
@@ -38,6 +38,8 @@ import Testing
     #expect(shop.others[0].domains == [.site: "fra", .provider: "x", .account: "y"])
     #expect(shop.others[0].s3.region == "eu-central-1" && shop.others[0].s3.credentialsFile == Path("/etc/keys"))
     #expect(shop.others[0].s3.lockDays == 30 && shop.others[0].s3.connections == 4)
+    #expect(shop.others[1].retention?.periods[.month] == 84 && shop.others[0].retention == nil)
+    #expect(shop.others[1].retention?.tags.map(\.text) == ["release"])
     #expect(shop.others[1].sshCommand == "ssh -i /k" && shop.others[0].sshCommand == nil)
     #expect(shop.minCopies == 2 && shop.linger == .seconds(90) && shop.continuesWithoutHome)
     #expect(shop.writerKey == Path("/w"))
@@ -98,6 +100,14 @@ import Testing
     (
       "{targets: [{name: a, path: /b, lock: ¦{days: 3}}]}", "lock of the target a of shop needs a mode and days",
       "Write `lock: {mode: compliance, days: 30}`."
+    ),
+    (
+      "{targets: [{name: a, path: /b, keep: ¦{last: 3}}]}", "the target a is home, and has a keep of its own",
+      "Home keeps what `keep` of each source says: write it there."
+    ),
+    (
+      "{targets: [{name: a, path: /b}, {name: c, path: /d, keep: ¦{last: 0}}]}", "keep says nothing that is to be kept",
+      "Say at least one of last, daily and the like, or leave keep out."
     ),
     (
       "{targets: [{name: a, path: /b}], min-copies: ¦2}", "min-copies of shop is 2, and it has 1 target",

@@ -54,14 +54,21 @@ extension TestShop {
 
 extension Prune.Report {
   /// `1 keep`, `2 removed`: the actions by number, of one source.
-  var actions: [String] {
-    sources.flatMap(\.lines).map { line in
+  var actions: [String] { Self.actions(sources.flatMap(\.lines)) }
+
+  /// The same for the targets with a retention of their own.
+  var actionsElsewhere: [String] { Self.actions(sources.flatMap(\.targets).flatMap(\.lines)) }
+
+  private static func actions(_ lines: [Prune.Line]) -> [String] {
+    lines.map { line in
       let action =
         switch line.action {
         case .kept: "keep"
         case .locked(let end): "locked until \(TimeText.utc(end).prefix(10))"
         case .removed: "removed"
         case .waiting(let timeLeft): "waits" + (timeLeft.map { " \(Int(($0 / .days(1)).rounded())) d" } ?? "")
+        case .held(.awaited(let target)): "waits for \(target)"
+        case .held(.lastProved): "last proved"
         case .collected: "collected"
         }
       return "\(line.snapshot.sequence) \(action)"

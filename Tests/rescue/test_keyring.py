@@ -199,6 +199,26 @@ class KeyringTests(SealedCase):
             self.note(THIEF, number, notes=[note])
             self.assertEqual("REMOVED" in self.run_rescue("list")[1], is_removed, (host.name, purpose))
 
+    def test_removals_by_target(self) -> None:
+        """That a removal spares a target is signed with it."""
+        self.writer.snapshot([root(), file(b"a", b"a")])
+        thief = THIEF.writer(mayPrune=False)
+        self.writer.revise(ANNA.authority, [ANNA.recipient()], [SHOP.writer(mayPrune=True), thief])
+        snapshot = self.writer.snapshots["home", 1]["envelope"]["snapshot"]
+        claim = {"collected": False, "repository": self.writer.id, "revision": 1, "sequence": 1, "snapshot": snapshot,
+                 "source": "home", "spares": ["cloud"], "time": TIME}
+        line = json.dumps(claim, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+        signature = {"key": SHOP.public, "value": SHOP.key.sign(b"holdfast-1 removal\n" + line).hex()}
+        for number, (spares, is_removed) in enumerate([(["cloud"], True), (["barn"], False), (None, False)], 1):
+            removal = {"collected": False, "revision": 1, "time": TIME, "signature": signature}
+            note = {"snapshot": snapshot, "sequence": 1, "tags": [], "pinned": None, "proved": None,
+                    "removed": {**removal, "spares": spares} if spares else removal}
+            features = ["sealed", "removals-by-target"] if spares else ["sealed"]
+            value = notes(self.writer, number, [], features=features, notes=[note])
+            put_notes(self.writer, number, signed(value, b"notes", THIEF.key))
+            status, out, err = self.run_rescue("list")
+            self.assertEqual((status, err, "REMOVED" in out), (0, "", is_removed), spares)
+
     def test_signatures_of_envelopes(self) -> None:
         self.writer.snapshot([root()])
         path = self.object("manifest")

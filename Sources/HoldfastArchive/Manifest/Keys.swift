@@ -3,6 +3,9 @@ package import HoldfastModel
 /// The keys of all objects (format.md, section 1). Nothing else knows how they are made.
 package enum Keys {
   package static let descriptor = "holdfast.json"
+  /// Identifies the place; each target has another one. It is not copied, and nothing but the memory of a machine
+  /// depends on it.
+  package static let place = "place"
   package static let sources = "sources/"
   package static let keyring = "keyring/"
   package static let targets = "targets/"

@@ -12,13 +12,16 @@ private struct RemovalClaim: Encodable {
   let revision: UInt64
   let time: RecordedTime
   let collected: Bool
+  /// Left out if it is `nil`, as is `target`.
+  let spares: [String]?
+  /// The target at which it is removed; `nil` for home and all targets that are not spared.
+  let target: String?
 
-  /// - Returns: `nil` when the note removes nothing.
-  init?(_ note: SourceNotes.Note, in notes: SourceNotes) {
-    guard let removal = note.removed else { return nil }
+  init(_ removal: SourceNotes.Removal, at target: String?, of note: SourceNotes.Note, in notes: SourceNotes) {
     (repository, source) = (notes.repository, notes.source)
     (snapshot, sequence) = (note.snapshot, note.sequence)
     (revision, time, collected) = (removal.revision, removal.time, removal.isCollected)
+    (spares, self.target) = (removal.spares, target)
   }
 
   func message() throws -> [UInt8] { Array("holdfast-1 removal\n".utf8) + (try ManifestJSON.line(of: self)) }
@@ -27,9 +30,14 @@ private struct RemovalClaim: Encodable {
 extension SourceNotes {
   /// Signs the removals that have no signature yet.
   package mutating func signRemovals(by key: SigningKey) throws {
-    for index in notes.indices where notes[index].removed?.signature == nil {
-      guard let claim = RemovalClaim(notes[index], in: self) else { continue }
-      notes[index].removed?.signature = try key.sign(claim.message())
+    let unsigned = self
+    for (index, note) in unsigned.notes.enumerated() {
+      try notes[index].mapRemovals { removal, target in
+        guard removal.signature == nil else { return removal }
+        var signed = removal
+        signed.signature = try key.sign(RemovalClaim(removal, at: target, of: note, in: unsigned).message())
+        return signed
+      }
     }
   }
 
@@ -38,24 +46,34 @@ extension SourceNotes {
   /// A revision by a writer with the right to prune counts as a whole. In any other revision, a removal counts when
   /// such a writer has signed it.
   /// - Parameter keyring: `nil` when the repository is not sealed; then every removal counts.
-  /// - Returns: the notes, and the notes whose removal does not count.
+  /// - Returns: the notes, and the notes of which a removal does not count.
   package func removalsThatCount(by keyring: Keyring?) -> (notes: SourceNotes, ignored: [Note]) {
     guard let keyring, let signature, !keyring.mayPrune(signature.key) else { return (self, []) }
     var result = self
     var ignored: [Note] = []
     result.notes = notes.compactMap { note in
-      guard let claim = RemovalClaim(note, in: self) else { return note }
-      if let signature = note.removed?.signature, keyring.mayHaveRemoved(signature.key),
-        let message = try? claim.message(),
-        signature.isValid(for: message)
-      {
-        return note
+      var counted = note
+      counted.mapRemovals { removal, target in
+        guard let signature = removal.signature, keyring.mayHaveRemoved(signature.key),
+          let message = try? RemovalClaim(removal, at: target, of: note, in: self).message(),
+          signature.isValid(for: message)
+        else { return nil }
+        return removal
       }
-      ignored.append(note)
-      var note = note
-      note.removed = nil
-      return note.isEmpty ? nil : note
+      if counted != note { ignored.append(note) }
+      return counted.isEmpty ? nil : counted
     }
     return (result, ignored)
+  }
+}
+
+extension SourceNotes.Note {
+  /// Replaces each removal by what `change` returns for it and for its target, which is `nil` for `removed`.
+  fileprivate mutating func mapRemovals(
+    _ change: (SourceNotes.Removal, _ target: String?) throws -> SourceNotes.Removal?
+  ) rethrows {
+    removed = try removed.flatMap { try change($0, nil) }
+    for (target, removal) in removedAt ?? [:] { removedAt?[target] = try change(removal, target) }
+    if removedAt?.isEmpty == true { removedAt = nil }
   }
 }

@@ -36,6 +36,8 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     package var revision: UInt64
     /// The time at which it was removed; the time at which it was collected, if it is collected.
     package var time: RecordedTime
+    /// The names of the targets for which it does not hold, in ascending order; `nil` if it holds for all.
+    package var spares: [String]?
     /// The signature of the writer that removed it, when the repository is sealed. The writer of a later revision,
     /// which repeats the note, need not have the right to prune.
     package var signature: Signature?
@@ -48,12 +50,14 @@ package struct SourceNotes: Hashable, Sendable, Codable {
 
     /// The same removal, collected at a time, and not signed yet.
     package func collected(at time: RecordedTime) -> Removal {
-      Removal(revision: revision, time: time, isCollected: true)
+      var collected = Removal(revision: revision, time: time, isCollected: true)
+      collected.spares = spares
+      return collected
     }
 
     private enum CodingKeys: String, CodingKey {
       case isCollected = "collected"
-      case revision, time, signature
+      case revision, time, spares, signature
     }
   }
 
@@ -68,7 +72,10 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     package var proved: Verification?
     /// The time at which a verify found it damaged; `nil` again after a verify read all of it and found it sound.
     package var damaged: RecordedTime?
+    /// Its removal at home, and at every target that the removal does not spare and that is not in `removedAt`.
     package var removed: Removal?
+    /// Its removals at targets with a retention of their own, by the names of the targets; `nil` if there are none.
+    package internal(set) var removedAt: [String: Removal]?
 
     package init(snapshot: Identifier, sequence: UInt64) {
       self.snapshot = snapshot
@@ -78,16 +85,17 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     /// True if the note contains nothing.
     package var isEmpty: Bool {
       tags.isEmpty && pinned == nil && accepted == nil && proved == nil && damaged == nil && removed == nil
+        && removedAt == nil
     }
 
     /// True if the note proves that the snapshot was committed and is not collected. Tags alone do not prove that: a
     /// killed run may have left them.
     package var speaksOfACommit: Bool {
       removed?.isCollected != true
-        && (pinned != nil || accepted != nil || proved != nil || damaged != nil || removed != nil)
+        && (pinned != nil || accepted != nil || proved != nil || damaged != nil || removed != nil || removedAt != nil)
     }
 
-    /// Optional fields are written as `null` and never left out.
+    /// Optional fields are written as `null` and never left out, but for `removedAt`.
     package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(snapshot, forKey: .snapshot)
@@ -98,6 +106,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
       try container.encode(proved, forKey: .proved)
       try container.encode(damaged, forKey: .damaged)
       try container.encode(removed, forKey: .removed)
+      try container.encodeIfPresent(removedAt, forKey: .removedAt)
     }
   }
 
@@ -190,6 +199,8 @@ extension SourceNotes {
   package func serialized(signedBy key: SigningKey? = nil) throws -> [UInt8] {
     var unsigned = self
     unsigned.signature = nil
+    unsigned.features.removeAll { $0 == Feature.removalsByTarget }
+    if speaksOfTargets { unsigned.features.append(Feature.removalsByTarget) }
     return try ManifestJSON.encode(key.map { try unsigned.signed(by: $0) } ?? unsigned)
   }
 
@@ -216,8 +227,14 @@ extension SourceNotes.Note {
     }
     if let damaged, !damaged.isSound { return false }
     if let proved, !proved.time.isSound || !(0...100).contains(proved.share) { return false }
-    if let removed, !removed.time.isSound || !(1...current).contains(removed.revision) { return false }
-    return true
+    let removals = [removed].compactMap(\.self) + (removedAt ?? [:]).values
+    return removals.allSatisfy { $0.isSound(in: current) } && SourceNotes.areTargets((removedAt ?? [:]).keys.sorted())
+  }
+}
+
+extension SourceNotes.Removal {
+  fileprivate func isSound(in current: UInt64) -> Bool {
+    time.isSound && (1...current).contains(revision) && SourceNotes.areTargets(spares ?? [])
   }
 }
 
@@ -247,6 +264,9 @@ package struct NotesRevision: Hashable, Sendable {
     let (line, digest) = try ManifestJSON.verify(bytes, name: name)
     notes = try ManifestJSON.decode(SourceNotes.self, from: line, name: name)
     self.digest = digest
+    guard notes.speaksOfTargets == notes.features.contains(Feature.removalsByTarget) else {
+      throw DamageError(name, "what it says about targets contradicts itself")
+    }
     guard notes.isSealed == (notes.signature != nil) else {
       throw DamageError(name, "what it says about sealing contradicts itself")
     }

@@ -22,6 +22,7 @@ struct CheckCommand: ParsableCommand {
     let machine = location.machine(output)
     let context = try location.context(machine)
     let check = try StoreCheck.run(context.store(), host: machine.host)
+    context.rememberTrial(check) { Console.warn($0) }
     if location.expectKeyring != nil { _ = try context.open() }
     if output.json {
       try Console.json(StoreCheckJSON(check), machine)

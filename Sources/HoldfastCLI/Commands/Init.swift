@@ -74,9 +74,13 @@ struct Init: ParsableCommand {
     let memory = try context.machine.memory()
     let made = try unsealed ? nil : context.keys.writerOrNew()
     let sealing = made.map { makeSealing(to: recipients, by: $0.key, context) }
+    var removal: RemovalTrial?
+    let now = context.machine.host.clock.now()
     let repository = try Repository.create(
-      in: store, host: context.machine.host, sealing: sealing, memory: memory
+      in: store, host: context.machine.host, sealing: sealing, memory: memory,
+      onProbe: { removal = RemovalTrial($0.capabilities, at: now) }
     ) { Console.warn($0) }
+    if let removal { context.rememberTrial(removal, of: repository.id) { Console.warn($0) } }
     let others = try targets.make(of: repository) { Console.warn($0) }
     try show(repository, key: made.map { ($0.path, $0.isNew) }, others)
   }

@@ -40,6 +40,7 @@ struct MergeCommand: ParsableCommand {
   @Flag(help: "Wait for another run on the same source instead of giving up.")
   var wait = false
 
+  @OptionGroup var targets: LingerOptions
   @OptionGroup var location: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var writer: WriterOptions
@@ -68,12 +69,12 @@ struct MergeCommand: ParsableCommand {
     func merge(_ repository: Repository) throws -> Merge.Report {
       try Merge(repository: repository, options: options, cache: cache, progress: progress).run()
     }
-    let targets = RunTargets(repository, of: context)
+    let run = RunTargets(repository, of: context, linger: targets.linger)
     let (report, pass) =
-      try dryRun ? (merge(repository), nil) : targets.inOnePass(on: \.chain.tip.sourceName, progress, merge)
+      try dryRun ? (merge(repository), nil) : run.inOnePass(on: \.chain.tip.sourceName, progress, merge)
     progress.end()
     watch.parts = [RunRecord.Part(report)]
-    let copies = try copies(of: report, targets, pass, watch)
+    let copies = try copies(of: report, run, pass, watch)
     if let copies { watch.tell(copies) }
     if output.json {
       try Console.json(MergeJSON(report, targets: copies?.json), machine)

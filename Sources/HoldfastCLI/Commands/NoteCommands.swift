@@ -17,12 +17,16 @@ struct NoteOptions: ParsableArguments {
   @OptionGroup var output: OutputOptions
 
   func open() throws -> (repository: Repository, snapshot: Snapshot) {
-    let context = try location.context(location.machine(output), writer: writer, of: source.name)
-    let repository = try context.openToWrite { Console.warn($0) }
+    let (repository, _) = try openHome()
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository.catalog) {
       Console.warn($0.message)
     }
     return (repository, chosen)
+  }
+
+  func openHome() throws -> (repository: Repository, context: RepositoryContext) {
+    let context = try location.context(location.machine(output), writer: writer, of: source.name)
+    return (try context.openToWrite { Console.warn($0) }, context)
   }
 
   func say(_ json: some Encodable, _ text: String) throws {
@@ -127,19 +131,37 @@ struct UndeleteCommand: ParsableCommand {
     commandName: "undelete", abstract: "Undo a removal within the grace period.",
     discussion: """
       Everything that it builds on comes back with it. The next prune removes it again unless a rule keeps it: pin or \
-      tag it.
+      tag it. With --from, it comes back at a target that keeps more or less than home.
 
       \(ExitStatusTable.text)
       """)
 
+  @Option(help: ArgumentHelp("Undo its removal at this target alone.", valueName: "target"))
+  var from: String?
+
   @OptionGroup var options: NoteOptions
 
   func run() throws {
-    let (repository, snapshot) = try options.open()
-    let called = try repository.notes.undelete(repository.catalog.chain(to: snapshot))
+    let (repository, chain) = try open()
+    let snapshot = chain.tip
+    let called = try repository.notes.undelete(chain, at: from)
     let names = called.map(\.id.short).joined(separator: ", ")
     try options.say(
       UndeletedJSON(called.map(\.id)),
       called.isEmpty ? "\(snapshot.id.short) is not removed" : "called back \(names)")
+  }
+
+  /// Opens home, and finds the snapshot there or at the target.
+  private func open() throws -> (home: Repository, chain: Chain) {
+    guard let from else {
+      let (repository, snapshot) = try options.open()
+      return (repository, try repository.catalog.chain(to: snapshot))
+    }
+    let (home, context) = try options.openHome()
+    let there = try context.on(context.target(named: from)).open().catalog
+    let chosen = try SnapshotSelector(options.snapshot, source: options.source.name).choose(in: there) {
+      Console.warn($0.message)
+    }
+    return (home, try there.chain(to: chosen))
   }
 }

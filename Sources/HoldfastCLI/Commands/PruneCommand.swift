@@ -89,7 +89,9 @@ struct PruneCommand: ParsableCommand {
       snapshot of a source, the newest complete one, the newest full that was verified, pinned snapshots, snapshots \
       with a time in the future, and everything that a kept snapshot builds on.
 
-      Without any of the rules below, what the configuration says of each source counts: its `keep` and `grace`.
+      Without any of the rules below, what the configuration says of each source counts: its `keep` and `grace`. The \
+      `keep` of another target counts there, and is shown for it: it may keep more or less than home. The next `sync` or \
+      backup removes there what was collected. Home collects nothing that such a target keeps and does not have yet.
 
       \(ExitStatusTable.text)
       """)
@@ -130,7 +132,7 @@ struct PruneCommand: ParsableCommand {
     options.source = source.name
     options.isDryRun = dryRun
     options.waitsForLock = wait
-    options.tellsCollected = RepositoryTargets(context).tellsCollected
+    RepositoryTargets(context).rule(&options)
     let report = try Prune(repository: repository, options: options).run()
     watch.parts = report.sources.map { RunRecord.Part($0) }
     if output.json {
@@ -151,7 +153,8 @@ struct PruneCommand: ParsableCommand {
     for warning in report.sources.flatMap(\.warnings) {
       watch.tellAndRecord(Notice(.warning, warning), as: warning)
     }
-    for refusal in report.sources.compactMap(\.refusal) { watch.tell(refusal) }
+    watch.tellHeld(report)
+    for refusal in report.sources.compactMap(\.refusal) + report.targetRefusals { watch.tell(refusal) }
     try Outcome.end(report.exitStatus)
   }
 

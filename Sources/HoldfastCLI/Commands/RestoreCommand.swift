@@ -129,7 +129,11 @@ struct RestoreCommand: ParsableCommand {
       // A loop around the provider's own tool can read these lines.
       for object in error.objects { Console.output(object.line) }
       throw error
+    } catch {
+      noteDamage(context, repository, watch)
+      throw error
     }
+    noteDamage(context, repository, watch)
     let newer = SnapshotSelector.newer(than: chosen, among: known)
     progress.end()
     watch.parts = [RunRecord.Part(report, isDelta: isDelta)]
@@ -142,6 +146,12 @@ struct RestoreCommand: ParsableCommand {
       Console.transfer(context.machine)
     }
     try Outcome.end(report.exitStatus)
+  }
+
+  /// Notes the damage that the restore has read around. A dry run notes nothing.
+  private func noteDamage(_ context: RepositoryContext, _ repository: Repository, _ watch: RunWatch) {
+    guard !dryRun else { return }
+    for text in context.noteDamage(metIn: repository) { watch.tellAndRecord(Notice(.warning, text), as: text) }
   }
 
   private func options(_ context: RepositoryContext) throws -> Restore.Options {

@@ -128,7 +128,8 @@ struct TargetCheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check", abstract: "Try whether targets answer, and what they can do.",
     discussion: """
-      Does for each target what `check` does for one location.
+      Does for each target what `check` does for one location. This machine remembers if it could remove what it had \
+      written: `status` says by that which copies are immutable.
 
       \(ExitStatusTable.text)
       """)
@@ -148,7 +149,9 @@ struct TargetCheckCommand: ParsableCommand {
     var status = ExitStatus.done
     for target in chosen {
       do {
-        let check = try StoreCheck.run(context.on(target).store(), host: machine.host)
+        let place = try context.on(target)
+        let check = try StoreCheck.run(place.store(), host: machine.host)
+        place.rememberTrial(check) { Console.warn($0) }
         checks.append(StoreCheckJSON(check))
         if !output.json, !output.quiet {
           StoreCheckText.lines(check).forEach { Console.output("\(target.name): \($0)") }

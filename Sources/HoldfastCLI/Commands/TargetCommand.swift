@@ -57,11 +57,15 @@ struct TargetRow {
   }
 
   var json: TargetStandingJSON {
-    TargetStandingJSON(target.name, location: target.location, isHome: listed.isHome, domains: domains, standings)
+    TargetStandingJSON(
+      target.name, location: target.location, isHome: listed.isHome, domains: domains,
+      keeps: target.retention, standings)
   }
 
   var lines: [String] {
-    TargetStandingText.lines(target.name, location: target.location, isHome: listed.isHome, domains: domains, standings)
+    TargetStandingText.lines(
+      target.name, location: target.location, isHome: listed.isHome, domains: domains, keeps: target.retention,
+      standings)
   }
 }
 

@@ -113,6 +113,9 @@ struct VerifyCommand: ParsableCommand {
       Console.hint("Run `holdfast scrub --repair`: it writes anew what is damaged.")
     }
     if !output.json, !output.quiet { Console.transfer(machine) }
+    if let from = copy.from, let problem = context.rememberDamage(report, at: from, repository) {
+      progress.warn(problem)
+    }
     // The result counts even if it could not be noted.
     if let unnoted {
       progress.warn("what was found is not noted in the repository: \(describe(unnoted).message)")

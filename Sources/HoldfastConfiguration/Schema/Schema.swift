@@ -52,7 +52,7 @@ struct Schema: Sendable {
   ]
 
   private static func makeTarget() -> [KeyRule] {
-    [KeyRule("name", .text(.name))] + place
+    [KeyRule("name", .text(.name)), KeyRule("keep", .map(makeKeep(), context: "keep"))] + place
       + TargetSettings.Domain.allCases.map { KeyRule($0.rawValue, .text(.word)) }
   }
 

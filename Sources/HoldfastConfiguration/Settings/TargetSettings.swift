@@ -12,6 +12,8 @@ package struct TargetSettings: Hashable, Sendable {
   package internal(set) var sshCommand: String?
   package internal(set) var s3 = S3()
   package internal(set) var domains: [Domain: String] = [:]
+  /// The policy for all sources there; `nil` if it keeps what home keeps.
+  package internal(set) var retention: RetentionPolicy?
 
   init(name: String, location: String) { (self.name, self.location) = (name, location) }
 

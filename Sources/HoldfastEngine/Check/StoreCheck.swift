@@ -17,8 +17,8 @@ package struct StoreCheck: Sendable {
 
   package let location: String
   private let scheme: StoreScheme
-  /// True if this host could remove an object.
-  private let removes: Bool
+  /// The result of the trial to remove an object.
+  package let removal: RemovalTrial
   package let findings: [Finding]
   /// The ID of the repository there; `nil` if there is none, or it cannot be read.
   package let repository: Identifier?
@@ -27,17 +27,26 @@ package struct StoreCheck: Sendable {
   /// The duration of a request that transfers next to nothing.
   package let roundTrip: TimeSpan
 
+  /// The number of bytes that can still be stored there; `nil` if it does not tell.
+  package let availableBytes: UInt64?
+
   private init(
-    of store: any Store, removes: Bool, findings: [Finding], weaknesses: [String], roundTrip: TimeSpan
+    of store: any Store, removal: RemovalTrial, findings: [Finding], weaknesses: [String], roundTrip: TimeSpan
   ) {
     repository = Repository.id(in: store)
-    (location, scheme, self.removes) = (store.location, store.scheme, removes)
+    // Whoever does not tell has told everything else.
+    availableBytes = (try? store.availableBytes()) ?? nil
+    (location, scheme, self.removal) = (store.location, store.scheme, removal)
     (self.findings, self.weaknesses, self.roundTrip) = (findings, weaknesses, roundTrip)
   }
 
   /// A message about what a host that was broken into could do to the stored objects.
   package var exposure: String {
-    guard removes else { return scheme.additionOnlyText }
+    if let end = removal.lockedUntil {
+      return
+        "this host cannot delete what is locked; what is stored now is locked until \(TimeText.utc(end).prefix(10))"
+    }
+    guard removal.outcome == .removed else { return scheme.additionOnlyText }
     return "this host can remove what is stored: `holdfast init --append-only-recipe` prints what keeps it from that"
   }
 
@@ -59,7 +68,7 @@ package struct StoreCheck: Sendable {
     let probe = try store.probe(host.random)
     let found = probe.capabilities
     return StoreCheck(
-      of: store, removes: found.removes,
+      of: store, removal: RemovalTrial(found, at: host.clock.now()),
       findings: [
         Finding(
           name: "createsIfAbsent", promise: "creates an object only if it is absent", isKept: found.createsIfAbsent),

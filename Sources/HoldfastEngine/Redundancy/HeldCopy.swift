@@ -19,9 +19,12 @@ package struct HeldCopy: Sendable, Hashable {
     case unknown(reason: String)
   }
 
-  /// The result of the last try of this host to remove something at the target.
+  /// The result of the last trial of this host to remove something at the target, within the window.
   package enum Removal: Sendable, Hashable {
-    case refused, allowed, untried
+    /// - Parameter until: the end of the lock of the newest snapshot; `nil` where nothing can be removed at any time.
+    case refused(tried: Timestamp, until: Timestamp? = nil)
+    case allowed(tried: Timestamp)
+    case untried
   }
 
   /// The name of the target in the configuration.
@@ -44,6 +47,9 @@ package struct HeldCopy: Sendable, Hashable {
   /// The number of snapshots of the newest chain that were not wholly read there; 0 unless the copy is proved.
   package var unread: Int { if case .proved(_, let unread) = evidence { unread } else { 0 } }
 
+  /// True if this host cannot remove the copy now.
+  package var isImmutable: Bool { if case .refused = removal { true } else { false } }
+
   package var isProved: Bool { if case .proved = evidence { true } else { false } }
 
   /// True if a listing shows it and no damage is known, read or not.
@@ -51,6 +57,25 @@ package struct HeldCopy: Sendable, Hashable {
     switch evidence {
     case .proved, .listed: true
     case .missing, .damaged, .unknown: false
+    }
+  }
+}
+
+extension HeldCopy.Removal {
+  /// - Parameters:
+  ///   - trial: the last trial; `nil` when none is remembered.
+  ///   - oldest: the time at which the window begins.
+  ///   - lockEnd: the end of the lock of the newest snapshot there; `nil` if it is not locked.
+  package init(_ trial: RemovalTrial?, since oldest: Timestamp, lockedUntil lockEnd: Timestamp?, now: Timestamp) {
+    guard let trial, oldest <= trial.time else {
+      self = .untried
+      return
+    }
+    switch trial.outcome {
+    case .appendOnly: self = .refused(tried: trial.time)
+    case .objectLock where lockEnd.map { now < $0 } ?? false: self = .refused(tried: trial.time, until: lockEnd)
+    // A snapshot that was stored before the lock, or whose term is over, can be removed.
+    case .objectLock, .removed: self = .allowed(tried: trial.time)
     }
   }
 }

@@ -1,4 +1,5 @@
 package import HoldfastModel
+internal import HoldfastSystem
 
 /// The redundancy of the newest snapshot of a source, computed from what was proved at each target.
 package struct RedundancyStatus: Sendable {
@@ -117,16 +118,22 @@ package struct RedundancyStatus: Sendable {
 
   private var immutableLine: RuleLine {
     let proved = copies.filter(\.isProved)
-    let kept = proved.filter { $0.removal == .refused }
+    let kept = proved.compactMap(Self.refusal)
     guard kept.isEmpty else {
-      return RuleLine(
-        rule: .immutable, isMet: true, text: kept.map(\.target).joined(separator: ", ") + " refused a removal")
+      return RuleLine(rule: .immutable, isMet: true, text: kept.joined(separator: ", "))
     }
     let untried = proved.filter { $0.removal == .untried }.map(\.target)
     return untried.isEmpty
       ? RuleLine(rule: .immutable, isMet: false, text: "this host can remove what is stored at every target")
       : RuleLine(
-        rule: .immutable, isMet: nil, text: "no removal was tried at \(untried.joined(separator: ", "))")
+        rule: .immutable, isMet: nil,
+        text: "no removal was tried within \(Amount.age(window)) at \(untried.joined(separator: ", "))")
+  }
+
+  private static func refusal(of copy: HeldCopy) -> String? {
+    guard case .refused(let tried, let until) = copy.removal else { return nil }
+    let lock = until.map { ", and the newest snapshot is locked until \(TimeText.utc($0).prefix(10))" } ?? ""
+    return "\(copy.target) refused a removal on \(TimeText.utc(tried).prefix(10))" + lock
   }
 
   private var errorsLine: RuleLine {

@@ -28,6 +28,12 @@ package struct Prune {
     package var waitsForLock = false
     /// The time after its removal for which the notes keep a collected snapshot, so that other targets remove it too.
     package var tellsCollected = TimeSpan.zero
+    /// The other targets of the repository.
+    package var targets: [TargetRetention] = []
+    /// The number of targets that must have a new snapshot.
+    package var minCopies = 1
+    /// Returns what is known of the copies of the snapshots of a source; `nil` when it shall not be asked for.
+    package var proofs: (@Sendable (SourceName, Repository) throws -> any CopyProofs)?
 
     package init(policy: RetentionPolicy) { rules = Rules(policy: policy) }
 
@@ -55,7 +61,26 @@ package struct Prune {
     case waiting(timeLeft: TimeSpan?)
     /// The snapshot was removed earlier, and its objects are locked until `until`.
     case locked(until: Timestamp)
+    /// The snapshot was removed earlier, and must stay until something is done.
+    case held(Hold)
     case collected
+  }
+
+  /// The reason why a removed snapshot is not collected though its grace period is over.
+  package enum Hold: Hashable, Sendable {
+    /// A target that keeps it does not have it yet.
+    /// - Parameter target: the name of the target.
+    case awaited(target: String)
+    /// It is the last proved copy.
+    /// - Parameter copy: says which copy stays, and that it is not proved.
+    case lastProved(copy: String)
+
+    package var text: String {
+      switch self {
+      case .awaited(let target): "\(target) keeps it, and does not have it yet"
+      case .lastProved(let copy): "it is the last proved copy: \(copy)"
+      }
+    }
   }
 
   package struct Line: Sendable {
@@ -81,6 +106,21 @@ package struct Prune {
     package let outcome: Result<PrunePlan, Refusal>
 
     package var lines: [Line] { plan?.lines ?? [] }
+    /// The targets with a retention of their own.
+    package var targets: [TargetPrunePlan] { plan?.targets ?? [] }
+    /// The removed snapshots that are the last proved copies, each with the name of its target, which is `nil` for
+    /// home, and the copy that is to be proved.
+    package var lastProved: [(snapshot: Snapshot, target: String?, copy: String)] {
+      let places = [(nil, lines)] + targets.map { ($0.name, $0.lines) } as [(String?, [Line])]
+      return places.flatMap { target, lines in
+        lines.compactMap { line in
+          guard case .held(.lastProved(let copy)) = line.action else { return nil }
+          return (line.snapshot, target, copy)
+        }
+      }
+    }
+    /// The number of snapshots that home keeps and fewer targets than `minCopies` keep.
+    package var belowMinCopies: Int { plan?.belowMinCopies ?? 0 }
     package var logs: [WALPrunePlan] { plan?.logs ?? [] }
     package var warnings: [String] { plan?.warnings ?? [] }
     package var refusal: Refusal? { if case .failure(let refusal) = outcome { refusal } else { nil } }
@@ -93,7 +133,14 @@ package struct Prune {
     package internal(set) var memoryProblem: String?
     package let isDryRun: Bool
 
-    package var exitStatus: ExitStatus { .worst(of: sources.compactMap { $0.refusal?.exitStatus }) }
+    /// The reasons why nothing was removed at targets with a retention of their own.
+    package var targetRefusals: [Refusal] { sources.flatMap(\.targets).compactMap(\.refusal) }
+
+    package var exitStatus: ExitStatus {
+      let isHeld = sources.contains { !$0.lastProved.isEmpty }
+      return .worst(
+        of: (sources.compactMap(\.refusal) + targetRefusals).map(\.exitStatus) + [isHeld ? .incomplete : .done])
+    }
   }
 
   private let repository: Repository
@@ -119,9 +166,8 @@ package struct Prune {
     for name in names {
       guard let rules = options.rules(of: name) else { continue }
       try repository.host.cancellation.check()
-      let planner = PrunePlanner(
-        repository: repository, policy: rules.policy, grace: rules.grace, tellsCollected: options.tellsCollected)
       do {
+        let planner = try PrunePlanner(name, in: repository, rules, options)
         let plan = options.isDryRun ? try planner.planWithLogs(name) : try prune(name, planner, &report)
         report.sources.append(SourceReport(name: name, outcome: .success(plan)))
       } catch let refusal as Refusal {
@@ -144,41 +190,5 @@ package struct Prune {
     var execution = PruneExecution(planner, of: name, under: lease)
     defer { report.memoryProblem = execution.memoryProblem ?? report.memoryProblem }
     return try execution.run(planner.plan(name, repository.notes.read(name)))
-  }
-}
-
-/// Examines sources, and makes the plan of a prune for each.
-struct PrunePlanner {
-  let repository: Repository
-  let policy: RetentionPolicy
-  let grace: TimeSpan
-  let tellsCollected: TimeSpan
-
-  func survey(_ name: SourceName, _ reading: NotesReading) throws -> PruneSurvey {
-    try PruneSurvey(name, in: repository, policy: policy, tellsCollected: tellsCollected, reading: reading)
-  }
-
-  /// - Throws: `Prune.Refusal` if nothing of the source may be removed.
-  func plan(_ name: SourceName, _ reading: NotesReading) throws -> PrunePlan {
-    try PrunePlan(survey(name, reading), now: repository.host.clock.now()) {
-      GracePeriod.foreseen(grace, $0, of: name, in: repository)
-    }
-  }
-
-  /// Returns the removals of archived WAL.
-  /// - Parameter snapshots: the remaining snapshots of the source.
-  func logs(of name: SourceName, left snapshots: [Snapshot]) throws -> [WALPrunePlan] {
-    let archive = WALArchive(repository, of: name)
-    return try archive.systems().compactMap { system in
-      let plan = try WALPrunePlan(archive, system, left: snapshots)
-      return plan.isEmpty ? nil : plan
-    }
-  }
-
-  /// Returns the complete plan of a source, with its WAL.
-  func planWithLogs(_ name: SourceName) throws -> PrunePlan {
-    var plan = try plan(name, repository.notes.read(name))
-    plan.logs = try logs(of: name, left: plan.left)
-    return plan
   }
 }

@@ -59,7 +59,7 @@ struct PruneExecution {
 
   /// - Returns: the plan whose collected snapshots are noted as collected.
   private func noteCollected(_ plan: PrunePlan, _ grace: GracePeriod) throws -> PrunePlan {
-    guard !plan.collected.isEmpty else { return plan }
+    guard plan.collects else { return plan }
     var noted = plan
     try repository.notes.change(source) { notes, reading in
       try lease.checkHeld()
@@ -69,6 +69,12 @@ struct PruneExecution {
         let removal = notes[snapshot].removed
         notes[snapshot.id, snapshot.sequence].removed = removal.map { $0.isCollected ? $0 : $0.collected(at: now) }
       }
+      for target in noted.targets {
+        for snapshot in target.collected {
+          guard let removal = notes[snapshot].removal(at: target.name), !removal.isCollected else { continue }
+          notes[snapshot.id, snapshot.sequence].setRemoval(removal.collected(at: now), at: target.name)
+        }
+      }
       return notes != reading.notes
     }
     return noted
@@ -77,7 +83,7 @@ struct PruneExecution {
   /// Deletes leftovers and the objects of collected snapshots. Objects that are locked stay until a later prune.
   private func removeObjects(_ plan: inout PrunePlan) throws {
     let needed = plan.neededKeys
-    for sequence in plan.survey.leftovers {
+    for sequence in plan.survey.home.leftovers {
       // Another run may have committed a snapshot under this number meanwhile: then the objects belong to that
       // snapshot.
       guard try !repository.catalog.isCommitted(source, sequence) else { continue }

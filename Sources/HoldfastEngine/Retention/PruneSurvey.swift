@@ -8,26 +8,25 @@ internal import HoldfastSystem
 /// The findings of a prune in one source: its snapshots, its notes, and the decisions of the policy.
 struct PruneSurvey: Sendable {
   let name: SourceName
-  private let snapshots: [Snapshot]
+  /// The target that it is about; `nil` for home.
+  let target: String?
+  let snapshots: [Snapshot]
   /// The sequence numbers without a snapshot whose objects a killed run, or an interrupted collection, left. Numbers
   /// above the newest snapshot are not among them, because in a store without locks a backup may be using them. The
   /// next backup removes those.
   let leftovers: [UInt64]
   private let plan: RetentionPlan
+  /// The IDs of the snapshots that the policy keeps.
+  let kept: Set<Identifier>
   let reading: NotesReading
   /// The time until which each locked snapshot is locked: the end of its own term, or of the term of a snapshot that
   /// builds on it.
   private let locks: [Identifier: Timestamp]
-  /// The time after its removal for which the notes keep a collected snapshot.
-  private let tellsCollected: TimeSpan
   /// The reason for which nothing of the source may be removed; `nil` if there is none.
   let refusal: Prune.Refusal?
 
-  init(
-    _ name: SourceName, in repository: Repository, policy: RetentionPolicy, tellsCollected: TimeSpan,
-    reading: NotesReading
-  ) throws {
-    (self.name, self.reading, self.tellsCollected) = (name, reading, tellsCollected)
+  init(_ name: SourceName, in repository: Repository, policy: RetentionPolicy, reading: NotesReading) throws {
+    (self.name, target, self.reading) = (name, nil, reading)
     var damage = reading.damage
     snapshots = try repository.catalog.committedSnapshots(of: name) { damage.append($0) }
     let numbers = try repository.catalog.sequences(of: name)
@@ -35,10 +34,8 @@ struct PruneSurvey: Sendable {
     leftovers = Self.leftovers(in: numbers, among: snapshots)
     damage += Self.orphans(among: snapshots)
     damage += Self.missing(of: name, in: numbers, among: snapshots, reading.notes)
-    let keyring = repository.keyring.sealed?.keyring
-    let candidates = snapshots.map { RetentionCandidate($0, reading.notes[$0], keyring) }
-    plan = RetentionPlan(
-      candidates, policy: policy, now: repository.host.clock.now(), calendar: LocalCalendar.time(of:))
+    plan = Self.plan(snapshots, reading.notes, policy, repository)
+    kept = plan.kept
     // A snapshot that cannot be read may build on any other.
     let suspicious = snapshots.last { $0.isSuspicious(reading.notes) }
     refusal =
@@ -46,15 +43,57 @@ struct PruneSurvey: Sendable {
       ?? Self.broken(among: snapshots, kept: plan, repository).map { Self.refusal(name, broken: $0) }
   }
 
+  /// Surveys a target with a retention of its own: what it has, and what home has.
+  /// - Parameter home: the survey of home.
+  init(at apart: TargetApart, beside home: PruneSurvey, in repository: Repository) throws {
+    (name, target, reading) = (home.name, apart.name, home.reading)
+    let holdings = try? apart.holdings.get()
+    let onlyThere = holdings?.onlyThere ?? []
+    snapshots = (home.snapshots + onlyThere).sorted { $0.sequence < $1.sequence }
+    // A sync removes leftovers, and writes to no target that locks its objects.
+    (leftovers, locks) = ([], [:])
+    plan = Self.plan(snapshots, reading.notes, apart.policy, repository)
+    kept = plan.kept
+    if let orphan = Self.orphans(among: snapshots).first {
+      refusal = Self.refusal(home.name, orphan)
+      return
+    }
+    // The objects of the others were compared with those of home.
+    let own = Set(onlyThere.map(\.id))
+    guard let target = holdings?.repository,
+      let broken = try Self.broken(among: snapshots, kept: plan, target, where: { own.contains($0.id) })
+    else {
+      refusal = nil
+      return
+    }
+    refusal = Self.refusal(home.name, broken: broken)
+  }
+
+  private static func plan(
+    _ snapshots: [Snapshot], _ notes: SourceNotes, _ policy: RetentionPolicy, _ repository: Repository
+  ) -> RetentionPlan {
+    let keyring = repository.keyring.sealed?.keyring
+    return RetentionPlan(
+      snapshots.map { RetentionCandidate($0, notes[$0], keyring) }, policy: policy, now: repository.host.clock.now(),
+      calendar: LocalCalendar.time(of:))
+  }
+
+  /// The number of the newest snapshot; 0 when there is none.
+  var newest: UInt64 { snapshots.last?.sequence ?? 0 }
+
+  /// The snapshots, each with the decision of the policy.
+  var decisions: [(snapshot: Snapshot, isKept: Bool)] { Array(zip(snapshots, plan.lines.map(\.isKept))) }
+
   /// Returns the first object of the kept snapshots that is missing or has another length: then the removed snapshots
   /// may be the only ones that can be restored. If nothing is removed, nothing is checked.
   private static func broken(
-    among snapshots: [Snapshot], kept plan: RetentionPlan, _ repository: Repository
+    among snapshots: [Snapshot], kept plan: RetentionPlan, _ repository: Repository,
+    where isChecked: (Snapshot) -> Bool = { _ in true }
   ) throws -> (Snapshot, finding: String)? {
     guard plan.lines.contains(where: { !$0.isKept }) else { return nil }
     var check = PresenceCheck<Snapshot>(in: repository.store)
     var shared: Set<String> = []
-    for (snapshot, line) in zip(snapshots, plan.lines) where line.isKept {
+    for (snapshot, line) in zip(snapshots, plan.lines) where line.isKept && isChecked(snapshot) {
       for object in try repository.catalog.whole(snapshot).objects where !shared.contains(object.key) {
         if let broken = try check.add(object, of: snapshot) { return named(broken) }
         // Archives in the directory of their own snapshot are not remembered here: only others are shared.
@@ -144,29 +183,36 @@ struct PruneSurvey: Sendable {
 
   // MARK: Notes
 
-  /// Returns the notes after the policy was applied. Snapshots that it does not keep are removed; those that it keeps
-  /// are called back, whoever removed them; notes on snapshots that are gone are dropped. Snapshots that are noted as
-  /// collected stay so, because another machine may be deleting their objects now.
-  func notesOfRemovals(now: Timestamp) -> SourceNotes {
-    var notes = reading.notes
+  /// Applies the policy of home to the notes. Snapshots that it does not keep are removed; those that it keeps are
+  /// called back, whoever removed them. Snapshots that are noted as collected stay so, because another machine may be
+  /// deleting their objects now.
+  /// - Parameter spared: the targets for which new removals do not hold.
+  func noteRemovals(in notes: inout SourceNotes, now: Timestamp, sparing spared: Set<String>) {
     for line in plan.lines {
       var note = notes[line.candidate.id, line.candidate.sequence]
       if line.isKept {
         if note.removed?.isCollected == false { note.removed = nil }
       } else if note.removed == nil {
         note.removed = SourceNotes.Removal(revision: reading.next, time: RecordedTime(now))
+        note.spare(spared)
       }
       notes[line.candidate.id, line.candidate.sequence] = note
     }
+  }
+
+  /// Drops the notes on snapshots that are gone, unless they are needed.
+  func forgetGone(in notes: inout SourceNotes, unless isNeeded: (SourceNotes.Note) -> Bool) {
     let present = Set(snapshots.map(\.id))
-    let newest = snapshots.last?.sequence ?? 0
     // Numbers above the newest may have the tags of a snapshot that is being taken.
     notes.notes.removeAll { note in
-      let isTold = note.removed.map { $0.isCollected && now - $0.time.moment < tellsCollected } ?? false
-      return note.sequence <= newest && !present.contains(note.snapshot) && !isTold
+      note.sequence <= newest && !present.contains(note.snapshot) && !isNeeded(note)
     }
-    if notes != reading.notes { notes.highest = max(notes.highest, newest) }
-    return notes
+  }
+
+  /// Returns the removal of a snapshot that holds here.
+  private func removal(of snapshot: Snapshot, _ notes: SourceNotes) -> SourceNotes.Removal? {
+    let note = notes[snapshot]
+    return target.map(note.removal) ?? note.removed
   }
 
   /// The removals whose grace periods this machine counts.
@@ -175,16 +221,19 @@ struct PruneSurvey: Sendable {
   }
 
   private func item(of snapshot: Snapshot, _ notes: SourceNotes) -> WaitingRecord.Item? {
-    notes[snapshot].removed.map {
-      WaitingRecord.Item(source: name.text, snapshot: snapshot.id, revision: $0.revision)
+    removal(of: snapshot, notes).map {
+      WaitingRecord.Item(source: name.text, snapshot: snapshot.id, revision: $0.revision, target: target)
     }
   }
 
   /// Returns the snapshots whose grace period is over; the tips of chains last.
-  func collectable(_ notes: SourceNotes, isGraceOver: (WaitingRecord.Item) -> Bool) -> [Snapshot] {
-    let needed = Set(plan.lines.filter(\.isKept).map(\.candidate.id))
-    let overdue = snapshots.filter {
-      !needed.contains($0.id) && locks[$0.id] == nil && (item(of: $0, notes).map(isGraceOver) ?? false)
+  /// - Parameter hold: returns the reason why a snapshot is not collected yet.
+  func collectable(
+    _ notes: SourceNotes, hold: (Snapshot) -> Prune.Hold?, isGraceOver: (WaitingRecord.Item) -> Bool
+  ) -> [Snapshot] {
+    let overdue = snapshots.filter { snapshot in
+      !kept.contains(snapshot.id) && hold(snapshot) == nil && locks[snapshot.id] == nil
+        && (item(of: snapshot, notes).map(isGraceOver) ?? false)
     }
     // A snapshot that stays needs the snapshots that it builds on.
     var held: Set<Identifier> = []
@@ -197,31 +246,35 @@ struct PruneSurvey: Sendable {
 
   // MARK: Report
 
-  /// - Parameter since: removals in this revision of the notes or a later one were made now.
+  /// - Parameters:
+  ///   - since: removals in this revision of the notes or a later one were made now.
+  ///   - hold: returns the reason why a snapshot is not collected yet.
   func lines(
-    _ notes: SourceNotes, since: UInt64, collected: Set<Identifier>, timeLeft: (WaitingRecord.Item) -> TimeSpan?
+    _ notes: SourceNotes, since: UInt64, collected: Set<Identifier>, hold: (Snapshot) -> Prune.Hold?,
+    timeLeft: (WaitingRecord.Item) -> TimeSpan?
   ) -> [Prune.Line] {
     let needed = sharedKeys(butOf: Set(plan.lines.filter { !$0.isKept }.map(\.candidate.id)))
     return zip(snapshots, plan.lines).map { snapshot, line in
-      Prune.Line(
-        snapshot: snapshot,
-        action: collected.contains(snapshot.id) ? .collected : action(of: snapshot, line, notes, since, timeLeft),
+      let action = action(of: snapshot, line, notes, since, hold(snapshot), timeLeft)
+      return Prune.Line(
+        snapshot: snapshot, action: collected.contains(snapshot.id) ? .collected : action,
         bytes: line.isKept ? snapshot.envelope.storedBytes : snapshot.bytes(butThose: needed))
     }
   }
 
   private func action(
-    of snapshot: Snapshot, _ line: RetentionPlan.Line, _ notes: SourceNotes, _ since: UInt64,
+    of snapshot: Snapshot, _ line: RetentionPlan.Line, _ notes: SourceNotes, _ since: UInt64, _ hold: Prune.Hold?,
     _ timeLeft: (WaitingRecord.Item) -> TimeSpan?
   ) -> Prune.Action {
-    let removal = notes[snapshot].removed
+    let removal = self.removal(of: snapshot, notes)
     if line.isKept {
       if removal != nil { return .kept(line.reasons + [.heldBack]) }
-      return .kept(line.reasons + (reading.removal(of: snapshot) == nil ? [] : [.cameBack]))
+      return .kept(line.reasons + (self.removal(of: snapshot, reading.notes) == nil ? [] : [.cameBack]))
     }
     guard let removal, let item = item(of: snapshot, notes) else { return .kept([.calledBack]) }
-    guard removal.revision < since else { return .removed }
     let left = timeLeft(item)
+    if left == .zero, let hold { return .held(hold) }
+    guard removal.revision < since else { return .removed }
     if left == .zero, let end = locks[snapshot.id] { return .locked(until: end) }
     return .waiting(timeLeft: left)
   }
@@ -251,6 +304,10 @@ struct PruneSurvey: Sendable {
       snapshots.filter { !gone.contains($0.id) && (!$0.hasItsArchivesToItself || sharing.contains($0.sequence)) }
         .flatMap(\.archiveKeysHeld))
   }
+}
+
+extension RetentionPlan {
+  fileprivate var kept: Set<Identifier> { Set(lines.filter(\.isKept).map(\.candidate.id)) }
 }
 
 extension RetentionCandidate {

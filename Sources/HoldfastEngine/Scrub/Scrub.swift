@@ -63,6 +63,7 @@ package struct Scrub: Sendable {
       switch result {
       case .success(let (target, faults)):
         opened.append((index, target, faults))
+        try mark(&results[index], target.repository.store)
         results[index].hasOldKeyring = !options.repairs && isBehindInKeyring(target)
       case .failure(let failure): results[index].failure = describe(failure)
       }
@@ -99,6 +100,20 @@ package struct Scrub: Sendable {
     }
     for place in all { place.target.repository.errands.wait() }
     return results.filter { isChosen($0.target) }
+  }
+
+  /// Reads the mark of a place. One that has none is marked if the scrub repairs.
+  private func mark(_ result: inout ScrubResult, _ store: any Store) throws {
+    do {
+      result.mark = try PlaceMark.read(in: store)
+      guard options.repairs, result.mark == nil, isChosen(result.target) else { return }
+      result.mark = try PlaceMark.make(in: store, reference.host.random)
+      result.isMarkNew = result.mark != nil
+    } catch let signal as Interrupted {
+      throw signal
+    } catch {
+      // Without a mark the location alone identifies it.
+    }
   }
 
   /// Syncs the chosen targets that are behind home, if the scrub repairs; all of them if home lacks what was made at

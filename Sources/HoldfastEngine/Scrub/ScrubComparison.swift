@@ -61,24 +61,35 @@ struct ScrubComparison: Sendable {
     addNeeds(of: missing, &demands)
     demands.unknown = survey.listing.data.filter { $0.key <= (known.keys.max() ?? 0) }.flatMap(\.value)
       .filter { !knownKeys.contains($0) }.sorted()
-    let coming = (index == home ? takenElsewhere : wanted).subtracting(survey.committed).subtracting(missing.keys)
+    let coming = (index == home ? takenElsewhere : wanted(at: index)).subtracting(survey.committed).subtracting(
+      missing.keys)
     demands.behind.snapshots = coming.count
     try addBegun(coming, at: index, &demands)
     return demands
   }
 
+  /// True if a target has a retention of its own.
+  func isApart(_ index: Int) -> Bool {
+    surveys[home ?? index].newestNotes?.targetsApart.contains(targets[index].name) ?? false
+  }
+
   // MARK: Manifests
 
-  /// The snapshots that home has or has lost, without collected ones.
-  private var wanted: Set<UInt64> {
+  /// Returns the snapshots that home has or has lost, without those that are collected at a target.
+  private func wanted(at index: Int) -> Set<UInt64> {
     guard let home else { return [] }
-    let collected = surveys[home].newestNotes?.collectedNumbers ?? []
+    let collected = collected(at: index)
     return surveys[home].committed.union(missingManifests(at: home).keys).subtracting(collected)
   }
 
   /// The snapshots that bear numbers of other targets than home, without collected ones. A sync brings them home.
   private var takenElsewhere: Set<UInt64> {
     Set(known.keys.filter { !own.contains($0) && !isCollected($0) })
+  }
+
+  /// Returns the snapshots that are collected at a target, by the notes at home.
+  private func collected(at index: Int) -> Set<UInt64> {
+    surveys[home ?? index].newestNotes?.holding(at: targets[index].name).collectedNumbers ?? []
   }
 
   private func isCollected(_ sequence: UInt64) -> Bool {
@@ -120,7 +131,7 @@ struct ScrubComparison: Sendable {
   /// them.
   private func needless(at index: Int) -> Set<UInt64> {
     let survey = surveys[index]
-    let collected = surveys[home ?? index].newestNotes?.collectedNumbers ?? []
+    let collected = collected(at: index)
     var needed: Set<UInt64> = []
     // A parent has a lower number than its children.
     for sequence in survey.committed.sorted(by: >) where !collected.contains(sequence) || needed.contains(sequence) {

@@ -43,9 +43,11 @@ struct ScrubLogs: Sendable {
   }
 
   /// Adds the archived log of a target to its demands, which have its snapshots.
-  func add(to demands: inout ScrubDemands, at index: Int) throws {
+  /// - Parameter isApart: true if the target has a retention of its own.
+  func add(to demands: inout ScrubDemands, at index: Int, isApart: Bool) throws {
     if let home = targets.firstIndex(where: \.isHome), index != home {
-      let wanted = Set(surveys[home].sound.keys).union(surveys[home].damaged.keys)
+      let sound = surveys[home].sound.filter { !isApart || $0.value.isNeeded(by: demands.snapshots) }
+      let wanted = Set(sound.keys).union(surveys[home].damaged.keys)
       let there = Set(surveys[index].sound.keys).union(surveys[index].damaged.keys)
       demands.behind.logs = wanted.subtracting(there).count
     } else if targets[index].isHome {

@@ -14,8 +14,11 @@ extension MachineRecords {
     let proof = TargetProof(first: first, count: count, time: time)
     try change(ScrubRecord.self) { record in
       for result in told {
-        var place = record.targets[result.target] ?? ScrubRecord.Place(location: result.location)
-        if place.location != result.location { place = ScrubRecord.Place(location: result.location) }
+        let anew = ScrubRecord.Place(location: result.location, mark: result.mark)
+        var place = record.targets[result.target] ?? anew
+        // What was found before the place was marked counts.
+        if result.isMarkNew, place.mark == nil { place.mark = result.mark }
+        if place.identity != anew.identity { place = anew }
         for source in result.sources {
           var memory = place.sources[source.source.text] ?? SourceMemory()
           if result.isDamaged(source) {

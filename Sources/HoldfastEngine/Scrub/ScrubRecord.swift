@@ -12,7 +12,11 @@ struct ScrubRecord: Hashable, MachineRecord {
   struct Place: Hashable, Codable {
     /// The location at which the results were found. Results from another location do not count.
     var location: String
+    /// The mark of the place at that time. Results from a place with another mark do not count.
+    var mark: Identifier?
     var sources: [String: SourceMemory] = [:]
+
+    var identity: PlaceIdentity { PlaceIdentity(location, mark) }
   }
 
   var repository: Identifier?
@@ -31,10 +35,23 @@ package struct SourceMemory: Hashable, Sendable, Codable {
 
 extension MachineRecords {
   /// Returns the results of the scrubs of a source at a target.
-  /// - Parameter location: the location of the target now.
-  package func scrubs(of source: SourceName, at target: String, in location: String) -> SourceMemory {
-    let place = load(ScrubRecord.self).targets[target]
-    return place.flatMap { $0.location == location ? $0.sources[source.text] : nil } ?? SourceMemory()
+  /// - Parameter place: the identity of the target now.
+  package func scrubs(of source: SourceName, at target: String, in place: PlaceIdentity) -> SourceMemory {
+    let known = load(ScrubRecord.self).targets[target]
+    return known.flatMap { $0.identity == place ? $0.sources[source.text] : nil } ?? SourceMemory()
+  }
+
+  /// Remembers that a source is damaged at a target, until a scrub has proved all of it again.
+  package func rememberDamage(of source: SourceName, at target: String, in place: PlaceIdentity) throws {
+    try change(ScrubRecord.self) { record in
+      let anew = ScrubRecord.Place(location: place.location, mark: place.mark)
+      var known = record.targets[target] ?? anew
+      if known.identity != place { known = anew }
+      var memory = SourceMemory()
+      memory.isDamaged = true
+      known.sources[source.text] = memory
+      record.targets[target] = known
+    }
   }
 
   /// Forgets the results at a target, because it was made anew.

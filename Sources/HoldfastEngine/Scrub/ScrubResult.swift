@@ -92,6 +92,10 @@ package struct ScrubResult: Sendable {
   package let target: String
   package let location: String
   package let isHome: Bool
+  /// The mark of the place; `nil` if it has none, or did not answer.
+  package internal(set) var mark: Identifier?
+  /// True if this scrub has marked the place.
+  package internal(set) var isMarkNew = false
   /// The findings about the descriptor, the keyring and the list of targets.
   package internal(set) var findings: [ScrubFinding] = []
   package internal(set) var sources: [SourceScrub] = []

@@ -41,7 +41,7 @@ struct SourceScrubbing: Sendable {
       asked.indices.filter { targets[asked[$0]].isChosen }, &results, at: { asked[$0] }
     ) {
       var demands = try comparison.demands(at: $0)
-      try logs.add(to: &demands, at: $0)
+      try logs.add(to: &demands, at: $0, isApart: comparison.isApart($0))
       return demands
     }
     let proofs = try each(demands.keys.sorted(), &results, at: { asked[$0] }) { index in
@@ -137,7 +137,8 @@ struct SourceScrubbing: Sendable {
     var collected: Set<UInt64> = []
     for place in targets where place.isHome || place.name == target.name {
       place.repository.store.refresh()
-      collected.formUnion(try place.repository.notes.read(source).notes.collectedNumbers)
+      let notes = try place.repository.notes.read(source).notes
+      collected.formUnion(notes.holding(at: target.name).collectedNumbers)
     }
     var needed: Set<UInt64> = []
     // A parent has a lower number than its children.

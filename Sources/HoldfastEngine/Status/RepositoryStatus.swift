@@ -29,6 +29,7 @@ extension SourceStatus {
       if known.contains(name) || !(noted.contains(name) || expected.contains(name)) {
         facts.snapshots = try repository.catalog.allSnapshots(of: name) { facts.damage.append($0.message) }
         let notes = try repository.notes.read(name).notes
+        facts.notedDamage = notes.notes.filter { $0.damaged != nil && $0.removed == nil }.map(\.snapshot)
         facts.suspicious = Set(facts.snapshots.filter { $0.isSuspicious(notes) }.map(\.id))
       }
       do {

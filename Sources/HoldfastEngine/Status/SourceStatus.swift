@@ -111,6 +111,8 @@ package struct SourceStatus: Sendable {
   package var lastVerify: Run?
   /// The last verify that found damage to data; `nil` if a later one has shown that it is gone.
   package var standingDamage: Run?
+  /// The snapshots that the notes call damaged, and of which no verify has read all since; without removed snapshots.
+  package var notedDamage: [Identifier] = []
   /// The number of failed backups since the last one that succeeded.
   package var failedBackups = 0
   /// The share of the stored bytes that was verified within `provedWindow`.

@@ -13,6 +13,8 @@ package struct StatusComputation {
     package var damage: [String]
     /// The IDs of the snapshots with anomalies that nobody has accepted.
     package var suspicious: Set<Identifier> = []
+    /// The IDs of the snapshots that the notes call damaged, without removed ones.
+    package var notedDamage: [Identifier] = []
     /// The entries of the journal, the oldest first.
     package var journal: [JournalEntry]
     package var journalDamage: [String]
@@ -52,6 +54,7 @@ package struct StatusComputation {
     var status = SourceStatus(facts.name)
     status.objectives = objectives
     status.damage = facts.damage
+    status.notedDamage = facts.notedDamage
     status.journalDamage = facts.journalDamage
     status.suspicions = facts.snapshots.filter { facts.suspicious.contains($0.id) }.sorted { Snapshot.isOlder($1, $0) }
       .map {

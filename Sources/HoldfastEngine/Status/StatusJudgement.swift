@@ -91,6 +91,10 @@ extension StatusComputation {
     if let damage = status.standingDamage {
       let when = damage.age.map { " \(Amount.age($0)) ago" } ?? ""
       found.append(concern(.critical, "a verify\(when) found damage that costs data"))
+    } else if let first = status.notedDamage.first {
+      let more = status.notedDamage.count > 1 ? " (and \(status.notedDamage.count - 1) more)" : ""
+      found.append(
+        concern(.critical, "snapshot \(first.short)\(more) was found damaged, and no verify has read all of it since"))
     }
     switch status.lastVerify.flatMap({ ExitStatus(rawValue: $0.status) }) {
     case .done, .dataLoss, nil: break

@@ -11,7 +11,9 @@ package struct StatusVerdict: Sendable {
 
   /// - Parameter objectives: the objectives of every source.
   package init(_ statuses: [SourceStatus], _ objectives: Objectives) {
-    isDamaged = statuses.contains { !$0.damage.isEmpty || $0.standingDamage != nil || $0.restorable < $0.snapshots }
+    isDamaged = statuses.contains {
+      !$0.damage.isEmpty || $0.standingDamage != nil || !$0.notedDamage.isEmpty || $0.restorable < $0.snapshots
+    }
     isMissed = statuses.contains { !$0.missed.isEmpty } || (statuses.isEmpty && objectives.maxAge != nil)
     isJudged = !objectives.isEmpty || statuses.contains { !$0.objectives.isEmpty }
   }

@@ -9,7 +9,16 @@ internal import Synchronization
 /// the source is free. The listings of both and the newest manifest are compared. All targets are looked at side by
 /// side when the first object of the source is begun, because the run holds home's lease by then.
 final class PassGate: TargetGate {
-  private typealias Look = Result<Lease, any Error>
+  /// A target that has everything that it shall have of a source.
+  private struct Admission {
+    /// The target's lease on the source.
+    let lease: Lease
+    /// The numbers of the snapshots that its own retention has removed there: nothing that needs one of them is
+    /// committed.
+    let removedThere: Set<UInt64>
+  }
+
+  private typealias Look = Result<Admission, any Error>
 
   private struct Looks {
     var found: [String: Look] = [:]
@@ -86,11 +95,10 @@ final class PassGate: TargetGate {
   /// - Parameters:
   ///   - key: the key of the first object that will be sent.
   ///   - checkIsAwaited: throws if nobody waits for the answer any more: then nothing is done at the target.
-  /// - Returns: the target's lease on the source.
   /// - Throws: the reason why the target gets nothing.
   private func look(
     at name: String, _ source: SourceName, before key: String, checkIsAwaited: () throws -> Void
-  ) throws -> Lease {
+  ) throws -> Admission {
     guard let target = try targets[name]?.value() else { throw BehindReason.wasBehind }
     try checkIsAwaited()
     guard let lease = try Lease.take(on: source, of: target, waits: false, outlasts: false) else {
@@ -112,7 +120,7 @@ final class PassGate: TargetGate {
     } catch StoreError.removalRefused {
       // The target keeps unfinished objects. That is no obstacle.
     }
-    return lease
+    return Admission(lease: lease, removedThere: plan.removedThere)
   }
 
   // MARK: Numbers
@@ -149,9 +157,24 @@ final class PassGate: TargetGate {
   func checkOpen(_ key: String, in folder: String, at target: String) throws {
     // Only a manifest makes a snapshot of the objects, so only manifests need the lease.
     guard Keys.isManifest(key) else { return }
-    let lease = looks.withLock { $0?[folder]?[target] }
-    guard let lease else { throw BehindReason.runEnded }
-    try lease.get().checkHeld()
+    let look = looks.withLock { $0?[folder]?[target] }
+    guard let look else { throw BehindReason.runEnded }
+    let admission = try look.get()
+    try admission.lease.checkHeld()
+    try checkIsWhole(key, in: folder, without: admission.removedThere)
+  }
+
+  /// Checks that a snapshot needs nothing that the target's own retention has removed there, as a merged one or one
+  /// that builds on an older full may.
+  /// - Throws: when it does. A sync copies that first.
+  private func checkIsWhole(_ key: String, in folder: String, without removed: Set<UInt64>) throws {
+    guard !removed.isEmpty, let source = Keys.sourceName(folder),
+      let sequence = key.split(separator: "/").dropLast().last.flatMap({ Keys.sequence($0) }),
+      let snapshot = try home.catalog.snapshotIfCommitted(source, sequence)
+    else { return }
+    let archives = snapshot.hasItsArchivesToItself ? [] : snapshot.envelope.archives.map(\.sequence)
+    let needs = archives + [snapshot.envelope.parent?.sequence].compactMap(\.self)
+    guard removed.isDisjoint(with: needs) else { throw BehindReason.wasBehind }
   }
 
   /// Gives all leases back. From now on, no manifest is committed at the targets.

@@ -176,7 +176,10 @@ struct SyncExecution {
   private mutating func note(_ damage: DamageError, of snapshot: Snapshot) throws {
     home.store.refresh()
     let isThere = try home.catalog.isCommitted(source, snapshot.sequence)
-    let isCollected = try home.notes.read(source).notes[snapshot].removed?.isCollected == true
+    let notes = try home.notes.read(source).notes
+    let isCollected = try [notes, notes.holding(at: target.targets.ownName())].contains {
+      $0[snapshot].removed?.isCollected == true
+    }
     if !isThere || isCollected {
       result.pass(over: snapshot)
     } else {
@@ -202,7 +205,7 @@ struct SyncExecution {
         }
         result.removed.insert(snapshot, at: 0)
       }
-      try WALCopy(from: home, to: target, of: source).prune(under: lease)
+      try WALCopy(from: home, to: target, of: source).prune(under: lease, isApart: plan.isApart)
     } catch let refusal as StoreError {
       guard case .removalRefused = refusal else { throw refusal }
       // A target to which this host can only add keeps the collected snapshots.

@@ -38,6 +38,12 @@ package struct SyncPlan: Sendable {
   package internal(set) var onlyThere: [Snapshot] = []
   /// The objects that are damaged at home or at the target.
   package internal(set) var findings: [SyncFinding] = []
+  /// The snapshots that only the target has, and that its own retention keeps.
+  package internal(set) var keptThere: [Snapshot] = []
+  /// The numbers of the snapshots that home has and the target's own retention has removed there.
+  var removedThere: Set<UInt64> = []
+  /// True if the target has a retention of its own.
+  var isApart = false
   /// The numbers of the snapshots whose manifests the target lists.
   var listedAtTarget: Set<UInt64> = []
   /// The sequence numbers of the snapshots of home that cannot be copied.

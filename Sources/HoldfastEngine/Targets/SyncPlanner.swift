@@ -22,20 +22,27 @@ struct SyncPlanner {
     let atHome = try SourceListing(of: source, in: home.store)
     let atTarget = try SourceListing(of: source, in: target.store)
     let notes = try home.notes.read(source)
+    let held = notes.notes.holding(at: try target.targets.ownName())
     var plan = SyncPlan(source)
     plan.listedAtTarget = atTarget.committed
     plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
     try checkAgreement(atHome, atTarget, readsAll: true, &plan)
-    let collected = notes.notes.collectedNumbers
+    let collected = held.collectedNumbers
     let wanted = atHome.committed.subtracting(collected)
     try planSnapshots(wanted, collected, atHome, atTarget, &plan)
     plan.notes = try NotesCopy(from: home, to: target, of: source).missing(
       atHome.notes, atTarget.notes, own: own)
     plan.diverged = diverged(atHome.notes, atTarget.notes)
-    plan.logs = try WALCopy(from: home, to: target, of: source).missing()
+    plan.isApart = try target.targets.ownName().map(notes.notes.targetsApart.contains) ?? false
+    // Snapshots that only the target has may need any of the log.
+    let isSmaller = plan.isApart && atTarget.committed.isSubset(of: atHome.committed)
+    let needed = { try snapshots(wanted.sorted()).compactMap { try? $0?.get() } }
+    plan.logs = try WALCopy(from: home, to: target, of: source).missing(for: isSmaller ? needed : nil)
     // Nothing is removed while anything is damaged: the objects to remove may be the last sound ones.
     if plan.findings.isEmpty {
-      try SyncRemovals(planner: self, atHome: atHome, atTarget: atTarget, notes: notes.notes).add(to: &plan)
+      try SyncRemovals(
+        planner: self, atHome: atHome, atTarget: atTarget, notes: held, notesAtHome: notes.notes
+      ).add(to: &plan)
     }
     return plan
   }
@@ -50,7 +57,8 @@ struct SyncPlanner {
     plan.listedAtTarget = atTarget.committed
     plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
     try checkAgreement(atHome, atTarget, readsAll: false, &plan)
-    let collected = notes.notes.collectedNumbers
+    let collected = notes.notes.holding(at: try target.targets.ownName()).collectedNumbers
+    plan.removedThere = collected.intersection(atHome.committed).subtracting(atTarget.committed)
     try planSnapshots(atHome.committed.subtracting(collected), collected, atHome, atTarget, &plan)
     let highest = max(notes.notes.highest, atHome.committed.max() ?? 0)
     plan.isAhead = atTarget.committed.contains { $0 > highest && own.contains($0) }
@@ -70,10 +78,12 @@ struct SyncPlanner {
     var plan = SyncPlan(source)
     plan.notes = atTarget.notes.filter { $0 > newest && !own.contains($0) }.sorted()
     let common = atHome.notes.intersection(atTarget.notes).max() ?? 0
-    if let there = plan.notes.last, let here = atHome.notes.filter({ $0 > common }).max() {
+    let here = atHome.notes.filter { $0 > common }.sorted()
+    if !plan.notes.isEmpty, !here.isEmpty {
       // Home's notes would no longer count beside them.
       plan.notesApart = .notesApart(
-        key: Keys.notes(source, there), target: target.location, own: Keys.notes(source, here), home: home.location)
+        there: ApartNotes(plan.notes, since: common, of: source, in: target),
+        here: ApartNotes(here, since: common, of: source, in: home))
       plan.notes = []
     }
     guard !lacking.isEmpty || !plan.notes.isEmpty else { return (exchanged, plan) }
@@ -137,7 +147,8 @@ struct SyncPlanner {
 
   /// - Parameters:
   ///   - wanted: the snapshots of home that the target shall have.
-  ///   - collected: the collected snapshots of home. The target shall have those that wanted ones build on.
+  ///   - collected: the snapshots of home that are collected at the target. It shall have those that wanted ones build
+  ///     on.
   private func planSnapshots(
     _ wanted: Set<UInt64>, _ collected: Set<UInt64>, _ atHome: SourceListing, _ atTarget: SourceListing,
     _ plan: inout SyncPlan
@@ -202,7 +213,8 @@ struct SyncPlanner {
     return found
   }
 
-  /// Returns the collected snapshots that home still has, and of which the target lacks an object.
+  /// Returns the snapshots that are collected at the target and that home still has, and of which the target lacks an
+  /// object.
   private func lacking(
     _ collected: Set<UInt64>, _ atHome: SourceListing, _ atTarget: SourceListing
   ) -> Set<UInt64> {

@@ -10,8 +10,10 @@ struct SyncRemovals {
   let planner: SyncPlanner
   let atHome: SourceListing
   let atTarget: SourceListing
-  /// The notes at home.
+  /// The notes at home, as they hold at the target.
   let notes: SourceNotes
+  /// The notes at home, as they hold there.
+  let notesAtHome: SourceNotes
 
   private var source: SourceName { planner.source }
 
@@ -49,6 +51,8 @@ struct SyncRemovals {
         && !notes.notes.contains { $0.snapshot == snapshot.id }
       if isNoted || wasRemoved {
         going[sequence] = snapshot
+      } else if notesAtHome[snapshot].removed?.isCollected == true {
+        plan.keptThere.append(snapshot)
       } else if !atHome.committed.contains(sequence) {
         plan.onlyThere.append(snapshot)
       }

@@ -19,7 +19,7 @@ package enum TargetError: OperatorError, Equatable {
   /// The target has a revision of the notes on a source that home does not have.
   case newerNotes(key: String, target: String, home: String)
   /// Home and the target have notes on a source, each under a number that the other does not have.
-  case notesApart(key: String, target: String, own: String, home: String)
+  case notesApart(there: ApartNotes, here: ApartNotes)
   /// The list of targets does not have this target.
   /// - Parameter revision: the revision of the list.
   case notListed(name: String, revision: UInt64)
@@ -42,8 +42,8 @@ package enum TargetError: OperatorError, Equatable {
       "\(target) has revision \(revision) of the list of targets, which is not in \(home)"
     case .forked(let key, let target, let home): "\(key) in \(target) is another one than in \(home)"
     case .newerNotes(let key, let target, let home): "\(target) has \(key), which is not in \(home)"
-    case .notesApart(let key, let target, let own, let home):
-      "\(target) has \(key) and \(home) has \(own): notes that were written apart from each other"
+    case .notesApart(let there, let here):
+      "notes were written apart from each other: \(there.text); \(here.text)"
     case .notListed(let name, let revision): "\(name) is not in the list of targets (revision \(revision))"
     case .sameLocation(let target, let other, let location):
       "the targets \(other) and \(target) are the same place: \(location)"
@@ -64,7 +64,9 @@ package enum TargetError: OperatorError, Equatable {
       "Two machines changed the list, each without the other. Compare `holdfast target list --repository LOCATION` at both, and empty the place whose list is wrong, after what only it has was restored."
     case .newerTargets:
       "Another target was promoted, or home was put back. Run `holdfast target list --repository LOCATION` at both: put the one that is home by the newer list first in the configuration."
-    case .forked, .newerNotes, .notesApart:
+    case .notesApart(let there, let here):
+      "Compare `holdfast list --deleted` with `holdfast list --deleted --from TARGET`. To keep what home says, say there again what it lacks (`holdfast tag`, `pin`, `undelete`, `prune`), and remove \(there.folders) in \(there.location); to keep what the target says, remove \(here.folders) in \(here.location). Then run `holdfast sync`."
+    case .forked, .newerNotes:
       "Somebody wrote there as if it were home. Both stay as they are: look at each with `holdfast list --from TARGET`, restore what you need. If the target is wrong, empty it and run `holdfast init`; if home is, name the right one first in `targets`, empty the old home, then run `holdfast init` and `holdfast sync`."
     case .notListed(let name, _):
       "Take it out of the configuration, or put it into the list again: `holdfast target add \(name)`."

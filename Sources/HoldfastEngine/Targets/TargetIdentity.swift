@@ -44,9 +44,10 @@ struct TargetIdentity {
   }
 
   /// Makes an empty store a target, or continues after an interruption.
+  /// - Parameter onProbe: gets the result of the test of the store, if it was made.
   /// - Returns: `false` if it was one already.
   /// - Throws: an error if the store has other contents.
-  func make(_ warn: (String) -> Void) throws -> Bool {
+  func make(onProbe: (StoreProbe) -> Void, _ warn: (String) -> Void) throws -> Bool {
     do {
       try checkDescriptor()
       _ = try missingRevisions()
@@ -55,10 +56,13 @@ struct TargetIdentity {
       // The store becomes a target.
     }
     try checkHoldsNothingElse()
-    try store.probe(home.host.random).weaknesses.forEach(warn)
+    let probe = try store.probe(home.host.random)
+    onProbe(probe)
+    probe.weaknesses.forEach(warn)
     try bring(missingRevisions())
     // The descriptor comes last: it makes the store a repository.
     try put(home.store.object(Keys.descriptor).contents(max: Limits.envelopeBytesMax), at: Keys.descriptor)
+    try PlaceMark.make(in: store, home.host.random)
     return true
   }
 

@@ -22,6 +22,7 @@ package struct TargetPass: Sendable {
       home: Target(name: name, store: home.uncached.store), others: others, policy, clock: home.host.clock,
       cancellation: home.host.cancellation, gate: gate, folder: { Keys.targetFolder($0) })
     var repository = home.through { _ in store }
+    repository.outcomes = store.outcomes
     repository.highestElsewhere = { gate.highestNumber(of: $0, above: $1) }
     (self.repository, self.store, self.gate) = (repository, store, gate)
   }

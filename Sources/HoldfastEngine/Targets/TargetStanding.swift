@@ -15,19 +15,27 @@ package struct TargetStanding: Sendable {
   package let hasNewest: Bool?
   /// The proofs of this machine there; `nil` for home, and when home did not answer.
   package var proofs: TargetProofs?
+  /// The mark of the place; `nil` if it has none.
+  package var mark: Identifier?
 
   /// - Parameters:
+  ///   - name: the name of the target; `nil` when its location must tell it.
   ///   - home: the repository at home; `nil` if it did not answer.
   ///   - source: the only source to read; `nil` for all.
   /// - Throws: an error if the store does not answer, or is no target of the repository.
   package static func read(
-    _ store: any Store, home: Repository?, host: Host, of source: SourceName? = nil
+    _ store: any Store, as name: String? = nil, home: Repository?, host: Host, of source: SourceName? = nil
   ) throws -> [TargetStanding] {
     let target =
-      try home.map { try TargetIdentity(of: store, home: $0).open(isDryRun: true) }
-      ?? Repository.open(store, host: host, acceptsOlder: true)
+      try home.map { try TargetIdentity(of: store, home: $0, as: name).open(isDryRun: true) }
+      ?? Repository.open(store, host: host, acceptsOlder: true, target: name)
     let names = try source.map { [$0] } ?? target.catalog.sourceNames() + (home?.catalog.sourceNames() ?? [])
-    return try Set(names).sorted().map { try read($0, in: target, home: home) }
+    let mark = try PlaceMark.read(in: store)
+    return try Set(names).sorted().map { name in
+      var standing = try read(name, in: target, home: home)
+      standing.mark = mark
+      return standing
+    }
   }
 
   private static func read(
@@ -47,7 +55,7 @@ package struct TargetStanding: Sendable {
     }
     let plan = try SyncPlanner(home: home, target: target, source: source).planOfSnapshots()
     let wanted = try SourceListing(of: source, in: home.store).committed.subtracting(
-      home.notes.read(source).notes.collectedNumbers)
+      home.notes.read(source).notes.holding(at: target.targets.ownName()).collectedNumbers)
     return TargetStanding(
       source: source, newest: newest, behind: plan.behind,
       hasNewest: try wanted.max().map { try has($0, of: source, home, plan) } ?? true, proofs: nil)

@@ -37,10 +37,13 @@ package struct TargetSync: Sendable {
   }
 
   /// Makes an empty store a target.
+  /// - Parameter onProbe: gets the result of the test of the store, if it was made a target.
   /// - Returns: `false` if it was one already.
   /// - Throws: an error if the store has other contents.
-  package static func make(_ store: any Store, of home: Repository, warn: (String) -> Void) throws -> Bool {
-    try TargetIdentity(of: store, home: home).make(warn)
+  package static func make(
+    _ store: any Store, of home: Repository, onProbe: (StoreProbe) -> Void = { _ in }, warn: (String) -> Void
+  ) throws -> Bool {
+    try TargetIdentity(of: store, home: home).make(onProbe: onProbe, warn)
   }
 
   /// Copies the list of targets, and the keyring, to a store that is a target.

@@ -17,8 +17,15 @@ struct WALCopy {
   }
 
   /// Returns the keys of the manifests that only home has, in ascending order.
-  func missing() throws -> [String] {
-    try manifests(in: home).subtracting(manifests(in: target)).sorted()
+  /// - Parameter snapshots: returns the only snapshots that the target shall have; `nil` if it shall have all.
+  func missing(for snapshots: (() throws -> [Snapshot])? = nil) throws -> [String] {
+    let missing = try manifests(in: home).subtracting(manifests(in: target))
+    guard let snapshots, !missing.isEmpty else { return missing.sorted() }
+    let envelopes = try snapshots().map(\.envelope)
+    let needed = Set(try WALTerm(home.repository, of: home.source, neededBy: envelopes).keys())
+    // Log of a cluster without a snapshot may be that of a new one.
+    let systems = Set(envelopes.compactMap(\.postgres?.system))
+    return missing.filter { needed.contains($0) || !systems.contains(String($0.split(separator: "/")[2])) }.sorted()
   }
 
   private func manifests(in archive: WALArchive) throws -> Set<String> {
@@ -63,9 +70,10 @@ struct WALCopy {
 
   /// Removes the files that no recovery from a snapshot of the target can use. A target that has all snapshots keeps
   /// the same files as home.
-  func prune(under lease: Lease) throws {
+  /// - Parameter isApart: true if the target has a retention of its own.
+  func prune(under lease: Lease, isApart: Bool) throws {
     let extra = try manifests(in: target).subtracting(manifests(in: home))
-    guard !extra.isEmpty else { return }
+    guard !extra.isEmpty || isApart else { return }
     let snapshots = try target.repository.catalog.committedSnapshots(of: target.source) { _ in }
     let plans = try target.systems().map { try WALPrunePlan(target, $0, left: snapshots) }.filter { !$0.isEmpty }
     try WALPruneExecution(target.repository, of: target.source, under: lease).run(plans)

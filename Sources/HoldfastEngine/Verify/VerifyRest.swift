@@ -71,7 +71,8 @@ struct VerifyRest {
 
   private mutating func lookAround() throws {
     let known = [
-      Keys.descriptor, Keys.sources, Keys.keyring, Keys.targets, Keys.wal, Keys.journals, LeaseNumbers.prefix,
+      Keys.descriptor, Keys.place, Keys.sources, Keys.keyring, Keys.targets, Keys.wal, Keys.journals,
+      LeaseNumbers.prefix,
       StoreProbe.prefix, "locks/",
     ]
     note(try store.children(of: "").filter { !known.contains($0) }, below: "", Self.foreign)

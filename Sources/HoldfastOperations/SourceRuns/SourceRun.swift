@@ -175,7 +175,7 @@ package struct SourceRun {
     var options = Prune.Options(policy: source.retention ?? RetentionPolicy())
     options.grace = source.grace
     options.source = source.name
-    options.tellsCollected = opened.targets.tellsCollected
+    opened.targets.rule(&options)
     let report = try Prune(repository: opened.repository, options: options).run()
     watch.parts = report.sources.map { RunRecord.Part($0) }
     if let problem = report.memoryProblem {
@@ -191,11 +191,19 @@ package struct SourceRun {
       watch.tell(refusal, of: source.name)
       return outcome(report.exitStatus, "removed nothing")
     }
+    let refusals = report.targetRefusals
+    for refusal in refusals {
+      watch.tellAndRecord(Notice(.warning, refusal.message, of: source.name), as: refusal.message)
+    }
     let actions = report.sources.flatMap(\.lines).map(\.action)
     let removed = actions.count { $0 == .removed }
     let collected = actions.count { $0 == .collected }
+    let held = report.sources.reduce(0) { $0 + $1.lastProved.count }
+    // A target that is away was counted when the snapshot was copied.
     return outcome(
-      report.exitStatus, "kept \(actions.count - removed - collected), removed \(removed), collected \(collected)")
+      .worst(of: refusals.map(\.exitStatus).filter { $0 != .incomplete }),
+      "kept \(actions.count - removed - collected), removed \(removed), collected \(collected)"
+        + (held > 0 ? "; \(held) stay as the last proved copies" : ""))
   }
 
   private func verify(

@@ -4,6 +4,7 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
 package import HoldfastSystem
+internal import Synchronization
 
 /// The targets from which a repository is read.
 package enum ReadingPlace: Sendable {
@@ -30,9 +31,17 @@ extension RepositoryContext {
     @Sendable func open(_ context: RepositoryContext) throws -> Repository {
       var others: [Target] = []
       if case .all = place { others = targets.besides(context.target).compactMap(\.asTarget) }
-      return try context.open(
+      let outcomes = Mutex<TargetOutcomes?>(nil)
+      var found = try context.open(
         limit: limit, olderCopy: olderCopy, for: source, looksAround: looksAround,
-        under: { others.isEmpty ? $0 : context.reading($0, others, warn) }, warn: warn)
+        under: { [others] store in
+          guard !others.isEmpty else { return store }
+          let joined = context.reading(store, others, warn)
+          outcomes.withLock { $0 = joined.outcomes }
+          return joined
+        }, warn: warn)
+      found.outcomes = outcomes.withLock { $0 }
+      return found
     }
     if case .target(let name) = place {
       let target = try target(named: name)
@@ -76,7 +85,7 @@ extension RepositoryContext {
   /// of each target.
   private func reading(
     _ store: any Store, _ others: [Target], _ warn: @escaping @Sendable (String) -> Void
-  ) -> any Store {
+  ) -> TargetStore {
     TargetStore(
       home: Target(name: target?.name ?? "", store: store), others: others, clock: machine.host.clock,
       cancellation: machine.host.cancellation, gate: nil, folder: { Keys.targetFolder($0) },

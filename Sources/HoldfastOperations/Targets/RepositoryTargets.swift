@@ -112,12 +112,15 @@ package struct RepositoryTargets: Sendable {
         let opened = try? repository.get()
         if target == home.target, opened == nil { _ = try repository.get() }
         let store = try target == home.target ? home.store() : store(of: target)
-        let standings = try TargetStanding.read(store, home: opened, host: home.machine.host, of: source)
+        let standings = try TargetStanding.read(
+          store, as: target.name, home: opened, host: home.machine.host, of: source)
         guard target != home.target, let machine = opened?.machine else { return standings }
         return standings.map { standing in
           var standing = standing
           standing.proofs = TargetProofs(
-            machine.scrubs(of: standing.source, at: target.name, in: target.location).proofs)
+            machine.scrubs(
+              of: standing.source, at: target.name, in: PlaceIdentity(target.location, standing.mark)
+            ).proofs)
           return standing
         }
       }
@@ -155,9 +158,7 @@ package struct RepositoryTargets: Sendable {
     guard let home = home.target, !others.isEmpty else { return [] }
     let stores = try others.map { try store(of: $0) }
     let made = try zip(others, stores).map { target, store in
-      let isNew = try TargetSync.make(store, of: repository, warn: warn)
-      if isNew { try repository.machine.forgetScrubs(at: target.name) }
-      return (target, store.location, isNew)
+      (target, store.location, try make(target, in: store, of: repository, warn: warn))
     }
     var change = try TargetListChange(repository, home: member(home))
     for target in [home] + others where change.list.member(target.name) == nil { try change.add(member(target)) }

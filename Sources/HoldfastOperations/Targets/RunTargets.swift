@@ -31,6 +31,8 @@ package struct RunTargets: Sendable {
   package struct Pass: Sendable {
     fileprivate let others: [OpenedTarget]
     fileprivate let lags: Lags
+    /// The notes of the damage that the run has met, for people.
+    fileprivate let damage: [String]
   }
 
   /// Does work that adds a snapshot.
@@ -48,6 +50,7 @@ package struct RunTargets: Sendable {
       value = try work(pass.repository)
     } catch {
       pass.abandon()
+      targets.noteDamage(metIn: pass.repository.outcomes, home).forEach(progress.warn)
       throw error
     }
     // The lags keep a signal, so that the run can report what was committed before the signal ends it.
@@ -56,7 +59,8 @@ package struct RunTargets: Sendable {
         progress.note("\(targets.homeName) has it; waiting for \(names.joined(separator: ", "))")
       }
     }
-    return (value, Pass(others: others, lags: lags))
+    let damage = targets.noteDamage(metIn: pass.repository.outcomes, home)
+    return (value, Pass(others: others, lags: lags, damage: damage))
   }
 
   /// The targets that are not asked again, by name, with the reasons.
@@ -85,6 +89,7 @@ package struct RunTargets: Sendable {
   package func bringUp(
     _ source: SourceName, _ sequence: UInt64, after pass: Pass, _ progress: any ProgressObserver
   ) throws -> SnapshotCopies {
+    pass.damage.forEach(progress.warn)
     let lags = try pass.lags.get()
     let passed = pass.others.filter { lags[$0.name] == nil && $0.asTarget != nil }.map(\.name)
       .filter { away.obstacle(at: $0, of: targets.repositoryName) == nil }

@@ -26,7 +26,7 @@ extension RepositoryTargets {
       if try TargetSync.make(store, of: seed, warn: warn) { try repository.machine.forgetScrubs(at: target.name) }
       results.append(try TargetSync(from: seed, to: target.name, in: store, observer: observer, isNew: true).run())
     }
-    if try TargetSync.make(store, of: repository, warn: warn) { try repository.machine.forgetScrubs(at: target.name) }
+    _ = try make(target, in: store, of: repository, warn: warn)
     var change = try TargetListChange(repository, home: try member(current))
     try change.add(member(target))
     try change.publish()

@@ -1,3 +1,4 @@
+internal import HoldfastArchive
 package import HoldfastConfiguration
 package import HoldfastEngine
 internal import HoldfastModel
@@ -30,12 +31,22 @@ extension RedundancyStatus {
     let copies = targets.map { target in
       HeldCopy(
         target.settings.name, Self.evidence(target, status, since: since, repository),
-        domains: target.settings.failureDomains, medium: target.settings.mediumName)
+        domains: target.settings.failureDomains, medium: target.settings.mediumName,
+        removal: Self.removal(target, status, since: since, repository))
     }
     let home = targets.first { $0.isHome }?.settings
     self.init(
       status.name, copies, window: window, repair: window,
       sourceSite: home.flatMap { $0.isDirectory ? $0.domains[.site] : nil })
+  }
+
+  private static func removal(
+    _ target: ListedTarget, _ status: SourceStatus, since oldest: Timestamp, _ repository: Repository
+  ) -> HeldCopy.Removal {
+    let newest = (try? target.standings.get())?.first { $0.source == status.name }?.newest
+    return HeldCopy.Removal(
+      repository.machine.trial(at: target.settings.name, in: target.settings.location), since: oldest,
+      lockedUntil: newest?.envelope.lockedUntil?.moment, now: repository.host.clock.now())
   }
 
   private static func evidence(
@@ -48,7 +59,7 @@ extension RedundancyStatus {
         return .missing
       }
       let scrubs = repository.machine.scrubs(
-        of: status.name, at: target.settings.name, in: target.settings.location)
+        of: status.name, at: target.settings.name, in: PlaceIdentity(target.settings.location, standing.mark))
       if scrubs.isDamaged || target.isHome && hasDamage(status, repository) { return .damaged }
       guard standing.hasNewest == true else { return .missing }
       let window = status.provedWindow

@@ -1,5 +1,5 @@
 package import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// A record that a machine keeps of a repository, beside what it has seen: for example for how long snapshots have been
 /// removed, and what was verified here.
@@ -63,5 +63,12 @@ package struct MachineRecords: Sendable {
       }
     }
     return Kept()
+  }
+}
+
+extension ClientMemory {
+  /// Returns the records of a repository that is not opened.
+  package func records(of repository: Identifier, files: FileSystem) -> MachineRecords {
+    MachineRecords(self, of: repository, at: [], files: files)
   }
 }

@@ -16,9 +16,11 @@ package struct WaitingRecord: Hashable, MachineRecord {
     var source: String
     package var snapshot: Identifier
     var revision: UInt64
+    /// The target at which it is removed; `nil` for home and all targets that have no removals of their own.
+    package var target: String?
 
-    package init(source: String, snapshot: Identifier, revision: UInt64) {
-      (self.source, self.snapshot, self.revision) = (source, snapshot, revision)
+    package init(source: String, snapshot: Identifier, revision: UInt64, target: String? = nil) {
+      (self.source, self.snapshot, self.revision, self.target) = (source, snapshot, revision, target)
     }
   }
 
@@ -77,8 +79,8 @@ package struct WaitingRecord: Hashable, MachineRecord {
     let known = Set(waiting.map(\.item))
     waiting += items.subtracting(known).map { Waiting(item: $0) }
     waiting.sort {
-      ($0.item.source, $0.item.revision, $0.item.snapshot.description)
-        < ($1.item.source, $1.item.revision, $1.item.snapshot.description)
+      ($0.item.source, $0.item.revision, $0.item.snapshot.description, $0.item.target ?? "")
+        < ($1.item.source, $1.item.revision, $1.item.snapshot.description, $1.item.target ?? "")
     }
     (self.boot, self.uptime, clock) = (boot, uptime, now)
   }

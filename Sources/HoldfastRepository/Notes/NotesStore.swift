@@ -6,7 +6,7 @@ package import HoldfastSystem
 
 /// The notes on a source, as a reader found them.
 package struct NotesReading: Sendable, Equatable {
-  /// The highest revision that counts; an empty one with number 0 when there is none.
+  /// The highest revision that counts, as it holds at the opened target; an empty one with number 0 when there is none.
   package let notes: SourceNotes
   /// Higher revisions that should count and are damaged.
   package let damage: [DamageError]
@@ -41,8 +41,23 @@ package struct NotesStore: Sendable {
     revisions.dropLast(Int(revisionsKept)).filter { $0 + revisionsKept <= newest }
   }
 
+  /// Reads the notes as they hold at the opened target.
   /// - Throws: `FormatError` when the newest has a newer format: its contents must not be ignored.
-  package func read(_ source: SourceName) throws -> NotesReading {
+  package func read(_ source: SourceName) throws -> NotesReading { try read(source, isToChange: false) }
+
+  /// - Parameter isToChange: true if the next revision is made from them. Then they are as they hold here only at home:
+  ///   what another target repeats must hold at all of them.
+  private func read(_ source: SourceName, isToChange: Bool) throws -> NotesReading {
+    let reading = try readAsWritten(source)
+    guard !reading.notes.targetsApart.isEmpty, let own = try targets.ownName(),
+      try !isToChange || targets.newest()?.home ?? own == own
+    else { return reading }
+    return NotesReading(
+      notes: reading.notes.holding(at: own), damage: reading.damage, ignoredRemovals: reading.ignoredRemovals,
+      next: reading.next)
+  }
+
+  private func readAsWritten(_ source: SourceName) throws -> NotesReading {
     for _ in 0..<Self.attemptsMax {
       let revisions: [UInt64]
       do {
@@ -151,7 +166,7 @@ package struct NotesStore: Sendable {
     // No revision is made after one that a power failure may take away.
     try store.settle(below: Keys.notes(source))
     for _ in 0..<Self.attemptsMax {
-      let reading = try read(source)
+      let reading = try read(source, isToChange: true)
       var next = reading.notes
       guard try change(&next, reading) else { return reading.notes }
       let number = try targets.ownNumbers().next(after: reading.next - 1)

@@ -78,27 +78,44 @@ extension NotesStore {
   }
 
   /// Undoes the removal of the tip of a chain, and of everything that it builds on.
+  /// - Parameter target: the target at which they come back; `nil` for home, and for every target where it is not too
+  ///   late.
   /// - Returns: the snapshots that were called back, the oldest first; empty when none was removed.
-  package func undelete(_ chain: Chain) throws -> [Snapshot] {
+  package func undelete(_ chain: Chain, at target: String? = nil) throws -> [Snapshot] {
     var called: [Snapshot] = []
     try change(chain.tip.sourceName) { notes, reading in
-      called = try callBack(chain, in: &notes)
+      called = try target.map { try callBack(chain, at: $0, in: &notes) } ?? callBack(chain, in: &notes)
       return notes != reading.notes || !reading.damage.isEmpty
     }
     return called
   }
 
+  private func callBack(_ chain: Chain, at target: String, in notes: inout SourceNotes) throws -> [Snapshot] {
+    try chain.snapshots.filter { snapshot in
+      guard let removal = notes[snapshot].removal(at: target) else { return false }
+      try Self.checkIsNotCollected(removal, of: snapshot)
+      notes[snapshot.id, snapshot.sequence].setRemoval(nil, at: target)
+      return true
+    }
+  }
+
+  private static func checkIsNotCollected(_ removal: SourceNotes.Removal, of snapshot: Snapshot) throws {
+    guard removal.isCollected else { return }
+    throw EngineError(
+      .usage, "snapshot \(snapshot.id.short) is being collected: it does not come back",
+      hint: "While `holdfast restore \(snapshot.id.short)` still finds it, restore it elsewhere.")
+  }
+
   /// - Throws: `EngineError` when a part of the chain is collected.
   private func callBack(_ chain: Chain, in notes: inout SourceNotes) throws -> [Snapshot] {
     try chain.snapshots.filter { snapshot in
-      guard let removal = notes[snapshot].removed else { return false }
-      guard !removal.isCollected else {
-        throw EngineError(
-          .usage, "snapshot \(snapshot.id.short) is being collected: it does not come back",
-          hint: "While `holdfast restore \(snapshot.id.short)` still finds it, restore it elsewhere.")
-      }
-      notes[snapshot.id, snapshot.sequence].removed = nil
-      return true
+      var note = notes[snapshot]
+      if let removal = note.removed { try Self.checkIsNotCollected(removal, of: snapshot) }
+      // A target that has collected it gets it again only if something that it keeps builds on it.
+      note.removed = nil
+      note.callBackEverywhere()
+      defer { notes[snapshot.id, snapshot.sequence] = note }
+      return note != notes[snapshot]
     }
   }
 
@@ -132,7 +149,7 @@ extension NotesStore {
     let damage = tags.isEmpty ? nil : reading.damage.first
     let tags = damage == nil ? tags : []
     let notes = reading.notes
-    let isTouched = chain?.snapshots.contains { notes[$0].removed != nil } ?? false
+    let isTouched = chain?.snapshots.contains { notes[$0].isOnItsWayOut } ?? false
     guard isTouched || !tags.isEmpty else { return ([], damage, false) }
     var called: [Snapshot] = []
     do {

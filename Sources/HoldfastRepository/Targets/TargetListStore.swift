@@ -87,6 +87,9 @@ package final class TargetListStore: Sendable {
     return list.targets.first { places.contains($0.location) }
   }
 
+  /// Returns the name of the target that was opened; `nil` when nothing tells it.
+  package func ownName() throws -> String? { try name ?? member()?.name }
+
   /// Returns the numbers that the opened target gives to snapshots and to revisions of notes.
   /// - Throws: `EngineError` when there is a list, and it does not have this target.
   package func ownNumbers() throws -> OwnNumbers {

@@ -44,6 +44,8 @@ extension StoreLayer {
 
   package func probe(_ random: Randomness) throws -> StoreProbe { try base.probe(random) }
 
+  package func availableBytes() throws -> UInt64? { try base.availableBytes() }
+
   package func extendLocks(of keys: [String], until end: Timestamp) throws -> [String] {
     try base.extendLocks(of: keys, until: end)
   }

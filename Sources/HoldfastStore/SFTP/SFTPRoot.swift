@@ -84,13 +84,18 @@ final class SFTPRoot: Sendable {
 
   /// Returns true if the server's file system has less room than this number of bytes. SFTP has no error for that.
   func isFull(for bytes: Int) -> Bool {
-    let free = try? ask("examine", "") { link -> UInt64? in
+    let free = try? availableBytes()
+    return (free ?? nil).map { $0 < UInt64(max(bytes, Self.littleSpace)) } ?? false
+  }
+
+  /// Returns the number of bytes that this user can still store; `nil` if the server does not tell.
+  func availableBytes() throws -> UInt64? {
+    try ask("examine", "") { link -> UInt64? in
       guard link.features.has(.space) else { return nil }
       let numbers = try link.send(.space(path)).wait().numbers(5)
       // The number of free blocks for this user, and the bytes of one block.
-      return numbers[1].multipliedReportingOverflow(by: numbers[4]).partialValue
+      return numbers[1].saturatingMultiplied(by: numbers[4])
     }
-    return (free ?? nil).map { $0 < UInt64(max(bytes, Self.littleSpace)) } ?? false
   }
 
   /// The free bytes below which a file system counts as full.

@@ -54,6 +54,8 @@ package final class SFTPStore: Store {
   /// Enough requests to keep a long line full. Each is many packets.
   package var connections: Int { 4 }
 
+  package func availableBytes() throws -> UInt64? { try root.availableBytes() }
+
   // MARK: Listing
 
   package func list(

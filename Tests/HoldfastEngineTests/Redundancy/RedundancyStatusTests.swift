@@ -1,5 +1,7 @@
 import HoldfastEngine
 import HoldfastModel
+import HoldfastRepository
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -20,14 +22,16 @@ struct RedundancyStatusTests {
     try #require(status.rule.first { $0.rule == rule })
   }
 
+  private static func day(_ number: Int64) -> Timestamp { Timestamp(seconds: number * 86_400, nanoseconds: 0) }
+
   private func here(_ evidence: HeldCopy.Evidence) -> HeldCopy {
-    HeldCopy("here", evidence, domains: [.site: "office"], medium: "disk", removal: .allowed)
+    HeldCopy("here", evidence, domains: [.site: "office"], medium: "disk", removal: .allowed(tried: Self.day(1)))
   }
 
   private func cloud(_ evidence: HeldCopy.Evidence, account: String = "y") -> HeldCopy {
     HeldCopy(
       "cloud", evidence, domains: [.site: "fra", .provider: "x", .account: account], medium: "object storage",
-      removal: .refused)
+      removal: .refused(tried: Self.day(1), until: Self.day(31)))
   }
 
   @Test func theRuleIsMetByTwoIndependentCopies() throws {
@@ -37,7 +41,8 @@ struct RedundancyStatusTests {
     #expect(status.rule.map(\.isMet) == [true, true, true, true, true])
     #expect(
       status.rule.map(\.text) == [
-        "the source, here, cloud", "disk, object storage", "cloud (fra)", "cloud refused a removal",
+        "the source, here, cloud", "disk, object storage", "cloud (fra)",
+        "cloud refused a removal on 1970-01-02, and the newest snapshot is locked until 1970-02-01",
         "all copies were proved within 8 d",
       ])
   }
@@ -76,7 +81,40 @@ struct RedundancyStatusTests {
     #expect(try line(.offSite, status([plain], sourceSite: nil)).isMet == nil)
     #expect(try line(.offSite, status([plain])).isMet == nil)
     #expect(try line(.immutable, status([plain])).isMet == nil)
-    #expect(try line(.immutable, status([plain])).text == "no removal was tried at there")
+    #expect(try line(.immutable, status([plain])).text == "no removal was tried within 8 d at there")
+  }
+
+  // MARK: Removals
+
+  private func removal(
+    _ outcome: RemovalTrial.Outcome?, triedOn day: Int64 = 20, lockedUntil end: Int64? = nil
+  ) -> HeldCopy.Removal {
+    HeldCopy.Removal(
+      outcome.map { RemovalTrial($0, at: Self.day(day)) }, since: Self.day(10), lockedUntil: end.map(Self.day),
+      now: Self.day(30))
+  }
+
+  @Test func aTrialCountsWithinTheWindow() {
+    #expect(removal(.appendOnly) == .refused(tried: Self.day(20)))
+    #expect(removal(.appendOnly, triedOn: 9) == .untried)
+    #expect(removal(nil) == .untried)
+    #expect(removal(.removed) == .allowed(tried: Self.day(20)))
+  }
+
+  /// A lock that works is of no use to a snapshot that it does not cover any more.
+  @Test func aLockCountsUntilItsEnd() {
+    #expect(removal(.objectLock, lockedUntil: 31) == .refused(tried: Self.day(20), until: Self.day(31)))
+    #expect(removal(.objectLock, lockedUntil: 30) == .allowed(tried: Self.day(20)))
+    #expect(removal(.objectLock) == .allowed(tried: Self.day(20)))
+  }
+
+  @Test func theLastTrialIsRememberedForEachPlace() throws {
+    let machine = try TestShop().open().machine
+    let trial = RemovalTrial(.objectLock, at: Self.day(20), lockedUntil: Self.day(50))
+    try machine.remember(trial, at: "cloud", in: "s3:one")
+    #expect(machine.trial(at: "cloud", in: "s3:one") == trial)
+    #expect(machine.trial(at: "cloud", in: "s3:other") == nil && machine.trial(at: "barn", in: "s3:one") == nil)
+    #expect(trial.lockedUntil == Self.day(50) && trial.time == Self.day(20))
   }
 
   @Test func withoutAnyProvedCopyTheDegreesAreZero() throws {

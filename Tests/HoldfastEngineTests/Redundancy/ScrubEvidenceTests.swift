@@ -19,12 +19,13 @@ import Testing
     return time
   }
 
+  /// - Parameter mark: the mark of the place; that which it has, if nothing is said.
   private func memory(
-    _ shop: ScrubShop, at target: String = "cloud", in location: String = "cloud"
-  ) throws
-    -> SourceMemory
-  {
-    try shop.shop.open().machine.scrubs(of: shop.shop.number(1).sourceName, at: target, in: location)
+    _ shop: ScrubShop, at target: String = "cloud", in location: String = "cloud", mark: Identifier?? = nil
+  ) throws -> SourceMemory {
+    let index = try #require(ScrubShop.names.firstIndex(of: target))
+    let place = PlaceIdentity(location, try mark ?? PlaceMark.read(in: shop.stores[index]))
+    return try shop.shop.open().machine.scrubs(of: shop.shop.number(1).sourceName, at: target, in: place)
   }
 
   private func remember(
@@ -98,6 +99,35 @@ import Testing
     #expect(try memory(shop, in: "new disk").proofs == [])
     try shop.shop.open().machine.forgetScrubs(at: "cloud")
     #expect(try memory(shop).proofs == [], "it was made anew")
+  }
+
+  /// A disk was replaced, and made anew on another machine, at the same location.
+  @Test func whatWasProvedAtAPlaceThatWasMadeAnewDoesNotCount() throws {
+    let shop = try ScrubShop()
+    let cloud = shop.stores[1]
+    cloud.contents[Keys.place] = nil
+    try remember(shop, shop.scrub())
+    #expect(try memory(shop).proofs.count == 1, "it has no mark")
+    // A scrub that repairs marks it, and what was proved before still counts.
+    try remember(shop, shop.scrub(repairs: true), count: 1)
+    let mark = try #require(try PlaceMark.read(in: cloud))
+    #expect(try memory(shop, mark: mark).proofs.count == 2)
+    cloud.contents[Keys.place] = nil
+    try PlaceMark.make(in: cloud, shop.shop.host.random)
+    let other = try #require(try PlaceMark.read(in: cloud))
+    #expect(other != mark)
+    #expect(try memory(shop, mark: other).proofs == [])
+    try remember(shop, shop.scrub(), count: 1)
+    #expect(try memory(shop, mark: other).proofs.count == 1)
+  }
+
+  @Test func aMarkThatIsNoneIsAsIfThereWereNone() throws {
+    let store = MemoryStore()
+    for bytes in ["", "x\n", String(repeating: "0", count: 40)] {
+      store.contents[Keys.place] = Array(bytes.utf8)
+      #expect(try PlaceMark.read(in: store) == nil, "\(bytes)")
+      #expect(try PlaceMark.make(in: store, TestHost.make().random) == nil)
+    }
   }
 
   /// Snapshots that nobody has read are counted, and a chain that nobody has read is not proved.

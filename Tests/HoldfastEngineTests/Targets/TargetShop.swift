@@ -81,12 +81,15 @@ struct TargetShop {
   /// The repository as the target alone has it, for whoever has all keys.
   func atTarget(_ store: (any Store)? = nil) throws -> Repository {
     try Repository.open(
-      store ?? target, host: shop.host, credentials: shop.keys?.credentials() ?? .none, acceptsOlder: true)
+      store ?? target, host: shop.host, credentials: shop.keys?.credentials() ?? .none, acceptsOlder: true,
+      target: "barn")
   }
 
   /// What counts of a store: everything but leases.
   static func lasting(_ store: MemoryStore) -> [String: [UInt8]] {
-    store.contents.filter { !$0.key.hasPrefix(LeaseNumbers.prefix) && !$0.key.hasPrefix(StoreProbe.prefix) }
+    store.contents.filter {
+      !$0.key.hasPrefix(LeaseNumbers.prefix) && !$0.key.hasPrefix(StoreProbe.prefix) && $0.key != Keys.place
+    }
   }
 
   /// Both places have the same, byte by byte.

@@ -1,0 +1,130 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastSystem
+
+/// The findings of a prune in one source, at home and at the targets with a retention of their own.
+struct SourceSurvey: Sendable {
+  let home: PruneSurvey
+  let targets: [TargetSurvey]
+  /// The names of the targets that new removals at home spare.
+  private let spared: Set<String>
+  /// The time after its removal for which the notes keep a collected snapshot.
+  private let tellsCollected: TimeSpan
+  /// The number of snapshots that home keeps and fewer targets than `minCopies` keep.
+  let belowMinCopies: Int
+  /// The evidence of its copies; `nil` if nothing is known of them.
+  let proofs: (any CopyProofs)?
+
+  init(
+    _ home: PruneSurvey, _ targets: [TargetSurvey], sparing spared: Set<String>, _ proofs: (any CopyProofs)?,
+    _ options: Prune.Options
+  ) {
+    self.proofs = proofs
+    (self.home, self.targets, self.spared, tellsCollected) = (home, targets, spared, options.tellsCollected)
+    // The other targets keep what home keeps.
+    let copies = options.targets.count - targets.count + 1
+    belowMinCopies = home.kept.count { id in
+      copies + targets.count { $0.survey.kept.contains(id) } < options.minCopies
+    }
+  }
+
+  var reading: NotesReading { home.reading }
+
+  /// Returns the notes after all policies were applied. Notes on snapshots that are gone everywhere are dropped.
+  func notesOfRemovals(now: Timestamp) -> SourceNotes {
+    var notes = reading.notes
+    home.noteRemovals(in: &notes, now: now, sparing: spared)
+    for target in targets where target.refusal == nil {
+      target.noteRemovals(in: &notes, revision: reading.next, now: now)
+    }
+    home.forgetGone(in: &notes) { isNeeded($0, now: now) }
+    if notes != reading.notes { notes.highest = max(notes.highest, home.newest) }
+    return notes
+  }
+
+  /// True if another target still has to read the note, or may have the snapshot.
+  private func isNeeded(_ note: SourceNotes.Note, now: Timestamp) -> Bool {
+    if isTold(note.removed, now) { return true }
+    return note.targetsApart.contains { name in
+      guard let target = targets.first(where: { $0.name == name }), target.apart.isKnown else { return true }
+      return target.apart.lists(note.sequence) || isTold(note.removedAt?[name], now)
+    }
+  }
+
+  private func isTold(_ removal: SourceNotes.Removal?, _ now: Timestamp) -> Bool {
+    removal.map { $0.isCollected && now - $0.time.moment < tellsCollected } ?? false
+  }
+
+  /// The removals whose grace periods this machine counts.
+  func removals(_ notes: SourceNotes) -> Set<WaitingRecord.Item> {
+    targets.reduce(into: home.removals(notes)) { $0.formUnion($1.survey.removals(notes)) }
+  }
+
+  /// Returns the first target that keeps a snapshot and does not have it: home does not collect it before.
+  func awaits(_ snapshot: Snapshot) -> Prune.Hold? {
+    targets.first { $0.keeps(snapshot) && !$0.apart.has(snapshot) }.map { .awaited(target: $0.name) }
+  }
+
+  var warnings: [String] { home.warnings + targets.flatMap { $0.warnings(reading.notes) } }
+}
+
+/// The findings of a prune in one source at a target with a retention of its own. Its policy decides about the
+/// snapshots that it has, and about those of home that it does not have yet.
+struct TargetSurvey: Sendable {
+  let apart: TargetApart
+  let survey: PruneSurvey
+  /// The numbers of the snapshots that home keeps and the target does not, and the other way round.
+  let differences: (atHomeOnly: Int, hereOnly: Int)
+
+  init(_ apart: TargetApart, beside home: PruneSurvey, _ repository: Repository) throws {
+    self.apart = apart
+    survey = try PruneSurvey(at: apart, beside: home, in: repository)
+    let (here, atHome) = (survey.kept, home.kept)
+    differences = (atHome.subtracting(here).count, here.subtracting(atHome).count)
+  }
+
+  var name: String { apart.name }
+
+  /// The reason why nothing is removed there; `nil` if there is none.
+  var refusal: Prune.Refusal? { if case .failure(let refusal) = apart.holdings { refusal } else { survey.refusal } }
+
+  /// Returns the snapshots there whose grace period is over; the tips of chains last.
+  func collectable(
+    _ notes: SourceNotes, hold: (Snapshot) -> Prune.Hold?, isGraceOver: (WaitingRecord.Item) -> Bool
+  ) -> [Snapshot] {
+    survey.collectable(notes, hold: hold, isGraceOver: isGraceOver).filter { apart.lists($0.sequence) }
+  }
+
+  func keeps(_ snapshot: Snapshot) -> Bool { survey.kept.contains(snapshot.id) }
+
+  /// Notes the removals that the policy of the target demands, and calls back what it keeps. A snapshot that it neither
+  /// keeps nor ever had is noted as collected at once, so that no sync copies it. One that it keeps again and has lost
+  /// since is copied again.
+  func noteRemovals(in notes: inout SourceNotes, revision: UInt64, now: Timestamp) {
+    for (snapshot, isKept) in survey.decisions {
+      var note = notes[snapshot]
+      let known = note.removal(at: name)
+      let isThere = apart.lists(snapshot.sequence)
+      if isKept {
+        if let known, !known.isCollected || !isThere { note.setRemoval(nil, at: name) }
+      } else if known == nil {
+        note.setRemoval(
+          SourceNotes.Removal(revision: revision, time: RecordedTime(now), isCollected: !isThere), at: name)
+      }
+      notes[snapshot.id, snapshot.sequence] = note
+    }
+  }
+
+  func warnings(_ notes: SourceNotes) -> [String] {
+    guard apart.isKnown else { return [] }
+    let lost = notes.notes.filter {
+      $0.removed?.isCollected == true && $0.removal(at: name) == nil && !apart.lists($0.sequence)
+    }
+    guard let first = lost.first else { return [] }
+    let count = Amount.count(UInt64(lost.count), "snapshot")
+    return [
+      "\(name) does not have \(count) of \(survey.name), \(first.snapshot.short) first, that home has removed and \(name) keeps"
+    ]
+  }
+}

@@ -1,0 +1,37 @@
+internal import HoldfastArchive
+package import HoldfastModel
+internal import HoldfastRepository
+package import HoldfastStore
+
+extension TargetRetention {
+  /// - Parameter store: the store of the target, or the reason why it cannot be used. No request was sent to it yet.
+  package init(_ name: String, policy: RetentionPolicy?, _ store: Result<any Store, any Error>) {
+    self.init(name: name, policy: policy) { source, home in
+      let target = try TargetIdentity(of: store.get(), home: home, as: name).open(isDryRun: true)
+      return try TargetHoldings(of: source, at: target, home: home)
+    }
+  }
+}
+
+extension TargetHoldings {
+  /// Reads the snapshots of a source at a target.
+  /// - Throws: `EngineError` when something of it is damaged there or at home.
+  fileprivate init(of source: SourceName, at target: Repository, home: Repository) throws {
+    let planner = SyncPlanner(home: home, target: target, source: source, own: try home.targets.ownNumbers())
+    let plan = try planner.planOfSnapshots()
+    if let finding = plan.findings.first {
+      throw EngineError(
+        .repository, "\(finding.message) (in \(finding.location))", hint: "Run `holdfast scrub --repair`.",
+        exitStatus: .dataLoss)
+    }
+    self.init(target, listed: plan.listedAtTarget, missing: plan.missing)
+    for sequence in listed.subtracting(try home.catalog.sequences(of: source)).sorted() {
+      guard let snapshot = try target.catalog.snapshotIfCommitted(source, sequence) else { continue }
+      onlyThere.append(try target.catalog.held.hold(snapshot))
+    }
+    let listed = listed
+    lacksLogs = try !WALCopy(from: home, to: target, of: source).missing {
+      try home.catalog.committedSnapshots(of: source, onDamage: { _ in }).filter { listed.contains($0.sequence) }
+    }.isEmpty
+  }
+}
