@@ -202,7 +202,8 @@ import Testing
     #expect(
       Set(source.keys) == [
         "source", "level", "missed", "concerns", "newest", "completeAgeSeconds", "snapshots", "restorableSnapshots",
-        "backupDegree", "redundancyDegree", "storedBytes", "parityBytes", "growthBytesPerDay", "damage", "suspicions",
+        "backupDegree", "redundancyDegree", "storedBytes", "parityBytes", "growthBytesPerDay", "damage", "notedDamage",
+        "suspicions",
         "lastBackup", "failedBackups", "lastVerify", "provedShare", "provedWithinSeconds", "restoreSpeed",
         "restoreSeconds", "runs", "failedRuns", "failureRate", "rememberedSeconds", "availability",
       ])
