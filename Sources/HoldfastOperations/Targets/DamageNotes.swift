@@ -15,7 +15,7 @@ extension RepositoryContext {
   package func noteDamage(metIn repository: Repository) -> [String] {
     guard let outcomes = repository.outcomes else { return [] }
     let targets = RepositoryTargets(self, isChosen: true)
-    return ReadDamage.all(in: outcomes).map { damage in
+    return ReadDamage.all(in: outcomes).compactMap { damage in
       targets.note(damage, repository) {
         // The repository was opened for reading, by keys that need not be those of a writer.
         damage.target == configured?.home.name ? try openToWrite(warn: { _ in }) : nil
@@ -43,18 +43,21 @@ extension RepositoryTargets {
   /// Notes what a run that adds a snapshot has met.
   /// - Parameter repository: the repository at home or at the target that stands in for it.
   func noteDamage(metIn outcomes: TargetOutcomes?, _ repository: Repository) -> [String] {
-    (outcomes.map(ReadDamage.all) ?? []).map { damage in
+    (outcomes.map(ReadDamage.all) ?? []).compactMap { damage in
       note(damage, repository) { damage.target == homeName && repository.isHome ? repository : nil }
     }
   }
 
   /// - Parameter home: returns the repository at home, opened to write, if the damage is there.
-  /// - Returns: for people, what is noted, or why it could not be.
-  fileprivate func note(_ damage: ReadDamage, _ repository: Repository, home: () throws -> Repository?) -> String {
+  /// - Returns: for people, what is noted, or why it could not be; `nil` when only a manifest is damaged, which every
+  ///   status names.
+  fileprivate func note(_ damage: ReadDamage, _ repository: Repository, home: () throws -> Repository?) -> String? {
     do {
       if let home = try home() {
-        let count = Amount.count(UInt64(try damage.note(atHome: home).count), "snapshot")
-        return "\(damage.target) has wrong bytes, on which \(count) depend: that is noted, until a verify has read all"
+        let damaged = try damage.note(atHome: home)
+        guard !damaged.isEmpty else { return nil }
+        let count = Amount.count(UInt64(damaged.count), "snapshot")
+        return "\(damage.target) has wrong bytes, needed by \(count): that is noted, until a verify has read all"
       }
       guard let target = all.first(where: { $0.name == damage.target }) else {
         return "\(damage.target) has wrong bytes"
