@@ -28,6 +28,19 @@ extension SourceNotes {
     return held
   }
 
+  /// Returns notes that hold at each target as these do, and in which `removed` is the removal at another home.
+  /// - Parameter names: the names of all targets; what is noted for others is dropped.
+  package func based(at home: String, among names: Set<String>) -> SourceNotes {
+    var based = self
+    for (index, note) in notes.enumerated() where note.targetsApart.contains(home) {
+      based.notes[index].removed = note.removal(at: home)?.general
+      based.notes[index].removedAt = nil
+      for name in names where name != home { based.notes[index].setRemoval(note.removal(at: name)?.general, at: name) }
+    }
+    based.notes.removeAll(where: \.isEmpty)
+    return based
+  }
+
   /// Returns the list for `Removal.spares`.
   package static func targets(_ names: some Collection<String>) -> [String]? { names.isEmpty ? nil : names.sorted() }
 
@@ -35,6 +48,15 @@ extension SourceNotes {
   static func areTargets(_ names: [String]) -> Bool {
     names.count <= TargetList.membersMax && names.allSatisfy(Keyring.isName)
       && zip(names, names.dropFirst()).allSatisfy { $0 < $1 }
+  }
+}
+
+extension SourceNotes.Removal {
+  /// The same removal, for any target, and not signed yet.
+  fileprivate var general: Self {
+    var general = self
+    (general.spares, general.signature) = (nil, nil)
+    return general
   }
 }
 

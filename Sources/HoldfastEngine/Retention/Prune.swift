@@ -189,6 +189,6 @@ package struct Prune {
     }
     var execution = PruneExecution(planner, of: name, under: lease)
     defer { report.memoryProblem = execution.memoryProblem ?? report.memoryProblem }
-    return try execution.run(planner.plan(name, repository.notes.read(name)))
+    return try execution.run(planner.plan(name, repository.notes.readToChange(name)))
   }
 }

@@ -20,7 +20,7 @@ struct PrunePlanner {
   /// - Throws: also when the notes cannot be read.
   init(_ name: SourceName, in repository: Repository, _ rules: Prune.Rules, _ options: Prune.Options) throws {
     (self.repository, policy, grace, self.options) = (repository, rules.policy, rules.grace, options)
-    let notes = try repository.notes.read(name).notes
+    let notes = try repository.notes.readToChange(name).notes
     let noted = notes.targetsApart
     let mayCollect = rules.grace <= .zero || notes.notes.contains { $0.removed != nil || $0.removedAt != nil }
     proofs = try mayCollect ? options.proofs?(name, repository) : nil
@@ -58,7 +58,7 @@ struct PrunePlanner {
 
   /// Returns the complete plan of a source, with its WAL.
   func planWithLogs(_ name: SourceName) throws -> PrunePlan {
-    var plan = try plan(name, repository.notes.read(name))
+    var plan = try plan(name, repository.notes.readToChange(name))
     plan.logs = try logs(of: name, left: plan.left)
     return plan
   }

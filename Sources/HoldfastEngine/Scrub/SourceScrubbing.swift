@@ -137,8 +137,7 @@ struct SourceScrubbing: Sendable {
     var collected: Set<UInt64> = []
     for place in targets where place.isHome || place.name == target.name {
       place.repository.store.refresh()
-      let notes = try place.repository.notes.read(source).notes
-      collected.formUnion(notes.holding(at: target.name).collectedNumbers)
+      collected.formUnion(try place.repository.notes.read(source, at: target.name).notes.collectedNumbers)
     }
     var needed: Set<UInt64> = []
     // A parent has a lower number than its children.

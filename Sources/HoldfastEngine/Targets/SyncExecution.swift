@@ -176,9 +176,9 @@ struct SyncExecution {
   private mutating func note(_ damage: DamageError, of snapshot: Snapshot) throws {
     home.store.refresh()
     let isThere = try home.catalog.isCommitted(source, snapshot.sequence)
-    let notes = try home.notes.read(source).notes
-    let isCollected = try [notes, notes.holding(at: target.targets.ownName())].contains {
-      $0[snapshot].removed?.isCollected == true
+    let notes = try home.notes.readAsWritten(source).notes
+    let isCollected = try [home, target].contains {
+      try notes.holding(at: $0.targets.ownName())[snapshot].removed?.isCollected == true
     }
     if !isThere || isCollected {
       result.pass(over: snapshot)

@@ -21,7 +21,7 @@ struct SyncPlanner {
     // Home is listed first: a snapshot that is committed after that does not count as missing at the target.
     let atHome = try SourceListing(of: source, in: home.store)
     let atTarget = try SourceListing(of: source, in: target.store)
-    let notes = try home.notes.read(source)
+    let notes = try home.notes.readAsWritten(source)
     let held = notes.notes.holding(at: try target.targets.ownName())
     var plan = SyncPlan(source)
     plan.listedAtTarget = atTarget.committed
@@ -41,7 +41,8 @@ struct SyncPlanner {
     // Nothing is removed while anything is damaged: the objects to remove may be the last sound ones.
     if plan.findings.isEmpty {
       try SyncRemovals(
-        planner: self, atHome: atHome, atTarget: atTarget, notes: held, notesAtHome: notes.notes
+        planner: self, atHome: atHome, atTarget: atTarget, notes: held,
+        notesAtHome: notes.notes.holding(at: home.targets.ownName())
       ).add(to: &plan)
     }
     return plan
@@ -52,12 +53,12 @@ struct SyncPlanner {
   func planOfSnapshots() throws -> SyncPlan {
     let atHome = try SourceListing(of: source, in: home.store)
     let atTarget = try SourceListing(of: source, in: target.store)
-    let notes = try home.notes.read(source)
+    let notes = try home.notes.read(source, at: target.targets.ownName())
     var plan = SyncPlan(source)
     plan.listedAtTarget = atTarget.committed
     plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
     try checkAgreement(atHome, atTarget, readsAll: false, &plan)
-    let collected = notes.notes.holding(at: try target.targets.ownName()).collectedNumbers
+    let collected = notes.notes.collectedNumbers
     plan.removedThere = collected.intersection(atHome.committed).subtracting(atTarget.committed)
     try planSnapshots(atHome.committed.subtracting(collected), collected, atHome, atTarget, &plan)
     let highest = max(notes.notes.highest, atHome.committed.max() ?? 0)

@@ -55,7 +55,7 @@ package struct TargetStanding: Sendable {
     }
     let plan = try SyncPlanner(home: home, target: target, source: source).planOfSnapshots()
     let wanted = try SourceListing(of: source, in: home.store).committed.subtracting(
-      home.notes.read(source).notes.holding(at: target.targets.ownName()).collectedNumbers)
+      home.notes.read(source, at: target.targets.ownName()).notes.collectedNumbers)
     return TargetStanding(
       source: source, newest: newest, behind: plan.behind,
       hasNewest: try wanted.max().map { try has($0, of: source, home, plan) } ?? true, proofs: nil)

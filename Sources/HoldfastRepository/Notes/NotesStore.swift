@@ -6,7 +6,7 @@ package import HoldfastSystem
 
 /// The notes on a source, as a reader found them.
 package struct NotesReading: Sendable, Equatable {
-  /// The highest revision that counts, as it holds at the opened target; an empty one with number 0 when there is none.
+  /// The highest revision that counts, as it was asked for; an empty one with number 0 when there is none.
   package let notes: SourceNotes
   /// Higher revisions that should count and are damaged.
   package let damage: [DamageError]
@@ -17,6 +17,12 @@ package struct NotesReading: Sendable, Equatable {
 
   /// The removal of a snapshot; `nil` when it is not removed.
   package func removal(of snapshot: Snapshot) -> SourceNotes.Removal? { notes[snapshot].removed }
+
+  fileprivate func holding(at target: String?) -> NotesReading { with(notes.holding(at: target)) }
+
+  fileprivate func with(_ notes: SourceNotes) -> NotesReading {
+    NotesReading(notes: notes, damage: damage, ignoredRemovals: ignoredRemovals, next: next)
+  }
 }
 
 /// Notes on a source are kept as revisions, each of which contains all notes. To change them, a run reads the highest
@@ -43,21 +49,36 @@ package struct NotesStore: Sendable {
 
   /// Reads the notes as they hold at the opened target.
   /// - Throws: `FormatError` when the newest has a newer format: its contents must not be ignored.
-  package func read(_ source: SourceName) throws -> NotesReading { try read(source, isToChange: false) }
-
-  /// - Parameter isToChange: true if the next revision is made from them. Then they are as they hold here only at home:
-  ///   what another target repeats must hold at all of them.
-  private func read(_ source: SourceName, isToChange: Bool) throws -> NotesReading {
+  package func read(_ source: SourceName) throws -> NotesReading {
     let reading = try readAsWritten(source)
-    guard !reading.notes.targetsApart.isEmpty, let own = try targets.ownName(),
-      try !isToChange || targets.newest()?.home ?? own == own
-    else { return reading }
-    return NotesReading(
-      notes: reading.notes.holding(at: own), damage: reading.damage, ignoredRemovals: reading.ignoredRemovals,
-      next: reading.next)
+    // The list of targets is not read for notes that hold everywhere.
+    return reading.notes.targetsApart.isEmpty ? reading : try reading.holding(at: targets.ownName())
   }
 
-  private func readAsWritten(_ source: SourceName) throws -> NotesReading {
+  /// Reads the notes as they hold at another target.
+  /// - Parameter target: the name of the target; `nil` when it has none.
+  /// - Throws: as `read` does.
+  package func read(_ source: SourceName, at target: String?) throws -> NotesReading {
+    try readAsWritten(source).holding(at: target)
+  }
+
+  /// Reads the notes as the next revision repeats them: they say to every target what they say now. Those of a target
+  /// that was made home speak of it as the ones before spoke of the old home.
+  /// - Throws: as `read` does.
+  package func readToChange(_ source: SourceName) throws -> NotesReading {
+    let reading = try readAsWritten(source)
+    guard !reading.notes.targetsApart.isEmpty, let list = try targets.newest(), try targets.ownName() == list.home
+    else { return reading }
+    // Only a writer that may prune can sign the removals anew.
+    if let sealed = keyring.sealed, let key = try? sealed.writer().signing.publicKey, !sealed.keyring.mayPrune(key) {
+      return reading
+    }
+    return reading.with(reading.notes.based(at: list.home, among: Set(list.targets.map(\.name))))
+  }
+
+  /// Reads the notes with what they say of each target.
+  /// - Throws: as `read` does.
+  package func readAsWritten(_ source: SourceName) throws -> NotesReading {
     for _ in 0..<Self.attemptsMax {
       let revisions: [UInt64]
       do {
@@ -166,7 +187,7 @@ package struct NotesStore: Sendable {
     // No revision is made after one that a power failure may take away.
     try store.settle(below: Keys.notes(source))
     for _ in 0..<Self.attemptsMax {
-      let reading = try read(source, isToChange: true)
+      let reading = try readToChange(source)
       var next = reading.notes
       guard try change(&next, reading) else { return reading.notes }
       let number = try targets.ownNumbers().next(after: reading.next - 1)
