@@ -44,6 +44,8 @@ package struct SyncPlan: Sendable {
   var removedThere: Set<UInt64> = []
   /// True if the target has a retention of its own.
   var isApart = false
+  /// The numbers of the snapshots whose manifests home lists.
+  var listedAtHome: Set<UInt64> = []
   /// The numbers of the snapshots whose manifests the target lists.
   var listedAtTarget: Set<UInt64> = []
   /// The sequence numbers of the snapshots of home that cannot be copied.

@@ -24,7 +24,7 @@ struct SyncPlanner {
     let notes = try home.notes.readAsWritten(source)
     let held = notes.notes.holding(at: try target.targets.ownName())
     var plan = SyncPlan(source)
-    plan.listedAtTarget = atTarget.committed
+    (plan.listedAtHome, plan.listedAtTarget) = (atHome.committed, atTarget.committed)
     plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
     try checkAgreement(atHome, atTarget, readsAll: true, &plan)
     let collected = held.collectedNumbers
@@ -55,7 +55,7 @@ struct SyncPlanner {
     let atTarget = try SourceListing(of: source, in: target.store)
     let notes = try home.notes.read(source, at: target.targets.ownName())
     var plan = SyncPlan(source)
-    plan.listedAtTarget = atTarget.committed
+    (plan.listedAtHome, plan.listedAtTarget) = (atHome.committed, atTarget.committed)
     plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
     try checkAgreement(atHome, atTarget, readsAll: false, &plan)
     let collected = notes.notes.collectedNumbers

@@ -25,12 +25,11 @@ extension TargetHoldings {
         exitStatus: .dataLoss)
     }
     self.init(target, listed: plan.listedAtTarget, missing: plan.missing)
-    for sequence in listed.subtracting(try home.catalog.sequences(of: source)).sorted() {
+    for sequence in listed.subtracting(plan.listedAtHome).sorted() {
       guard let snapshot = try target.catalog.snapshotIfCommitted(source, sequence) else { continue }
       onlyThere.append(try target.catalog.held.hold(snapshot))
     }
-    let listed = listed
-    lacksLogs = try !WALCopy(from: home, to: target, of: source).missing {
+    lacksLogs = try !WALCopy(from: home, to: target, of: source).missing { [listed] in
       try home.catalog.committedSnapshots(of: source, onDamage: { _ in }).filter { listed.contains($0.sequence) }
     }.isEmpty
   }

@@ -107,6 +107,20 @@ import Testing
     #expect(try shop.expectSoundAtTarget() == [1, 2])
   }
 
+  /// What an interrupted prune has left at home says nothing of what only the target has.
+  @Test func leftoversAtHomeAreNoDamageAtTheTarget() throws {
+    let shop = try makeShop([.full, .incremental, .full])
+    let archive = try shop.archive(of: 1)
+    let bytes = shop.home.contents[archive]
+    try shop.prune(last: 1, atBarn: 3)
+    #expect(try shop.sync().isInStep)
+    shop.home.contents[archive] = bytes
+    let report = try shop.prune(last: 1, atBarn: 3)
+    #expect(report.targetRefusals == [] && report.exitStatus == .done)
+    #expect(try shop.shop.numbers(removed: true) == [3] && shop.home.contents[archive] == nil)
+    #expect(try shop.expectSoundAtTarget() == [1, 2, 3])
+  }
+
   @Test func aTargetThatDoesNotAnswerLosesNothing() throws {
     let shop = try makeShop([.full, .full, .full])
     let away = TargetRetention("barn", policy: .last(2), .success(MemoryStore()))
