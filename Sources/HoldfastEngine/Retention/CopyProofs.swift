@@ -47,9 +47,9 @@ struct LastProvedCopies {
     let places = [survey.home] + survey.targets.map(\.survey)
     var copies: [UInt64: [Copy]] = [:]
     for place in places {
-      let apart = survey.targets.first { $0.name == place.target }?.apart
+      let target = survey.targets.first { $0.name == place.target }
       let chains = Dictionary(place.snapshots.map { ($0.id, $0) }) { $1 }
-      for snapshot in place.snapshots where apart?.has(snapshot) ?? true {
+      for snapshot in place.snapshots where target?.has(snapshot) ?? true {
         let chain = Array(sequence(first: snapshot) { $0.envelope.parent.flatMap { chains[$0.snapshot] } })
         copies[snapshot.standsFor, default: []].append(
           Copy(

@@ -63,7 +63,7 @@ struct SourceSurvey: Sendable {
 
   /// Returns the first target that keeps a snapshot and does not have it: home does not collect it before.
   func awaits(_ snapshot: Snapshot) -> Prune.Hold? {
-    targets.first { $0.keeps(snapshot) && !$0.apart.has(snapshot) }.map { .awaited(target: $0.name) }
+    targets.first { $0.keeps(snapshot) && !$0.has(snapshot) }.map { .awaited(target: $0.name) }
   }
 
   var warnings: [String] { home.warnings + targets.flatMap { $0.warnings(reading.notes) } }
@@ -98,16 +98,21 @@ struct TargetSurvey: Sendable {
 
   func keeps(_ snapshot: Snapshot) -> Bool { survey.kept.contains(snapshot.id) }
 
-  /// Notes the removals that the policy of the target demands, and calls back what it keeps. A snapshot that it neither
-  /// keeps nor ever had is noted as collected at once, so that no sync copies it. One that it keeps again and has lost
-  /// since is copied again.
+  /// True if it has a snapshot, and no sync that has read the notes as they are may be removing it.
+  func has(_ snapshot: Snapshot) -> Bool {
+    apart.has(snapshot) && survey.reading.notes[snapshot].removal(at: name)?.isCollected != true
+  }
+
+  /// Notes the removals that the policy of the target demands, and calls back what it keeps, also what was collected: a
+  /// sync copies it again if it is gone. A snapshot that the target neither keeps nor ever had is noted as collected at
+  /// once, so that no sync copies it.
   func noteRemovals(in notes: inout SourceNotes, revision: UInt64, now: Timestamp) {
     for (snapshot, isKept) in survey.decisions {
       var note = notes[snapshot]
       let known = note.removal(at: name)
       let isThere = apart.lists(snapshot.sequence)
       if isKept {
-        if let known, !known.isCollected || !isThere { note.setRemoval(nil, at: name) }
+        note.setRemoval(nil, at: name)
       } else if known == nil {
         note.setRemoval(
           SourceNotes.Removal(revision: revision, time: RecordedTime(now), isCollected: !isThere), at: name)

@@ -41,8 +41,7 @@ struct SyncPlanner {
     // Nothing is removed while anything is damaged: the objects to remove may be the last sound ones.
     if plan.findings.isEmpty {
       try SyncRemovals(
-        planner: self, atHome: atHome, atTarget: atTarget, notes: held,
-        notesAtHome: notes.notes.holding(at: home.targets.ownName())
+        planner: self, atHome: atHome, atTarget: atTarget, written: notes.notes, notes: held
       ).add(to: &plan)
     }
     return plan

@@ -10,10 +10,10 @@ struct SyncRemovals {
   let planner: SyncPlanner
   let atHome: SourceListing
   let atTarget: SourceListing
-  /// The notes at home, as they hold at the target.
+  /// The notes at home, as they are written.
+  let written: SourceNotes
+  /// The same, as they hold at the target.
   let notes: SourceNotes
-  /// The notes at home, as they hold there.
-  let notesAtHome: SourceNotes
 
   private var source: SourceName { planner.source }
 
@@ -39,16 +39,17 @@ struct SyncRemovals {
   /// Returns the snapshots that are collected, by sequence, and records those that only the target has.
   private func collectable(_ doubtful: Set<UInt64>, _ plan: inout SyncPlan) throws -> [UInt64: Snapshot] {
     var going: [UInt64: Snapshot] = [:]
+    let notesAtHome = written.holding(at: try planner.home.targets.ownName())
     // The notes of the target are those of the last sync. They still have collected snapshots that home has forgotten.
     let earlier = try planner.target.notes.read(source).notes
     for sequence in doubtful.sorted() {
       guard let snapshot = try snapshotAtTarget(sequence, &plan) else { continue }
       let isNoted = notes[snapshot].removed?.isCollected == true
-      // A removal that was not collected may have been undone since; then the target has the last copy.
+      // A removal may have been undone since, for all or for this target alone; then the target has the last copy.
       let wasRemoved =
         !atHome.committed.contains(sequence) && sequence <= notes.highest
         && earlier[snapshot].removed?.isCollected == true && earlier.revision < notes.revision
-        && !notes.notes.contains { $0.snapshot == snapshot.id }
+        && !written.notes.contains { $0.snapshot == snapshot.id }
       if isNoted || wasRemoved {
         going[sequence] = snapshot
       } else if notesAtHome[snapshot].removed?.isCollected == true {

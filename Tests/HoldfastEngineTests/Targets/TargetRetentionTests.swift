@@ -107,6 +107,30 @@ import Testing
     #expect(try shop.expectSoundAtTarget() == [1, 2])
   }
 
+  /// A sync may still remove there what an earlier policy did not keep.
+  @Test func homeWaitsForATargetThatIsToldToKeepItTooLate() throws {
+    let shop = try makeShop([.full, .full])
+    try shop.prune(last: 2, atBarn: 1)
+    #expect(try shop.prune(last: 1, atBarn: 9).actions == ["1 waits for barn", "2 keep"])
+    #expect(try shop.sync().isInStep)
+    #expect(try numbers(at: shop) == [1, 2])
+    #expect(try shop.prune(last: 1, atBarn: 9).actions == ["1 collected", "2 keep"])
+    #expect(try shop.sync().isInStep)
+    #expect(try shop.expectSoundAtTarget() == [1, 2])
+  }
+
+  /// A sync that stopped has told the target, and removed nothing there yet.
+  @Test func whatATargetKeepsAgainOutlastsWhatItsOwnNotesSay() throws {
+    let shop = try makeShop([.full, .full])
+    try shop.prune(last: 2, atBarn: 1)
+    let notes = Keys.notes(try shop.shop.number(1).sourceName)
+    for (key, bytes) in shop.home.contents where key.hasPrefix(notes) { shop.target.contents[key] = bytes }
+    #expect(try shop.prune(last: 1, atBarn: 9).actions == ["1 waits for barn", "2 keep"])
+    #expect(try shop.prune(last: 1, atBarn: 9).actions == ["1 collected", "2 keep"])
+    #expect(try shop.sync().isInStep)
+    #expect(try shop.expectSoundAtTarget() == [1, 2])
+  }
+
   /// What an interrupted prune has left at home says nothing of what only the target has.
   @Test func leftoversAtHomeAreNoDamageAtTheTarget() throws {
     let shop = try makeShop([.full, .incremental, .full])
