@@ -52,14 +52,15 @@ struct PruneSurvey: Sendable {
     snapshots = (home.snapshots + onlyThere).sorted { $0.sequence < $1.sequence }
     // A sync removes leftovers, and writes to no target that locks its objects.
     (leftovers, locks) = ([], [:])
-    plan = Self.plan(snapshots, reading.notes, apart.policy, repository)
+    let own = Set(onlyThere.map(\.id))
+    let undecided = own.filter { id in !home.reading.notes.notes.contains { $0.snapshot == id && $0.removed != nil } }
+    plan = Self.plan(snapshots, reading.notes, apart.policy, repository, undecided: undecided)
     kept = plan.kept
     if let orphan = Self.orphans(among: snapshots).first {
       refusal = Self.refusal(home.name, orphan)
       return
     }
     // The objects of the others were compared with those of home.
-    let own = Set(onlyThere.map(\.id))
     guard let target = holdings?.repository,
       let broken = try Self.broken(among: snapshots, kept: plan, target, where: { own.contains($0.id) })
     else {
@@ -70,12 +71,17 @@ struct PruneSurvey: Sendable {
   }
 
   private static func plan(
-    _ snapshots: [Snapshot], _ notes: SourceNotes, _ policy: RetentionPolicy, _ repository: Repository
+    _ snapshots: [Snapshot], _ notes: SourceNotes, _ policy: RetentionPolicy, _ repository: Repository,
+    undecided: Set<Identifier> = []
   ) -> RetentionPlan {
     let keyring = repository.keyring.sealed?.keyring
+    let candidates = snapshots.map { snapshot in
+      var candidate = RetentionCandidate(snapshot, notes[snapshot], keyring)
+      candidate.isUndecided = undecided.contains(snapshot.id)
+      return candidate
+    }
     return RetentionPlan(
-      snapshots.map { RetentionCandidate($0, notes[$0], keyring) }, policy: policy, now: repository.host.clock.now(),
-      calendar: LocalCalendar.time(of:))
+      candidates, policy: policy, now: repository.host.clock.now(), calendar: LocalCalendar.time(of:))
   }
 
   /// The number of the newest snapshot; 0 when there is none.

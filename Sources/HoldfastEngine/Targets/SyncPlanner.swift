@@ -87,7 +87,9 @@ struct SyncPlanner {
       plan.notes = []
     }
     guard !lacking.isEmpty || !plan.notes.isEmpty else { return (exchanged, plan) }
-    let collected = try [home, target].map { try $0.notes.read(source).notes.collectedNumbers }
+    // What the target's own retention has removed there may still come home.
+    let name = try home.targets.ownName()
+    let collected = try [home, target].map { try $0.notes.read(source, at: name).notes.collectedNumbers }
     let wanted = lacking.subtracting(collected[0]).subtracting(collected[1])
     try exchanged.planSnapshots(wanted, [], atTarget, atHome, &plan)
     return (exchanged, plan)

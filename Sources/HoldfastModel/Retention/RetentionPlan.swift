@@ -86,6 +86,7 @@ package struct RetentionPlan: Hashable, Sendable {
     let proved = lines.indices.filter { lines[$0].candidate.kind == .full && lines[$0].candidate.provedShare != nil }
     keep(proved.last { lines[$0].candidate.provedShare == 100 } ?? proved.last, .provedFull)
     for index in lines.indices where lines[index].candidate.time > now { keep(index, .ahead) }
+    for index in lines.indices where lines[index].candidate.isUndecided { keep(index, .undecided) }
   }
 
   private mutating func keepMarked(_ policy: RetentionPolicy) {

@@ -39,6 +39,8 @@ package struct RetentionCandidate: Hashable, Sendable {
   package var isIncomplete = false
   /// The share of a full's bytes that the last verify read, in percent; 0 when it read no data, `nil` without a verify.
   package var provedShare: Int?
+  /// True if home has never decided about it: it was taken at another target, and did not come home yet.
+  package var isUndecided = false
 
   package init(id: Identifier, sequence: UInt64, kind: SnapshotKind, parent: Identifier?, time: Timestamp) {
     (self.id, self.sequence, self.kind, self.parent, self.time) = (id, sequence, kind, parent, time)
@@ -56,6 +58,8 @@ package enum RetentionReason: Hashable, Sendable, CustomStringConvertible {
   case pinned(String)
   case tagged(Tag)
   case ahead
+  /// Home does not have it, and has not removed it.
+  case undecided
   case last(Int)
   case within
   case newestOf(RetentionPolicy.Period, CalendarTime)
@@ -76,6 +80,7 @@ package enum RetentionReason: Hashable, Sendable, CustomStringConvertible {
     case .pinned(let reason): reason.isEmpty ? "pinned" : "pinned: \(reason)"
     case .tagged(let tag): "tagged \(tag)"
     case .ahead: "its time lies ahead"
+    case .undecided: "home does not have it yet"
     case .last(let count): "one of the last \(count)"
     case .within: "recent enough"
     case .newestOf(let period, let time): "the newest of \(period.name(of: time))"

@@ -53,6 +53,23 @@ import Testing
     #expect(standing.behind == 0 && standing.hasNewest == true)
   }
 
+  /// The policy of a target does not remove what home did not get yet.
+  @Test func whatOnlyAStandInHasIsNotRemovedThere() throws {
+    let shop = try makeShop(isSealed: false)
+    for number in 5...6 {
+      TestFiles.write("order \(number)", to: shop.shop.source.appending("orders"))
+      clock.advance(days: 1)
+      try shop.backup(.full, at: "cloud")
+    }
+    let report = try prune(shop, at: "home", last: 4, ["cloud": .last(1), "barn": nil])
+    #expect(report.actionsElsewhere.suffix(2) == ["1001 keep", "2001 keep"])
+    #expect(try shop.sync("cloud").sources.first?.brought.map(\.sequence) == [1001, 2001])
+    // Now home has them, and the policies decide.
+    try prune(shop, at: "home", last: 4, ["cloud": .last(1), "barn": nil])
+    #expect(try shop.sync("cloud").isInStep)
+    #expect(try shop.expectSound("home") == [3, 4, 1001, 2001] && shop.expectSound("cloud") == [2001])
+  }
+
   @Test(arguments: [false, true]) func aNewHomeTakesNothingAwayByWhatItHasRemovedBefore(isSealed: Bool) throws {
     let shop = try makeShop(isSealed: isSealed)
     var change = try TargetListChange(shop.open("cloud"), home: ListedShop.member("home"))
