@@ -25,7 +25,7 @@ package protocol CopyProofs: Sendable {
 /// The rule that a prune takes away no last proved copy: for each state of the source that is kept somewhere, the best
 /// evidence after the prune is as good as before. A merged full has the same state as the snapshot that it stands for.
 struct LastProvedCopies {
-  /// A copy of a state, at home or at a target.
+  /// A copy of a state: at a target with a retention of its own, or at home and at all that keep what home keeps.
   private struct Copy {
     /// The snapshot, and all that it builds on.
     let chain: [Snapshot]
@@ -50,10 +50,12 @@ struct LastProvedCopies {
       let target = survey.targets.first { $0.name == place.target }
       let chains = Dictionary(place.snapshots.map { ($0.id, $0) }) { $1 }
       for snapshot in place.snapshots where target?.has(snapshot) ?? true {
+        let holders = place.target.map { [$0] } ?? [nil] + survey.followers
         let chain = Array(sequence(first: snapshot) { $0.envelope.parent.flatMap { chains[$0.snapshot] } })
         copies[snapshot.standsFor, default: []].append(
           Copy(
-            chain: chain, target: place.target, evidence: proofs.evidence(for: chain, at: place.target),
+            chain: chain, target: place.target,
+            evidence: holders.map { proofs.evidence(for: chain, at: $0) }.max() ?? .unproved,
             isGoing: going[place.target]?.contains(snapshot.id) ?? false, isKept: place.kept.contains(snapshot.id)))
       }
     }

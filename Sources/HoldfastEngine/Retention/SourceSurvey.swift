@@ -7,6 +7,8 @@ internal import HoldfastSystem
 struct SourceSurvey: Sendable {
   let home: PruneSurvey
   let targets: [TargetSurvey]
+  /// The names of the other targets, which keep what home keeps.
+  let followers: [String]
   /// The names of the targets that new removals at home spare.
   private let spared: Set<String>
   /// The time after its removal for which the notes keep a collected snapshot.
@@ -22,10 +24,10 @@ struct SourceSurvey: Sendable {
   ) {
     self.proofs = proofs
     (self.home, self.targets, self.spared, tellsCollected) = (home, targets, spared, options.tellsCollected)
-    // The other targets keep what home keeps.
-    let copies = options.targets.count - targets.count + 1
+    let followers = options.targets.map(\.name).filter { name in !targets.contains { $0.name == name } }
+    self.followers = followers
     belowMinCopies = home.kept.count { id in
-      copies + targets.count { $0.survey.kept.contains(id) } < options.minCopies
+      1 + followers.count + targets.count { $0.survey.kept.contains(id) } < options.minCopies
     }
   }
 

@@ -86,6 +86,17 @@ import Testing
     try shop.shop.expectSound()
   }
 
+  /// A target that keeps what home keeps has one copy more of it.
+  @Test func aTargetThatFollowsHomeMayHaveTheLastProvedCopy() throws {
+    let shop = try makeShop([.full, .incremental])
+    try shop.shop.merge(in: shop.shop.open())
+    #expect(try shop.sync().isInStep)
+    let chain: [String: CopyEvidence] = ["barn 1": .proved, "barn 2": .proved]
+    #expect(try prune(shop, last: 1, atBarn: nil, chain).actions == ["1 last proved", "2 last proved", "3 keep"])
+    let proved = chain.merging(["barn 3": .proved]) { $1 }
+    #expect(try prune(shop, last: 1, atBarn: nil, proved).actions == ["1 collected", "2 collected", "3 keep"])
+  }
+
   // MARK: What is remembered
 
   @Test func scrubsOfThisMachineProveACopyThatWasThere() throws {
