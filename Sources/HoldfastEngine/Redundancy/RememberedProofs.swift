@@ -18,8 +18,10 @@ package struct RememberedProofs: CopyProofs {
   /// - Parameter places: the other targets, by name.
   package init(of source: SourceName, in home: Repository, targets places: [String: PlaceIdentity]) throws {
     let journal = try home.journal.entriesIfReadable(of: source)
+    // A verify of one snapshot has read its chain too. Damage to manifests stops the prune anyway.
+    let snapshots = try home.catalog.committedSnapshots(of: source) { _ in }
     self.home = StatusComputation(
-      StatusComputation.Facts(source, snapshots: [], journal: journal), Objectives(), now: home.host.clock.now())
+      StatusComputation.Facts(source, snapshots: snapshots, journal: journal), Objectives(), now: home.host.clock.now())
     damaged = Set(try home.notes.read(source).notes.notes.filter { $0.damaged != nil }.map(\.snapshot))
     memories = Dictionary(
       uniqueKeysWithValues: places.map { ($0.key, home.machine.scrubs(of: source, at: $0.key, in: $0.value)) })

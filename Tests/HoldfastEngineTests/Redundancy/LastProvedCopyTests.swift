@@ -131,4 +131,18 @@ import Testing
     try home.notes.noteScrubbed(name, damaged: [shop.shop.number(2)])
     #expect(try evidence(2, at: nil) == .damaged && evidence(1, at: nil) == .unproved)
   }
+
+  @Test func aVerifyOfOneSnapshotProvesWhatItBuildsOn() throws {
+    let shop = try makeShop([.full, .incremental])
+    let home = try shop.shop.open()
+    let chain = try [2, 1].map { try shop.shop.number($0) }
+    clock.advance(days: 1)
+    let now = clock.clock.now()
+    var entry = JournalEntry(
+      command: .verify, host: "here", began: now, ended: now, took: .milliseconds(1), status: 0)
+    (entry.snapshot, entry.share) = (chain[0].id, 1)
+    #expect(try home.journal.append(entry, to: chain[0].sourceName).isEmpty)
+    let proofs = try RememberedProofs(of: chain[0].sourceName, in: home, targets: [:])
+    #expect(proofs.evidence(for: chain, at: nil) == .proved)
+  }
 }
