@@ -123,7 +123,7 @@ import Testing
     let result = run("restore", "latest", "--target", "restored")
     #expect(
       result.error.contains(
-        "here has wrong bytes, needed by 1 snapshot: that is noted, until a verify has read all\n"))
+        "here has wrong bytes, needed by 1 snapshot, which is noted: run `holdfast scrub --repair`\n"))
     #expect(run("status", status: 21).output.contains(" was found damaged, and no verify has read all of it since"))
     run("scrub", "--repair")
     run("verify", "--data")

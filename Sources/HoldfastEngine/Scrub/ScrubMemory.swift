@@ -18,7 +18,7 @@ extension MachineRecords {
         var place = record.targets[result.target] ?? anew
         // What was found before the place was marked counts.
         if result.isMarkNew, place.mark == nil { place.mark = result.mark }
-        if place.identity != anew.identity { place = anew }
+        if !place.isAt(PlaceIdentity(result.location, result.mark)) { place = anew }
         for source in result.sources {
           var memory = place.sources[source.source.text] ?? SourceMemory()
           if result.isDamaged(source) {

@@ -16,7 +16,9 @@ struct ScrubRecord: Hashable, MachineRecord {
     var mark: Identifier?
     var sources: [String: SourceMemory] = [:]
 
-    var identity: PlaceIdentity { PlaceIdentity(location, mark) }
+    /// True if this is the place. One whose mark is gone, or cannot be read now, is taken for the one that is known at
+    /// its location.
+    func isAt(_ place: PlaceIdentity) -> Bool { place.location == location && (place.mark ?? mark) == mark }
   }
 
   var repository: Identifier?
@@ -38,7 +40,7 @@ extension MachineRecords {
   /// - Parameter place: the identity of the target now.
   package func scrubs(of source: SourceName, at target: String, in place: PlaceIdentity) -> SourceMemory {
     let known = load(ScrubRecord.self).targets[target]
-    return known.flatMap { $0.identity == place ? $0.sources[source.text] : nil } ?? SourceMemory()
+    return known.flatMap { $0.isAt(place) ? $0.sources[source.text] : nil } ?? SourceMemory()
   }
 
   /// Remembers that a source is damaged at a target, until a scrub has proved all of it again.
@@ -46,7 +48,7 @@ extension MachineRecords {
     try change(ScrubRecord.self) { record in
       let anew = ScrubRecord.Place(location: place.location, mark: place.mark)
       var known = record.targets[target] ?? anew
-      if known.identity != place { known = anew }
+      if !known.isAt(place) { known = anew }
       var memory = SourceMemory()
       memory.isDamaged = true
       known.sources[source.text] = memory

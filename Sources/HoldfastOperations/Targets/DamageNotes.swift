@@ -57,13 +57,13 @@ extension RepositoryTargets {
         let damaged = try damage.note(atHome: home)
         guard !damaged.isEmpty else { return nil }
         let count = Amount.count(UInt64(damaged.count), "snapshot")
-        return "\(damage.target) has wrong bytes, needed by \(count): that is noted, until a verify has read all"
+        return "\(damage.target) has wrong bytes, needed by \(count), which is noted: run `holdfast scrub --repair`"
       }
       guard let target = all.first(where: { $0.name == damage.target }) else {
         return "\(damage.target) has wrong bytes"
       }
       try damage.remember(in: repository.machine, of: identity(of: target))
-      return "\(damage.target) has wrong bytes: this machine remembers that, until a scrub has proved all"
+      return "\(damage.target) has wrong bytes: this machine remembers that; run `holdfast scrub --repair`"
     } catch {
       return "\(damage.target) has wrong bytes, and that could not be noted: \(describe(error).message)"
     }

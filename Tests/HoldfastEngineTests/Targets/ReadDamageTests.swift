@@ -3,6 +3,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastStore
+import HoldfastSystem
 import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
@@ -57,6 +58,24 @@ import Testing
     try ReadDamage("barn", keys: [name: []]).remember(in: home.machine, of: place)
     #expect(home.machine.scrubs(of: name, at: "barn", in: place).isDamaged)
     #expect(!home.machine.scrubs(of: name, at: "barn", in: PlaceIdentity("/other", nil)).isDamaged)
+  }
+
+  /// Damage is met where a target answers badly: its mark may not be read then.
+  @Test func damageAtAPlaceWithoutAReadableMarkForgetsNothing() throws {
+    let shop = try TargetShop()
+    try shop.shop.fill([.full])
+    let machine = try shop.shop.open().machine
+    let name = try shop.shop.number(1).sourceName
+    let other = SourceName(from: Path("other"))
+    let random = shop.shop.host.random
+    let (marked, unread) = (PlaceIdentity("/barn", random.identifier()), PlaceIdentity("/barn", nil))
+    try machine.rememberDamage(of: other, at: "barn", in: marked)
+    try machine.rememberDamage(of: name, at: "barn", in: unread)
+    for source in [name, other] {
+      #expect(machine.scrubs(of: source, at: "barn", in: marked).isDamaged)
+      #expect(machine.scrubs(of: source, at: "barn", in: unread).isDamaged)
+      #expect(!machine.scrubs(of: source, at: "barn", in: PlaceIdentity("/barn", random.identifier())).isDamaged)
+    }
   }
 
   @Test func aMergeTellsWhatItReadAround() throws {
