@@ -62,7 +62,7 @@ let package = Package(
     module("Codec", ["HoldfastModel", "CSHA256", "CScrypt", "CZlib", "CISAL", "CZstd", crypto]),
     module("Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
     module("Source", ["HoldfastModel", "HoldfastSystem", "CPostgres"]),
-    module("Store", ["HoldfastModel", "HoldfastSystem", "CExpat", crypto]),
+    module("Store", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "CExpat", crypto]),
     module("Configuration", ["HoldfastModel", "HoldfastSystem", "CYAML"]),
     module(
       "Repository", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore"]),

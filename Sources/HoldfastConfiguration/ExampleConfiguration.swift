@@ -34,6 +34,11 @@ package enum ExampleConfiguration {
       #   min-copies: 1          # a backup ends with 3 when fewer targets have its snapshot; if not said: all
       #   linger: 10s            # how long it waits at its end for targets beyond that
       #   when-home-is-away: continue   # take snapshots at the next target then; if not said: fail
+      # Archives can be in shards over the targets, of which any two are enough here.
+      # vault:
+      #   targets: [{name: one, path: /disk1/v}, {name: two, path: /disk2/v}, {name: three, path: /disk3/v}]
+      #   erasure: 2+1
+      #   min-shards: 2          # a backup ends with 3 when fewer targets have their shards; if not said: all
 
     # What every source has that does not say otherwise.
     defaults:

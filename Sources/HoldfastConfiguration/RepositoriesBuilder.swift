@@ -28,7 +28,51 @@ extension SettingsBuilder {
           hint: "Write a number from 1 to \(count), or name more targets.")
       }
     }
+    divide(&made, way, isSound: found != nil && !findings.faulty.contains(way))
     return found == nil ? nil : made
+  }
+
+  /// Adds the scheme of shards, and finds contradictions in it.
+  /// - Parameter isSound: true if nothing is wrong with the targets.
+  private mutating func divide(_ made: inout RepositorySettings, _ way: [String], isSound: Bool) {
+    func key(_ name: String) -> [String] { way + [name] }
+    let name = made.name
+    let least = text(schema.repository, key("min-shards")).flatMap { Int($0) }
+    guard let scheme = text(schema.repository, key("erasure")).flatMap({ ErasureScheme($0) }) else {
+      if least != nil, !findings.seen.contains(key("erasure")) {
+        note(
+          key("min-shards"), "min-shards of \(name) stands without erasure",
+          hint: "Write `erasure: 4+2`, or min-copies.")
+      }
+      return
+    }
+    made.erasure = scheme
+    made.minCopies = scheme.shards
+    if findings.seen.contains(key("min-copies")) {
+      note(
+        key("min-copies"), "min-copies and erasure of \(name) exclude each other",
+        hint: "Write min-shards, from \(scheme.data) to \(scheme.shards).")
+    }
+    let count = made.targets.count
+    if isSound, scheme.shards > count {
+      note(
+        key("erasure"), "erasure of \(name) is \(scheme), and it has \(Amount.count(UInt64(count), "target"))",
+        hint: "Name \(scheme.shards) targets at least, or write smaller numbers.")
+    }
+    for target in made.others where target.retention != nil {
+      note(
+        way + [Schema.targets, target.name, "keep"],
+        "the target \(target.name) has a keep of its own, beside erasure of \(name)",
+        hint: "No target has a whole snapshot there: all keep what home keeps. Take keep out.")
+    }
+    guard let least else { return }
+    made.minCopies = least
+    if !(scheme.data...scheme.shards).contains(least) {
+      note(
+        key("min-shards"),
+        "min-shards of \(name) is \(least), and \(scheme) has \(scheme.shards) shards of which \(scheme.data) are needed",
+        hint: "Write a number from \(scheme.data) to \(scheme.shards).")
+    }
   }
 
   /// Returns the repository with its targets only; `nil` when none of them can be used.

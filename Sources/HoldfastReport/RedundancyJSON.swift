@@ -6,8 +6,11 @@ internal import HoldfastSystem
 package struct RedundancyJSON: Encodable {
   let source: String
   let copies: [Copy]
-  /// R: the number of targets that were proved within `provedWithinSeconds`, but for `unreadSnapshots`.
-  let redundancyDegree: Int
+  /// R: the number of targets that were proved within `provedWithinSeconds`, but for `unreadSnapshots`; where archives
+  /// are in shards, divided by the number of shards that are enough.
+  let redundancyDegree: Double
+  /// The scheme of shards.
+  let scheme: Known<String>
   /// The same, where targets that share a failure domain count once: `site`, `provider`, `account`, `credential`.
   let redundancyDegreeByDomain: [String: Int]
   let listedCopies: Int
@@ -22,7 +25,7 @@ package struct RedundancyJSON: Encodable {
   package init(_ status: RedundancyStatus) {
     source = status.source.text
     copies = status.copies.map(Copy.init)
-    redundancyDegree = status.proved
+    (redundancyDegree, scheme) = (status.degree, Known(status.scheme?.description))
     redundancyDegreeByDomain = Dictionary(
       uniqueKeysWithValues: FailureDomain.allCases.map { ($0.rawValue, status.proved(by: $0)) })
     (listedCopies, provedWithinSeconds) = (status.listed, status.window)

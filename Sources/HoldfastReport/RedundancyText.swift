@@ -12,7 +12,7 @@ package enum RedundancyText {
     var rule = Table()
     for line in status.rule { rule.add([word(line.isMet), name(line.rule), line.text]) }
     return ["\(status.source): redundancy"]
-      + (copies.lines + degrees(status) + rule.lines + loss(status.estimate)).map { "  \($0)" }
+      + (copies.lines + degrees(status) + rule.lines + loss(status)).map { "  \($0)" }
   }
 
   private static func evidence(_ evidence: HeldCopy.Evidence) -> String {
@@ -36,16 +36,29 @@ package enum RedundancyText {
 
   private static func degrees(_ status: RedundancyStatus) -> [String] {
     let domains = FailureDomain.allCases.map { "\(status.proved(by: $0)) by \($0.rawValue)" }.joined(separator: ", ")
+    let (noun, rest) =
+      status.scheme.map { ("shards", "leave fewer than the \($0.data) that are needed") } ?? (
+        "copies", "take all of them"
+      )
     let system =
       status.systemDegree.map { degree in
-        degree == 0
-          ? "no copy is proved"
-          : "\(Amount.count(UInt64(degree), "failure")) at one time "
-            + (degree == 1 ? "takes all of them" : "take all of them")
-      } ?? "no few failures at one time take all of them"
+        guard degree > 0 else {
+          return status.scheme == nil ? "no copy is proved" : "fewer shards are proved than are needed"
+        }
+        let verb = degree == 1 ? rest.replacing(/^(leave|take)/) { "\($0.1)s" } : rest
+        return "\(Amount.count(UInt64(degree), "failure")) at one time \(verb)"
+      } ?? "no few failures at one time \(rest)"
     return [
-      "\(status.proved) of \(status.copies.count) copies proved, \(status.listed) listed; \(domains)", system,
+      "\(status.proved) of \(status.copies.count) \(noun) proved\(times(status)), \(status.listed) listed; \(domains)",
+      system,
     ] + status.shared.map { "\($0.targets.joined(separator: ", ")) share the \($0.domain.rawValue) \($0.name)" }
+  }
+
+  /// Returns the degree in words, where it is not the number of copies.
+  private static func times(_ status: RedundancyStatus) -> String {
+    guard let scheme = status.scheme else { return "" }
+    let hundredths = Int(saturating: (status.degree * 100).rounded())
+    return " (\(scheme): \(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) times)"
   }
 
   private static func name(_ rule: RedundancyStatus.RuleLine.Rule) -> String {
@@ -66,12 +79,14 @@ package enum RedundancyText {
     }
   }
 
-  private static func loss(_ estimate: LossEstimate) -> [String] {
+  private static func loss(_ status: RedundancyStatus) -> [String] {
+    let estimate = status.estimate
     guard let chance = estimate.perYear else { return ["chance of loss: unknown"] }
     let cuts = estimate.cuts.prefix(cutsMax).map { cut in
       "  \(odds(cut.perYear)): \(cut.failures.map(failure).joined(separator: " and "))"
     }
-    return ["chance that all proved copies are lost within a year: \(odds(chance)), most likely by"] + cuts
+    let event = status.scheme == nil ? "all proved copies are lost" : "more shards are lost than may be"
+    return ["chance that \(event) within a year: \(odds(chance)), most likely by"] + cuts
       + ["  assumed: \(assumptions(estimate.rates))"]
   }
 

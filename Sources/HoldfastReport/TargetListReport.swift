@@ -6,10 +6,12 @@ package struct TargetMemberJSON: Encodable {
   private let location: String
   private let home: Bool
   private let domains: [String: String]
+  /// The position of its shards; not there where archives are whole, and for a spare.
+  private let shard: Int?
 
   package init(_ member: TargetList.Member, in list: TargetList) {
     (target, location, domains) = (member.name, member.location, member.domains)
-    home = member.name == list.home
+    (home, shard) = (member.name == list.home, member.shard)
   }
 }
 
@@ -17,7 +19,13 @@ extension TargetList {
   /// `holdfast target list` for a repository that is not configured.
   package var lines: [String] {
     targets.map {
-      TargetStandingText.head($0.name, location: $0.location, isHome: $0.name == home, domains: $0.domains)
+      TargetStandingText.head($0.name, location: $0.location, isHome: $0.name == home, domains: $0.domains) + place($0)
     }
+  }
+
+  /// Returns the position of a target, where archives are divided.
+  private func place(_ member: Member) -> String {
+    guard let erasure else { return "" }
+    return member.shard.map { "; shard \($0) of \(erasure)" } ?? "; spare of \(erasure)"
   }
 }

@@ -31,6 +31,8 @@ package struct Repository: Sendable {
   package let errands = Errands()
   /// True if runs are noted in it. Notes and journal are written at home only; other targets get copies.
   package var isHome = true
+  /// The targets over which its containers are divided; `nil` if every target has them whole.
+  package private(set) var shards: ShardSet?
   /// Returns the highest number above the given one that a snapshot of the source has at another target that answers; 0
   /// if there is none. `nil` when the run knows no other targets.
   package var highestElsewhere: (@Sendable (_ source: SourceName, _ known: UInt64) -> UInt64)?
@@ -188,6 +190,29 @@ package struct Repository: Sendable {
     guard let cached = store as? CatalogCacheStore else { return replacing(store: layer(store)) }
     return replacing(store: cached.over(layer(cached.base)))
   }
+
+  /// The same, with its containers divided over several targets.
+  package func divided(over shards: ShardSet) -> Repository {
+    var changed = through { shards.logical(over: $0) }
+    changed.shards = shards
+    return changed
+  }
+
+  /// The same as one target among several: of what is in shards it has only its own.
+  package var alone: Repository {
+    guard let view = shards.flatMap({ $0.view(of: $0.home.name) }) else { return self }
+    return through { _ in view }
+  }
+
+  /// The same with all shards again, after `alone`.
+  package var together: Repository {
+    guard let view = store as? ShardView else { return self }
+    return replacing(store: view.shardSet.logical(over: view.base))
+  }
+
+  /// Returns the store of another target as sync and scrub use it.
+  /// - Parameter store: the store of the target itself.
+  package func place(_ name: String, _ store: any Store) -> any Store { shards?.view(of: name) ?? store }
 
   private func replacing(store: any Store) -> Repository {
     var changed = self

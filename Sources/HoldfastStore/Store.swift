@@ -57,6 +57,10 @@ package protocol Store: Sendable {
   /// listing, if it is not remembered, or if it shows nothing.
   func listed(_ key: String) -> ListingEntry.Kind?
 
+  /// Returns the length that listings show for an object of this length: that of the shard, where the store has one
+  /// shard of each container.
+  func listedLength(of key: String, length: UInt64) -> UInt64
+
   /// Returns the tag that listings will show for an object of these bytes that this run has written; `nil` if they show
   /// none, or if it cannot be told.
   func tag(of bytes: [UInt8]) -> String?
@@ -185,6 +189,8 @@ extension Store {
 
   /// For a store that remembers no listings.
   package func listed(_ key: String) -> ListingEntry.Kind? { nil }
+
+  package func listedLength(of key: String, length: UInt64) -> UInt64 { length }
 
   package func refresh() {}
 

@@ -131,7 +131,7 @@ extension String {
   }
 
   /// A name that sorts before this key and after all smaller keys. A page after it begins with this key.
-  fileprivate var justBefore: String {
+  var justBefore: String {
     guard let last = utf8.last, last > 0 else { return "" }
     return dropLast() + String(decoding: [last - 1, 0x7f], as: UTF8.self)
   }

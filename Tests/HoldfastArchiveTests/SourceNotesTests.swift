@@ -141,6 +141,8 @@ struct ManifestLine {
 
   init(_ list: TargetList) throws { try self.init(unsigned: list.serialized(), list.signature) }
 
+  init(text: String) { line = Array((text + "\n").utf8) }
+
   /// - Parameter signature: stands in the line where it has none.
   private init(unsigned bytes: [UInt8], _ signature: Signature?) throws {
     var text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)

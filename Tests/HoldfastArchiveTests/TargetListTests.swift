@@ -51,6 +51,36 @@ import Testing
     #expect(try parse(sample()).list == sample())
   }
 
+  /// The scheme and the positions stand in the list; a reader that does not know shards refuses it by a feature.
+  @Test func aDividedListIsThatOfTheDocument() throws {
+    var list = sample()
+    list.targets.append(TargetList.Member(name: "barn", residue: 2, location: "/barn"))
+    list.divide(try #require(ErasureScheme("1+1")))
+    let line = String(decoding: try list.serialized().prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    #expect(line.hasPrefix(#"{"erasure":"1+1","features":["erasure"],"format":1,"#), "\(line)")
+    #expect(line.contains(#""name":"here","residue":null,"shard":0}"#) && line.contains(#""residue":1,"shard":1}"#))
+    #expect(line.contains(#""name":"barn","residue":2}"#))
+    #expect(try parse(list).list == list && list.spares == ["barn"])
+    list.remove("cloud")
+    #expect(list.member("barn")?.shard == 1 && list.spares == [])
+  }
+
+  @Test func positionsThatContradictEachOtherAreDamage() throws {
+    var list = sample()
+    list.divide(try #require(ErasureScheme("1+1")))
+    let bytes = String(decoding: try list.serialized(), as: UTF8.self)
+    for (from, to) in [
+      (#""shard":1"#, #""shard":0"#), (#""shard":1"#, #""shard":2"#), (#","shard":1"#, ""),
+      (#""features":["erasure"]"#, #""features":[]"#), (#""erasure":"1+1","#, ""), (#""1+1""#, #""2+1""#),
+    ] {
+      let line = bytes.prefix { $0 != "\n" }.replacing(from, with: to)
+      #expect(throws: DamageError("list", "its shards are not sound"), "\(from) as \(to)") {
+        try TargetListRevision(
+          parsing: ManifestLine(text: String(line)).bytes, after: nil, of: descriptor(), name: "list")
+      }
+    }
+  }
+
   /// There is room for the number of a run that has not seen the list.
   @Test(arguments: [(0, 1000), (1, 2000), (999, 2000), (1000, 2000), (1001, 3000)] as [(UInt64, UInt64)])
   func residuesHoldWellAboveWhatIsThere(highest: UInt64, from: UInt64) {

@@ -72,7 +72,7 @@ import Testing
     Wrong(
       "repositories:\n  shop: {path: /b, wal-ahead: 3}\n",
       "2:20: there is no key wal-ahead in a repository\n"
-        + "HINT: It belongs into a source or defaults. Here there can be path, url, region, path-style, ca-file, credentials-file, profile, storage-class, lock, versions, single-writer, connections, ssh-command, targets, min-copies, linger, when-home-is-away, identity, identity-command, passphrase-file, writer-key, expect-keyring."
+        + "HINT: It belongs into a source or defaults. Here there can be path, url, region, path-style, ca-file, credentials-file, profile, storage-class, lock, versions, single-writer, connections, ssh-command, targets, min-copies, erasure, min-shards, linger, when-home-is-away, identity, identity-command, passphrase-file, writer-key, expect-keyring."
     ),
     Wrong(
       Sound.text + "wal-workers: 4\n",

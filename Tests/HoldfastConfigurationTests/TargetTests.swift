@@ -47,6 +47,20 @@ import Testing
       settings.shown.contains { $0.key == ["repositories", "shop", "targets", "cloud", "site"] && $0.texts == ["fra"] })
   }
 
+  @Test func aSchemeOfShardsIsTaken() throws {
+    let site = Site()
+    let targets = (1...7).map { "{name: t\($0), path: /\($0)}" }.joined(separator: ", ")
+    site.write(
+      """
+      repositories:
+        shop: {targets: [\(targets)], erasure: 4+2}
+        other: {targets: [\(targets.replacing("path: ", with: "path: /o"))], erasure: 4+2, min-shards: 5}
+      """)
+    let settings = try #require(try site.load())
+    #expect(settings.repository("shop")?.erasure == ErasureScheme("4+2") && settings.repository("shop")?.minCopies == 6)
+    #expect(settings.repository("other")?.minCopies == 5)
+  }
+
   @Test func withoutAWordAllTargetsShallHaveASnapshot() throws {
     let site = Site()
     site.write(
@@ -106,12 +120,47 @@ import Testing
       "Home keeps what `keep` of each source says: write it there."
     ),
     (
+      "{targets: [{name: a, path: /b}, {name: c, path: /d, keep: ¦{last: 3}}], erasure: 1+1}",
+      "the target c has a keep of its own, beside erasure of shop",
+      "No target has a whole snapshot there: all keep what home keeps. Take keep out."
+    ),
+    (
       "{targets: [{name: a, path: /b}, {name: c, path: /d, keep: ¦{last: 0}}]}", "keep says nothing that is to be kept",
       "Say at least one of last, daily and the like, or leave keep out."
     ),
     (
       "{targets: [{name: a, path: /b}], min-copies: ¦2}", "min-copies of shop is 2, and it has 1 target",
       "Write a number from 1 to 1, or name more targets."
+    ),
+    (
+      "{targets: [{name: a, path: /b}, {name: c, path: /d}], erasure: ¦2+1}",
+      "erasure of shop is 2+1, and it has 2 targets", "Name 3 targets at least, or write smaller numbers."
+    ),
+    (
+      "{path: /b, erasure: ¦2+1}", "erasure of shop is 2+1, and it has 1 target",
+      "Name 3 targets at least, or write smaller numbers."
+    ),
+    (
+      "{targets: [{name: a, path: /b}, {name: c, path: /d}], erasure: ¦2+0}",
+      "erasure: \"2+0\" is not a scheme of shards",
+      "Write the shards of data and those of parity, at least one of each and 16 together at most, such as 4+2."
+    ),
+    (
+      "{targets: [{name: a, path: /b}, {name: c, path: /d}], erasure: ¦9+8}",
+      "erasure: \"9+8\" is not a scheme of shards",
+      "Write the shards of data and those of parity, at least one of each and 16 together at most, such as 4+2."
+    ),
+    (
+      "{targets: [{name: a, path: /b}, {name: c, path: /d}], erasure: 1+1, min-copies: ¦2}",
+      "min-copies and erasure of shop exclude each other", "Write min-shards, from 1 to 2."
+    ),
+    (
+      "{targets: [{name: a, path: /b}, {name: c, path: /d}], erasure: 1+1, min-shards: ¦3}",
+      "min-shards of shop is 3, and 1+1 has 2 shards of which 1 are needed", "Write a number from 1 to 2."
+    ),
+    (
+      "{targets: [{name: a, path: /b}, {name: c, path: /d}], min-shards: ¦2}",
+      "min-shards of shop stands without erasure", "Write `erasure: 4+2`, or min-copies."
     ),
     ("{path: /b, min-copies: ¦0}", "min-copies: \"0\" is not a number", "Write a whole number from 1 to 16."),
     ("{targets: ¦{name: a, path: /b}}", "targets is a map, not a list", "Write a list of maps: [{name: …}, …]."),
@@ -122,7 +171,7 @@ import Testing
     ),
     (
       "{path: /b, ¦provider: x}", "there is no key provider in a repository",
-      "It belongs into a target. Here there can be path, url, region, path-style, ca-file, credentials-file, profile, storage-class, lock, versions, single-writer, connections, ssh-command, targets, min-copies, linger, when-home-is-away, identity, identity-command, passphrase-file, writer-key, expect-keyring."
+      "It belongs into a target. Here there can be path, url, region, path-style, ca-file, credentials-file, profile, storage-class, lock, versions, single-writer, connections, ssh-command, targets, min-copies, erasure, min-shards, linger, when-home-is-away, identity, identity-command, passphrase-file, writer-key, expect-keyring."
     ),
   ])
   func whatIsWrongIsToldWhereItStands(_ text: String, _ message: String, _ hint: String) throws {

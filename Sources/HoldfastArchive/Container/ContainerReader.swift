@@ -218,6 +218,12 @@ package final class ContainerReader: Sendable {
       container: name, number: number, entry: frame, stored: stored, bytes: UnsafeRawBufferPointer(room))
   }
 
+  /// True if the stored bytes of a frame prove anything of the place in which the container is proved.
+  package func isProof(_ number: UInt32) -> Bool {
+    guard number < frames.count else { return true }
+    return bytes.isProof(of: frames[Int(number)].offset..<frames[Int(number)].end)
+  }
+
   /// Announces the frames that will be read soon, so that a remote store can fetch them ahead. For other stores this
   /// does nothing.
   package func expect(_ numbers: some Sequence<UInt32>) {

@@ -125,6 +125,15 @@ package enum Keys {
     key.split(separator: "/").last?.hasPrefix(archivePrefix) ?? false
   }
 
+  /// Returns the ID of an archive, a body, or an object of archived log: what is stored in shards, if anything is;
+  /// `nil` for any other key.
+  package static func containerID(_ key: String) -> Identifier? {
+    guard let name = key.split(separator: "/").last, let hyphen = name.lastIndex(of: "-") else { return nil }
+    let isContainer =
+      key.hasPrefix(wal) ? walObjectFile(name) != nil : isOfSnapshot(key) && (isArchive(key) || isBody(key))
+    return isContainer ? Identifier(String(name[name.index(after: hyphen)...])) : nil
+  }
+
   // MARK: The archive of write-ahead logs
 
   package static func wal(_ name: SourceName) -> String { "\(wal)\(name)/" }

@@ -93,9 +93,11 @@ package enum Feature {
   package static let sealed = "sealed"
   /// Containers of the snapshot may have parity (format.md, section 4).
   package static let parity = "parity"
+  /// Containers are in shards over the targets (format.md, section 16).
+  package static let erasure = "erasure"
   /// Notes say that a snapshot is removed at some targets and not at others (format.md, section 12).
   static let removalsByTarget = "removals-by-target"
-  static let known: Set = [sealed, parity, removalsByTarget]
+  static let known: Set = [sealed, parity, erasure, removalsByTarget]
 }
 
 /// A manifest that states the version of its format.

@@ -13,18 +13,21 @@ package struct TargetList: Hashable, Sendable, Codable {
     package var location: String
     /// The names of its `site`, `provider`, `account` and `medium`; targets with the same name may fail together.
     package var domains: [String: String]
+    /// The position of its shards; `nil` for a spare, and if the list has no scheme.
+    package internal(set) var shard: Int?
 
     package init(name: String, residue: UInt64?, location: String, domains: [String: String] = [:]) {
       (self.name, self.residue, self.location, self.domains) = (name, residue, location, domains)
     }
 
-    /// An optional field is written as `null` and never left out.
+    /// The residue is written as `null` where there is none, and never left out.
     package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(name, forKey: .name)
       try container.encode(residue, forKey: .residue)
       try container.encode(location, forKey: .location)
       try container.encode(domains, forKey: .domains)
+      try container.encodeIfPresent(shard, forKey: .shard)
     }
   }
 
@@ -46,6 +49,8 @@ package struct TargetList: Hashable, Sendable, Codable {
   /// The residues of targets that were removed, in ascending order. No target gets them again.
   package var retired: [UInt64]
   package var targets: [Member]
+  /// The scheme in which containers are divided over the targets; `nil` if every target has them whole.
+  package private(set) var erasure: ErasureScheme?
   package var program: String
   package var signature: Signature?
 
@@ -77,11 +82,27 @@ package struct TargetList: Hashable, Sendable, Codable {
     return OwnNumbers.residues.first { !given.contains($0) }
   }
 
-  /// Removes a target. No other target gets its residue.
+  /// Removes a target. No other target gets its residue; the first spare gets its position.
   package mutating func remove(_ name: String) {
     retired = (retired + targets.filter { $0.name == name }.compactMap(\.residue)).sorted()
+    let position = member(name)?.shard
     targets.removeAll { $0.name == name }
+    if let spare = targets.firstIndex(where: { $0.shard == nil }) { targets[spare].shard = position }
   }
+
+  /// Divides containers over the targets: home has the first position, and the others have the next ones in their
+  /// order.
+  /// - Parameter scheme: for no more shards than there are targets.
+  package mutating func divide(_ scheme: ErasureScheme) {
+    erasure = scheme
+    features = features.filter { $0 != Feature.erasure } + [Feature.erasure]
+    let order =
+      targets.indices.filter { targets[$0].name == home } + targets.indices.filter { targets[$0].name != home }
+    for (position, index) in order.enumerated() { targets[index].shard = position < scheme.shards ? position : nil }
+  }
+
+  /// The names of the targets that have no shards, though others have.
+  package var spares: [String] { erasure == nil ? [] : targets.filter { $0.shard == nil }.map(\.name) }
 }
 
 // MARK: - Bytes
@@ -102,6 +123,7 @@ extension TargetList {
     try container.encode(residuesFrom, forKey: .residuesFrom)
     try container.encode(retired, forKey: .retired)
     try container.encode(targets, forKey: .targets)
+    try container.encodeIfPresent(erasure, forKey: .erasure)
     try container.encode(program, forKey: .program)
     try container.encode(signature, forKey: .signature)
   }
@@ -128,6 +150,15 @@ extension TargetList {
       targets.count(where: { $0.residue == nil }) <= 1, residuesFrom % OwnNumbers.modulus == 0,
       (OwnNumbers.modulus...Limits.sequenceMax).contains(residuesFrom)
     else { throw DamageError(name, "its residues are not sound") }
+    guard hasSoundShards else { throw DamageError(name, "its shards are not sound") }
+  }
+
+  /// True if each position belongs to one target, and home has one.
+  private var hasSoundShards: Bool {
+    let positions = targets.compactMap(\.shard)
+    guard features.contains(Feature.erasure) == (erasure != nil) else { return false }
+    guard let erasure else { return positions.isEmpty }
+    return positions.sorted() == Array(0..<erasure.shards) && member(home)?.shard != nil
   }
 
   /// Checks that no two targets that were ever in the list can give the same number.

@@ -13,7 +13,8 @@ struct SyncCommand: ParsableCommand {
     discussion: """
       Copies what a target lacks, without the source: every object is checked on its way against the digest that its \
       signed manifest demands, and what is damaged is named and not copied. What a prune has collected at home is \
-      removed. The targets are brought up side by side; one that fails does not keep the others. It may be stopped at \
+      removed. Where archives are in shards over the targets, and the scheme or the list of targets was changed, each target \
+      gets its shards first. The targets are brought up side by side; one that fails does not keep the others. It may be stopped at \
       any time, and run again. A backup does the same for its own source when it is done.
 
       \(ExitStatusTable.text)
@@ -38,21 +39,34 @@ struct SyncCommand: ParsableCommand {
         .usage, "the repository has no other targets",
         hint: "Name them below `targets:` of the repository, and the repository by its name there.", exitStatus: .usage)
     }
-    let (home, place) = try configured.openHome { Console.warn($0) }
+    var (home, place) = try configured.openHome { Console.warn($0) }
     let targets = RepositoryTargets(place, isChosen: true)
     let chosen = try targets.chosen(to)
-    defer { home.errands.wait() }
+    if !dryRun, try targets.divide(home) { home = try place.open() }
+    let repository = home
+    defer { repository.errands.wait() }
     let display = output.observer(machine).makeProgress()
     defer { display.end() }
+    let progress = SyncProgress(display)
+    let placed = try ShardPlacement(repository, observer: progress)?.run(source.name, isDryRun: dryRun) ?? []
     let results = try targets.sync(
-      from: home, to: targets.opened(chosen), source.name, isDryRun: dryRun, observer: SyncProgress(display))
+      from: repository, to: targets.opened(chosen), source.name, isDryRun: dryRun, observer: progress)
     display.end()
     home.warnOfParityUses()
+    show(placed)
     try show(results, machine)
-    try Outcome.end(dryRun ? .worst(of: results.map(\.exitStatus).filter { $0 != .incomplete }) : status(of: results))
+    let statuses = results.map(\.exitStatus) + placed.map { $0.isWithoutFault ? .done : .incomplete }
+    try Outcome.end(.worst(of: dryRun ? statuses.filter { $0 != .incomplete } : statuses))
   }
 
-  private func status(of results: [TargetResult]) -> ExitStatus { .worst(of: results.map(\.exitStatus)) }
+  /// Shows what was placed for a new scheme or at another target.
+  private func show(_ placed: [PlacementResult]) {
+    for result in placed {
+      let text = PlacementText(result, isDryRun: dryRun)
+      if !output.json, !output.quiet { text.lines.forEach(Console.output) }
+      for warning in text.warnings { Console.error("holdfast: \(warning)") }
+    }
+  }
 
   private func show(_ results: [TargetResult], _ machine: MachineContext) throws {
     if output.json { try Console.json(SyncJSON(results, isDryRun: dryRun), machine) }

@@ -60,6 +60,8 @@ struct Schema: Sendable {
     place + [
       KeyRule(Self.targets, .items(targets, context: "a target")),
       KeyRule("min-copies", .text(.count(1...RepositorySettings.targetsMax))),
+      KeyRule("erasure", .text(.erasure)),
+      KeyRule("min-shards", .text(.count(1...RepositorySettings.targetsMax))),
       KeyRule("linger", .text(.duration)),
       KeyRule("when-home-is-away", .text(.continueOrFail)),
       KeyRule("identity", .list(.path), variable: "HOLDFAST_IDENTITY_FILE"),

@@ -84,6 +84,11 @@ struct TextRule: Sendable {
     }
   }
 
+  static let erasure = TextRule(
+    "a scheme of shards",
+    "Write the shards of data and those of parity, at least one of each and \(ErasureScheme.shardsMax) together at most, such as 4+2."
+  ) { ErasureScheme($0) != nil }
+
   static let connection = TextRule(
     "a connection string", "It is what psql takes, such as host=/var/run/postgresql user=holdfast.",
     hidesValue: true

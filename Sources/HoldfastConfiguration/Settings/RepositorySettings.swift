@@ -10,8 +10,11 @@ package struct RepositorySettings: Hashable, Sendable {
   package let home: TargetSettings
   /// The other targets, in the order of the file.
   package let others: [TargetSettings]
-  /// The number of targets that must have a snapshot before its backup ends with 0; all by default.
+  /// The number of targets that must have a snapshot, or their shards of it, before its backup ends with 0; all by
+  /// default.
   package internal(set) var minCopies: Int
+  /// The scheme in which archives are divided over the targets; `nil` if every target has them whole.
+  package internal(set) var erasure: ErasureScheme?
   /// The longest wait at the end of a run for targets beyond `minCopies`.
   package internal(set) var linger = TimeSpan.seconds(10)
   /// True if a run takes its snapshot at another target where home is away.

@@ -14,8 +14,8 @@ package struct FailureRates: Sendable, Hashable {
   package init(repair: TimeSpan) { self.repair = repair }
 }
 
-/// The chance that all copies of a snapshot are lost within a year, if failures are independent of each other and are
-/// repaired after a while.
+/// The chance that all copies of a snapshot, or more shards than may be, are lost within a year, if failures are
+/// independent of each other and are repaired after a while.
 ///
 /// Copies are lost when everything in a *cut* has failed: a smallest set of failures that takes all copies. A cut of
 /// n failures with the rates r₁ … rₙ happens at most r₁ · … · rₙ · n · tⁿ⁻¹ times a year, with a repair time of t: one
@@ -41,13 +41,16 @@ package struct LossEstimate: Sendable, Hashable {
   package let cuts: [Cut]
   package let rates: FailureRates
 
-  /// - Parameter copies: the copies that count; may be empty.
-  package init(_ copies: [HeldCopy], shared: [SharedFailure], _ rates: FailureRates) {
+  /// - Parameters:
+  ///   - copies: the copies, or targets with shards, that count; may be empty.
+  ///   - needed: the number of them without which the snapshot is lost: 1 for copies.
+  package init(_ copies: [HeldCopy], needed: Int = 1, shared: [SharedFailure], _ rates: FailureRates) {
     self.rates = rates
     let storages = copies.map { (failure: Failure.storage(target: $0.target), takes: Set([$0.target])) }
     let names = Set(copies.map(\.target))
     let domains = shared.map { (failure: Failure.shared($0), takes: Set($0.targets).intersection(names)) }
-    var search = CutSearch(order: copies.map(\.target), failures: storages + domains, most: Self.failuresMax)
+    var search = CutSearch(
+      order: copies.map(\.target), needed: needed, failures: storages + domains, most: Self.failuresMax)
     cuts = search.run().map { Cut(failures: $0, perYear: Self.perYear($0, rates)) }
       .sorted { $0.perYear > $1.perYear }
   }
@@ -73,34 +76,42 @@ package struct LossEstimate: Sendable, Hashable {
   }
 }
 
-/// Finds all smallest sets of failures that take every target.
+/// Finds all smallest sets of failures that leave fewer targets than are needed.
 private struct CutSearch {
   let order: [String]
+  let needed: Int
   let failures: [(failure: LossEstimate.Failure, takes: Set<String>)]
   let most: Int
   private var found: [Set<Int>] = []
 
-  init(order: [String], failures: [(failure: LossEstimate.Failure, takes: Set<String>)], most: Int) {
-    (self.order, self.failures, self.most) = (order, failures, most)
+  init(
+    order: [String], needed: Int, failures: [(failure: LossEstimate.Failure, takes: Set<String>)], most: Int
+  ) {
+    (self.order, self.needed, self.failures, self.most) = (order, needed, failures, most)
   }
 
   mutating func run() -> [[LossEstimate.Failure]] {
-    guard !order.isEmpty else { return [] }
+    guard order.count >= needed else { return [] }
     extend([])
     let smallest = found.filter { cut in !found.contains { $0.isStrictSubset(of: cut) } }
     return smallest.map { cut in cut.sorted().map { failures[$0].failure } }
   }
 
-  /// Tries each failure that takes the first target that the chosen failures leave, and notes the sets that leave none.
+  /// Tries each failure that takes another target, and notes the sets that leave too few. If one target is enough, the
+  /// first that is left must be taken by some failure; otherwise failures are tried in their order.
   private mutating func extend(_ chosen: Set<Int>) {
     let taken = chosen.reduce(into: Set<String>()) { $0.formUnion(failures[$1].takes) }
-    guard let next = order.first(where: { !taken.contains($0) }) else {
+    let left = order.filter { !taken.contains($0) }
+    guard left.count >= needed, let next = left.first else {
       if !found.contains(chosen) { found.append(chosen) }
       return
     }
     guard chosen.count < most else { return }
-    for (index, failure) in failures.enumerated() where failure.takes.contains(next) {
-      extend(chosen.union([index]))
+    for (index, failure) in failures.enumerated() {
+      let isNext =
+        needed == 1
+        ? failure.takes.contains(next) : chosen.allSatisfy { $0 < index } && !failure.takes.isDisjoint(with: left)
+      if isNext { extend(chosen.union([index])) }
     }
   }
 }

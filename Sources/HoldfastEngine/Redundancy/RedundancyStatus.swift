@@ -18,33 +18,47 @@ package struct RedundancyStatus: Sendable {
   package let source: SourceName
   /// The copies in the order of the configuration, home first.
   package let copies: [HeldCopy]
+  /// The scheme in which the copies are shards; `nil` if each is whole.
+  package let scheme: ErasureScheme?
   /// The time within which a copy must have been read to count as proved.
   package let window: TimeSpan
   /// The site of the source itself; `nil` when it is not known.
   package let sourceSite: String?
   package let estimate: LossEstimate
 
-  /// - Parameter repair: the time that a lost target takes to be noticed and copied again.
+  /// - Parameters:
+  ///   - scheme: the scheme in which the copies are shards; `nil` if each is whole.
+  ///   - repair: the time that a lost target takes to be noticed and copied again.
   package init(
-    _ source: SourceName, _ copies: [HeldCopy], window: TimeSpan, repair: TimeSpan, sourceSite: String?
+    _ source: SourceName, _ copies: [HeldCopy], in scheme: ErasureScheme? = nil, window: TimeSpan, repair: TimeSpan,
+    sourceSite: String?
   ) {
     (self.source, self.copies, self.window, self.sourceSite) = (source, copies, window, sourceSite)
+    self.scheme = scheme
     let proved = copies.filter(\.isProved)
-    estimate = LossEstimate(proved, shared: Self.shared(by: proved), FailureRates(repair: repair))
+    estimate = LossEstimate(
+      proved, needed: scheme?.data ?? 1, shared: Self.shared(by: proved), FailureRates(repair: repair))
   }
+
+  /// The number of targets whose copies are enough to restore.
+  private var needed: Int { scheme?.data ?? 1 }
 
   // MARK: Degrees
 
-  /// The number of targets at which the stored bytes were proved (R). The newest snapshots may not be read yet:
+  /// The stored bytes that were proved, as a multiple of those that a restore needs (R): the number of copies, or of
+  /// shards divided by those that are enough.
+  package var degree: Double { Double(proved) / Double(needed) }
+
+  /// The number of targets at which the stored bytes were proved. The newest snapshots may not be read yet:
   /// `HeldCopy.unread` counts them.
   package var proved: Int { copies.count(where: \.isProved) }
 
   /// The number of targets that list it, proved or not.
   package var listed: Int { copies.count(where: \.isThere) }
 
-  /// The fewest failures at one time, each of a target or of a shared domain, that take all proved copies (S); 0 when
-  /// no copy is proved, `nil` when it takes more failures than were looked for.
-  package var systemDegree: Int? { proved == 0 ? 0 : estimate.failuresToLoss }
+  /// The fewest failures at one time, each of a target or of a shared domain, that leave fewer proved copies than are
+  /// needed (S); 0 when so few are proved already, `nil` when it takes more failures than were looked for.
+  package var systemDegree: Int? { proved < needed ? 0 : estimate.failuresToLoss }
 
   /// Returns the number of proved copies that do not share a domain (R by domain). Copies with the same name for it
   /// count once; each copy without a name counts.
@@ -95,7 +109,7 @@ package struct RedundancyStatus: Sendable {
       }
       text += "; " + names.joined(separator: "; ")
     }
-    return RuleLine(rule: .copies, isMet: counted.count >= 2, text: text)
+    return RuleLine(rule: .copies, isMet: counted.count > needed, text: text)
   }
 
   private var mediaLine: RuleLine {

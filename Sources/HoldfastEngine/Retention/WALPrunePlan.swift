@@ -118,15 +118,18 @@ package struct WALPrunePlan: Sendable, Hashable {
 struct WALPruneExecution {
   private let archive: WALArchive
   private let lease: Lease
+  private let home: Repository?
 
-  /// - Parameter lease: the lease on the source.
-  init(_ repository: Repository, of source: SourceName, under lease: Lease) {
+  /// - Parameters:
+  ///   - lease: the lease on the source.
+  ///   - home: home, if the repository is another target.
+  init(_ repository: Repository, of source: SourceName, under lease: Lease, home: Repository? = nil) {
     archive = WALArchive(repository, of: source)
-    self.lease = lease
+    (self.lease, self.home) = (lease, home)
   }
 
   func run(_ plans: [WALPrunePlan]) throws {
-    for system in try archive.systems() { try WALLeftovers(archive).collect(of: system) }
+    for system in try archive.systems() { try WALLeftovers(archive, home: home).collect(of: system) }
     for plan in plans { try run(plan) }
   }
 

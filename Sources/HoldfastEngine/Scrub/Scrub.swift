@@ -131,7 +131,8 @@ package struct Scrub: Sendable {
       results[index].hasOldKeyring = isBehindInKeyring(target)
       guard isHomeBehind || results[index].isBehind else { continue }
       let sync = TargetSync(
-        from: reference, to: target.name, in: target.repository.store, observer: UnseenSync(onCopied: onProved))
+        from: reference.together, to: target.name, in: target.repository.store,
+        observer: UnseenSync(onCopied: onProved))
       let synced = try sync.run(options.source)
       results[index].hasOldKeyring = synced.failure != nil
       results[index].hasOldTargets = synced.failure != nil

@@ -64,7 +64,7 @@ struct ScrubComparison: Sendable {
     let coming = (index == home ? takenElsewhere : wanted(at: index)).subtracting(survey.committed).subtracting(
       missing.keys)
     demands.behind.snapshots = coming.count
-    try addBegun(coming, at: index, &demands)
+    if !targets[index].isSpare { try addBegun(coming, at: index, &demands) }
     return demands
   }
 
@@ -203,11 +203,12 @@ struct ScrubComparison: Sendable {
       guard let found = own ?? known[sequence] else { continue }
       let snapshot = try targets[found.target].repository.catalog.whole(found.snapshot)
       demands.snapshots.append(found.snapshot)
+      if target.isSpare { continue }
       for item in snapshot.containers where seen.insert(item.key).inserted {
         switch try presence(of: item, survey, target) {
         case .asRecorded: demands.items.append(item)
         case .missing: demands.faults.append(.missing(item))
-        case .otherwise(let length): demands.faults.append(.length(length, item))
+        case .damaged(let damage): demands.faults.append(.damaged(damage, item))
         }
       }
     }
@@ -223,7 +224,7 @@ struct ScrubComparison: Sendable {
         switch try presence(of: item, surveys[index], targets[index]) {
         case .asRecorded: demands.items.append(item)
         case .missing: continue
-        case .otherwise(let length): demands.faults.append(.length(length, item))
+        case .damaged(let damage): demands.faults.append(.damaged(damage, item))
         }
       }
     }
@@ -285,13 +286,12 @@ extension ScrubTarget {
   /// Returns the presence of an object, which is opened for that; no listing is used.
   func presence(of item: ContainerCopy.Item) throws -> SourceListing.Presence {
     do {
-      let length = try repository.store.objectAnew(item.key).length
-      return length == item.reference.length ? .asRecorded : .otherwise(length: length)
+      return SourceListing.Presence(item.recorded, length: try repository.store.objectAnew(item.key).length)
     } catch StoreError.notFound {
       return .missing
-    } catch is DamageError {
-      // Something that is no object lies under the key.
-      return .otherwise(length: 0)
+    } catch let damage as DamageError {
+      // Something that is no object lies under the key, or no shard.
+      return .damaged(DamageError(item.key, damage.finding))
     }
   }
 }
@@ -302,9 +302,9 @@ extension ScrubFault {
       damage: DamageError(item.key, "it is missing"), demand: .container(item), isMissing: true, demander: demander)
   }
 
-  static func length(_ length: UInt64, _ item: ContainerCopy.Item, for demander: String? = nil) -> ScrubFault {
-    ScrubFault(
-      damage: DamageError(item.key, "it has \(length) bytes instead of \(item.reference.length)"),
-      demand: .container(item), demander: demander)
+  static func damaged(
+    _ damage: DamageError, _ item: ContainerCopy.Item, for demander: String? = nil
+  ) -> ScrubFault {
+    ScrubFault(damage: damage, demand: .container(item), demander: demander)
   }
 }

@@ -65,10 +65,11 @@ struct ScrubLogs: Sendable {
       let item = ContainerCopy.Item(
         kind: .wal, key: archived.manifest.objectKey, reference: archived.manifest.object)
       demands.demanders[item.key] = key
-      switch try targets[index].presence(of: item) {
-      case .asRecorded: demands.items.append(item)
-      case .missing: demands.faults.append(.missing(item, for: key))
-      case .otherwise(let length): demands.faults.append(.length(length, item, for: key))
+      switch try targets[index].isSpare ? nil : targets[index].presence(of: item) {
+      case nil: break
+      case .asRecorded?: demands.items.append(item)
+      case .missing?: demands.faults.append(.missing(item, for: key))
+      case .damaged(let damage)?: demands.faults.append(.damaged(damage, item, for: key))
       }
       if let first = surveys.firstIndex(where: { $0.sound[key] != nil }), surveys[first].sound[key] != archived {
         demands.fork =
@@ -95,7 +96,7 @@ struct ScrubLogs: Sendable {
         switch try targets[home].presence(of: item) {
         case .asRecorded: demands.items.append(item)
         case .missing: demands.faults.append(.missing(item))
-        case .otherwise(let length): demands.faults.append(.length(length, item))
+        case .damaged(let damage): demands.faults.append(.damaged(damage, item))
         }
         let demand = ScrubFault.Demand.small(try bytes(key, notAt: home)) {
           (try? ArchivedWAL(parsing: $0, name: key)) != nil

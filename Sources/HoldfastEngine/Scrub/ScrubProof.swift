@@ -66,7 +66,7 @@ struct ScrubProof: Sendable {
 
   private func chosenFrames(of reader: ContainerReader, _ key: String) -> [UInt32] {
     let hash = Sample.hash(key)
-    return (0..<UInt32(reader.frames.count)).filter {
+    return (0..<UInt32(reader.frames.count)).filter(reader.isProof).filter {
       sample.isAll || sample.isChosen(name: hash, part: reader.frames[Int($0)].offset / Self.partBytes)
     }
   }

@@ -14,6 +14,9 @@ struct ScrubTarget: Sendable {
 
   var location: String { repository.location }
 
+  /// True if it has no shards of containers, though others have: nothing of them can be damaged there.
+  var isSpare: Bool { (repository.store as? ShardView).map { $0.member.position == nil } ?? false }
+
   /// Returns the bytes under a key; `nil` when nothing lies there, or when it is damaged.
   func soundBytes(_ key: String) throws -> [UInt8]? {
     do { return try bytes(key) } catch is DamageError { return nil }
@@ -34,8 +37,16 @@ struct ScrubTarget: Sendable {
 struct JoinedTargets: Sendable {
   let repository: Repository
   private let outcomes: TargetOutcomes?
+  private let shards: ShardSet?
 
   init(_ targets: [ScrubTarget], last target: ScrubTarget, _ reference: Repository) {
+    let view = target.repository.store as? ShardView
+    shards = view?.shardSet
+    if let view {
+      let store = view.shardSet.logical(over: view.base, avoiding: Set([view.member.position].compactMap(\.self)))
+      (repository, outcomes) = (reference.at(store), nil)
+      return
+    }
     let members = (targets.filter { $0.name != target.name } + [target]).map {
       Target(name: $0.name, store: $0.repository.store)
     }
@@ -49,7 +60,10 @@ struct JoinedTargets: Sendable {
   }
 
   /// True if a target did not answer. It may have objects that the others do not have.
-  var hasUnanswered: Bool { outcomes?.all.contains { $0.badAnswers.contains { $0.cause.isTransient } } ?? false }
+  var hasUnanswered: Bool {
+    if let shards { return shards.hasUnanswered }
+    return outcomes?.all.contains { $0.badAnswers.contains { $0.cause.isTransient } } ?? false
+  }
 }
 
 /// An object that a target does not have as it must.

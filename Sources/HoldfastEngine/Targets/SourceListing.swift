@@ -10,9 +10,14 @@ struct SourceListing {
   enum Presence: Equatable {
     case asRecorded
     case missing
-    /// Present with another length than recorded.
-    /// - Parameter length: the length in bytes.
-    case otherwise(length: UInt64)
+    /// Present, and not as recorded.
+    case damaged(DamageError)
+
+    init(_ object: RecordedObject, length: UInt64) {
+      self =
+        length == object.length
+        ? .asRecorded : .damaged(DamageError(object.key, "it has \(length) bytes instead of \(object.length)"))
+    }
   }
 
   /// The lengths of all objects by their keys, in bytes; `nil` for lengths that the listing does not contain.
@@ -48,7 +53,15 @@ struct SourceListing {
   /// opened.
   func presence(of object: RecordedObject, in store: any Store) throws -> Presence {
     guard let listed = lengths[object.key] else { return .missing }
-    let length = try listed ?? store.object(object.key).length
-    return length == object.length ? .asRecorded : .otherwise(length: length)
+    let expected = store.listedLength(of: object.key, length: object.length)
+    if let listed, expected == object.length || listed == expected {
+      return Presence(object, length: listed == expected ? object.length : listed)
+    }
+    // The listing shows no length, or that of a shard, which is wrong.
+    do {
+      return Presence(object, length: try store.object(object.key).length)
+    } catch let damage as DamageError where expected != object.length {
+      return .damaged(damage)
+    }
   }
 }

@@ -69,10 +69,10 @@ struct SyncPlanner {
   /// them. What home has given a number to itself it once had: it was lost or collected, and does not come back by
   /// itself.
   func planReturn() throws -> (planner: SyncPlanner, plan: SyncPlan) {
-    let exchanged = SyncPlanner(home: target, target: home, source: source)
+    let exchanged = SyncPlanner(home: target, target: home.alone, source: source)
     // The target comes first: what is committed there meanwhile comes with the next sync.
     let atTarget = try SourceListing(of: source, in: target.store)
-    let atHome = try SourceListing(of: source, in: home.store)
+    let atHome = try SourceListing(of: source, in: home.alone.store)
     let lacking = atTarget.committed.subtracting(atHome.committed).filter { !own.contains($0) }
     let newest = atHome.notes.max() ?? 0
     var plan = SyncPlan(source)
@@ -207,12 +207,18 @@ struct SyncPlanner {
     var found = wanted.subtracting(atTarget.committed)
     let newest = atHome.committed.max() ?? 0
     for (sequence, keys) in atHome.data where sequence <= newest {
-      guard keys.contains(where: { atTarget.lengths[$0] != atHome.lengths[$0] }) else { continue }
+      guard keys.contains(where: { differs($0, atHome, atTarget) }) else { continue }
       // Archives in a directory without a manifest belong to merged snapshots, and the listing does not show to which.
       if !atHome.committed.contains(sequence) { return wanted }
       if wanted.contains(sequence) { found.insert(sequence) }
     }
     return found
+  }
+
+  /// True if the listings show an object with another length at the target, or only at home.
+  private func differs(_ key: String, _ atHome: SourceListing, _ atTarget: SourceListing) -> Bool {
+    guard let there = atTarget.lengths[key], let here = atHome.lengths[key] else { return true }
+    return there != here.map { target.store.listedLength(of: key, length: $0) }
   }
 
   /// Returns the snapshots that are collected at the target and that home still has, and of which the target lacks an
@@ -222,7 +228,7 @@ struct SyncPlanner {
   ) -> Set<UInt64> {
     collected.intersection(atHome.committed).filter { sequence in
       !atTarget.committed.contains(sequence)
-        || (atHome.data[sequence] ?? []).contains { atTarget.lengths[$0] != atHome.lengths[$0] }
+        || (atHome.data[sequence] ?? []).contains { differs($0, atHome, atTarget) }
     }
   }
 
@@ -247,8 +253,7 @@ struct SyncPlanner {
       switch try atTarget.presence(of: item.recorded, in: target.store) {
       case .asRecorded: continue
       case .missing: (bytes, isMissing) = (bytes.saturatingAdding(item.reference.length), true)
-      case .otherwise(let length):
-        let damage = DamageError(item.key, "it has \(length) bytes instead of \(item.reference.length)")
+      case .damaged(let damage):
         plan.findings.append(SyncFinding(damage, at: target.location))
         plan.blocked.insert(snapshot.sequence)
       }

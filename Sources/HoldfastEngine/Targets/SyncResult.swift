@@ -101,6 +101,21 @@ package struct TargetResult: Sendable {
 
   package var isInStep: Bool { failure == nil && sources.allSatisfy(\.isInStep) }
 
+  /// True if it had snapshots that home lacked, so that other targets may still lack them.
+  package var hasBroughtHome: Bool { sources.contains { !$0.brought.isEmpty } }
+
+  /// Returns the result of two syncs of the target, one after the other.
+  package func followed(by later: TargetResult) -> TargetResult {
+    var both = later
+    for index in both.sources.indices {
+      guard let first = sources.first(where: { $0.source == both.sources[index].source }) else { continue }
+      both.sources[index].copied = first.copied + both.sources[index].copied
+      both.sources[index].brought = first.brought + both.sources[index].brought
+      both.sources[index].removed = first.removed + both.sources[index].removed
+    }
+    return both
+  }
+
   /// The cause for which the target is behind, or not known to be in step; `nil` if it is in step.
   package var cause: String? {
     if let failure { return failure.message }

@@ -1,5 +1,5 @@
 package import HoldfastArchive
-internal import HoldfastModel
+package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 
@@ -67,7 +67,37 @@ package struct TargetListChange: Sendable {
         .usage, "\(name) is home already, by revision \(list.revision) of the list of targets",
         hint: "Name it first in the configuration.", exitStatus: .usage)
     }
+    guard list.erasure == nil || list.member(name)?.shard != nil else {
+      throw EngineError(
+        .usage, "\(name) is a spare: it has no shards, and home must have them",
+        hint:
+          "Promote a target that has: \(list.targets.filter { $0.shard != nil }.map(\.name).joined(separator: ", ")).",
+        exitStatus: .usage)
+    }
     list.home = name
+  }
+
+  /// Divides containers over the targets in another scheme, or for the first time.
+  /// - Parameter scheme: the scheme; `nil` if every target has them whole.
+  /// - Throws: `EngineError` when there are fewer targets than shards, or when containers that are divided would have
+  ///   to be whole again.
+  package mutating func divide(_ scheme: ErasureScheme?) throws {
+    guard scheme != list.erasure else { return }
+    guard let scheme else {
+      let known = list.erasure.map { "\($0)" } ?? ""
+      throw EngineError(
+        .usage,
+        "archives are in shards, \(known), by revision \(list.revision) of the list of targets, and the configuration has no `erasure`",
+        hint: "Write `erasure: \(known)`. To have whole archives again, start a new repository beside this one.",
+        exitStatus: .usage)
+    }
+    guard scheme.shards <= list.targets.count else {
+      throw EngineError(
+        .usage,
+        "\(scheme) needs \(scheme.shards) targets, and the list of targets has \(list.targets.count)",
+        hint: "Add targets first (`holdfast target add NAME`), or write smaller numbers.", exitStatus: .usage)
+    }
+    list.divide(scheme)
   }
 
   /// Takes a target out. Nobody gets its numbers.
@@ -79,7 +109,28 @@ package struct TargetListChange: Sendable {
         .usage, "\(name) is home", hint: "Make another one home first: `holdfast target promote NAME`.",
         exitStatus: .usage)
     }
+    if let scheme = list.erasure, list.member(name)?.shard != nil, list.spares.isEmpty {
+      throw EngineError(
+        .usage, "without \(name) there are \(list.targets.count - 1) targets, and \(scheme) needs \(scheme.shards)",
+        hint:
+          "Add another target first (`holdfast target add NAME`), or write another `erasure` and run `holdfast sync`.",
+        exitStatus: .usage)
+    }
+    try checkIsReadable(without: name)
     list.remove(name)
+  }
+
+  /// Throws if fewer targets would stay than it takes to read everything: a spare that takes over a position has
+  /// nothing before the next sync.
+  private func checkIsReadable(without name: String) throws {
+    guard let scheme = list.erasure, list.member(name)?.shard != nil else { return }
+    let complete = try ShardCoverage(repository).complete.subtracting([name])
+    guard complete.count < scheme.data else { return }
+    let names = complete.sorted().joined(separator: ", ")
+    throw EngineError(
+      .usage,
+      "without \(name), \(complete.isEmpty ? "no target" : "only \(names)") would have all its shards, and \(scheme) needs \(scheme.data) targets that have",
+      hint: "Run `holdfast sync` first, with \(name) if it answers: the others get theirs.", exitStatus: .usage)
   }
 
   private func checkHas(_ name: String) throws {

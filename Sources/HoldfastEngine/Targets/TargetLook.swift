@@ -7,7 +7,12 @@ extension TargetRetention {
   /// - Parameter store: the store of the target, or the reason why it cannot be used. No request was sent to it yet.
   package init(_ name: String, policy: RetentionPolicy?, _ store: Result<any Store, any Error>) {
     self.init(name: name, policy: policy) { source, home in
-      let target = try TargetIdentity(of: store.get(), home: home, as: name).open(isDryRun: true)
+      if let shards = home.shards, policy != nil {
+        throw EngineError(
+          .usage, "the target \(name) has a keep of its own, beside erasure \(shards.scheme)",
+          hint: "No target has a whole snapshot there: all keep what home keeps. Take keep out.", exitStatus: .usage)
+      }
+      let target = try TargetIdentity(of: home.place(name, store.get()), home: home, as: name).open(isDryRun: true)
       return try TargetHoldings(of: source, at: target, home: home)
     }
   }

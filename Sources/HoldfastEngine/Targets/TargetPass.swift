@@ -20,7 +20,7 @@ package struct TargetPass: Sendable {
     let gate = PassGate(home, others, policy)
     let store = TargetStore(
       home: Target(name: name, store: home.uncached.store), others: others, policy, clock: home.host.clock,
-      cancellation: home.host.cancellation, gate: gate, folder: { Keys.targetFolder($0) })
+      cancellation: home.host.cancellation, gate: gate, shards: home.shards, folder: { Keys.targetFolder($0) })
     var repository = home.through { _ in store }
     repository.outcomes = store.outcomes
     repository.highestElsewhere = { gate.highestNumber(of: $0, above: $1) }

@@ -76,7 +76,7 @@ struct WALCopy {
     guard !extra.isEmpty || isApart else { return }
     let snapshots = try target.repository.catalog.committedSnapshots(of: target.source) { _ in }
     let plans = try target.systems().map { try WALPrunePlan(target, $0, left: snapshots) }.filter { !$0.isEmpty }
-    try WALPruneExecution(target.repository, of: target.source, under: lease).run(plans)
+    try WALPruneExecution(target.repository, of: target.source, under: lease, home: home.repository).run(plans)
   }
 }
 

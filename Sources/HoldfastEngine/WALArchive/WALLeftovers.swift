@@ -10,11 +10,18 @@ internal import HoldfastSystem
 /// or on a machine that this one cannot see, notices that its unfinished object is gone (`WALPush`). An object without
 /// a manifest is removed only if this machine has known it for long (`WALOrphans`); in a store without locks, so is an
 /// unfinished object.
+///
+/// At another target than home, what home has is no leftover: a push that writes shards to all targets at once leaves
+/// its manifest at home alone, and a sync brings it later.
 struct WALLeftovers {
   private let archive: WALArchive
+  /// `nil` if the archive is that of home.
+  private let home: Repository?
   private var store: any Store { archive.repository.store }
+  /// Pushes lock home, and write shards to all targets.
+  private var isLockedByPushes: Bool { store.capabilities.locks && !(store is ShardView) }
 
-  init(_ archive: WALArchive) { self.archive = archive }
+  init(_ archive: WALArchive, home: Repository? = nil) { (self.archive, self.home) = (archive, home) }
 
   /// Removes them for a prune. The lock is given back after each directory, because a push waits for it only for
   /// seconds.
@@ -22,7 +29,7 @@ struct WALLeftovers {
     for name in try store.names(below: Keys.wal(archive.source, system)) where name.hasSuffix("/") {
       try archive.repository.host.cancellation.check()
       let directory = String(name.dropLast())
-      if store.capabilities.locks {
+      if isLockedByPushes {
         try collect(of: system, in: directory)
       } else {
         try remove(of: system, in: directory, isAlone: false)
@@ -62,7 +69,10 @@ struct WALLeftovers {
       // A push may have stored the manifest of the object since the listing.
       store.refresh()
       let copies = try archive.copies(of: system, in: directory)[file] ?? []
-      if try orphaned([key], of: file, system, copies) == [key] { try store.remove(key) }
+      guard try orphaned([key], of: file, system, copies) == [key] else { continue }
+      // Home is asked last: a push writes there first.
+      home?.store.refresh()
+      if try home?.store.find([key]).first.flatMap(\.self) == nil { try store.remove(key) }
     }
   }
 
@@ -83,8 +93,12 @@ struct WALLeftovers {
   /// - Returns: the keys that this machine has known for long; none if it keeps no memory.
   private func overdue(_ keys: some Sequence<String>, below prefix: String) -> Set<String> {
     var overdue: Set<String> = []
+    // Each target is remembered by itself.
+    let place = home == nil ? "" : "\(archive.repository.location): "
     try? archive.repository.machine.change(WALOrphans.self) { orphans in
-      overdue = Set(orphans.update(keys, below: prefix, at: MachineMoment(on: archive.repository.host)))
+      let known = orphans.update(
+        keys.map { place + $0 }, below: place + prefix, at: MachineMoment(on: archive.repository.host))
+      overdue = Set(known.map { String($0.dropFirst(place.count)) })
     }
     return overdue
   }

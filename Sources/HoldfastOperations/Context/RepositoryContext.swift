@@ -171,7 +171,7 @@ package struct RepositoryContext: Sendable {
   }
 
   /// The name of the target that is meant; `nil` when the repository is configured without targets, or not at all.
-  private var targetName: String? { configured?.others.isEmpty == false ? target?.name : nil }
+  var targetName: String? { configured?.others.isEmpty == false ? target?.name : nil }
 
   /// True if this machine locks the objects that it stores.
   package var locksObjects: Bool { get throws { try machine.s3Settings(target?.s3).lock != nil } }
@@ -212,13 +212,15 @@ package struct RepositoryContext: Sendable {
         exitStatus: .usage)
     }
     let repository: Repository
+    let own = try store(reading: limit)
     do {
-      repository = try Repository.open(
-        layer(store(reading: limit)), host: machine.host, credentials: keys.credentials,
+      let opened = try Repository.open(
+        layer(own), host: machine.host, credentials: keys.credentials,
         memory: machine.memory(), cache: machine.catalogCache(),
         expectedKeyring: expectedKeyring ?? machine.environment.text("HOLDFAST_EXPECT_KEYRING")
           ?? configured?.expectedKeyring,
         acceptsOlder: olderCopy, for: source, takesLease: takesLease, looksAround: looksAround, target: targetName)
+      repository = divided(opened, at: own, reading: limit)
     } catch let error as EngineError where error.exitStatus == .noRepository {
       guard let likely = LikelyRepository(named, on: machine).name else { throw error }
       throw EngineError(

@@ -91,8 +91,14 @@ extension RepositoryContext {
 
   /// Opens a copy of the repository from which a new target is filled.
   /// - Parameter repository: home.
-  /// - Throws: when another repository is there.
+  /// - Throws: when another repository is there, or when no copy has whole archives.
   package func openSeed(_ directory: Path, of repository: Repository) throws -> Repository {
+    if let shards = repository.shards {
+      throw EngineError(
+        .usage, "\(directory) cannot have what a target needs: archives are in shards, \(shards.scheme)",
+        hint: "Leave out --seed: a new target is a spare, and a sync makes its shards of those at the others.",
+        exitStatus: .usage)
+    }
     let seed = try Repository.open(
       machine.schemes.open(.directory(directory), machine.host, OpeningOptions()), host: machine.host,
       acceptsOlder: true, target: repository.targets.newest()?.home)
@@ -134,7 +140,7 @@ extension RepositoryContext {
     for other in configured?.others ?? [] {
       let place = try on(other)
       guard var found = try? place.open(for: source, takesLease: true, warn: { _ in }),
-        (try? found.targets.member()) != nil
+        let member = try? found.targets.member(), found.shards == nil || member.shard != nil
       else { continue }
       found.isHome = false
       warn(

@@ -31,6 +31,9 @@ package struct RepositoryTargets: Sendable {
   /// The number of targets that must have a snapshot.
   package var minCopies: Int { home.configured?.minCopies ?? 1 }
 
+  /// The scheme in which the configuration divides archives over the targets; `nil` if it does not.
+  var erasure: ErasureScheme? { home.configured?.erasure }
+
   /// The longest wait at the end of a run for targets that are not needed.
   var linger: TimeSpan { home.configured?.linger ?? .zero }
 
@@ -83,10 +86,21 @@ package struct RepositoryTargets: Sendable {
     from repository: Repository, to targets: [OpenedTarget], _ source: SourceName? = nil, isDryRun: Bool = false,
     observer: any SyncObserver
   ) throws -> [TargetResult] {
+    let first = try syncOnce(from: repository, to: targets, source, isDryRun: isDryRun, observer: observer)
+    // Of what one target has brought home, the others must have enough shards before any two may be lost.
+    guard repository.shards != nil, !isDryRun, first.contains(where: \.hasBroughtHome) else { return first }
+    let second = try syncOnce(from: repository, to: targets, source, isDryRun: false, observer: observer)
+    return zip(first, second).map { $0.followed(by: $1) }
+  }
+
+  private func syncOnce(
+    from repository: Repository, to targets: [OpenedTarget], _ source: SourceName?, isDryRun: Bool,
+    observer: any SyncObserver
+  ) throws -> [TargetResult] {
     let turns = ReturnTurns()
     return try sideBySide(targets) { target in
       do {
-        let store = try target.store.get()
+        let store = repository.place(target.name, try target.store.get())
         // A pass may have used it.
         store.refresh()
         return try TargetSync(
@@ -111,7 +125,8 @@ package struct RepositoryTargets: Sendable {
       Result<[TargetStanding], any Error> {
         let opened = try? repository.get()
         if target == home.target, opened == nil { _ = try repository.get() }
-        let store = try target == home.target ? home.store() : store(of: target)
+        let own = try target == home.target ? home.store() : store(of: target)
+        let store = opened?.place(target.name, own) ?? own
         let standings = try TargetStanding.read(
           store, as: target.name, home: opened, host: home.machine.host, of: source)
         guard target != home.target, let machine = opened?.machine else { return standings }
@@ -162,6 +177,7 @@ package struct RepositoryTargets: Sendable {
     }
     var change = try TargetListChange(repository, home: member(home))
     for target in [home] + others where change.list.member(target.name) == nil { try change.add(member(target)) }
+    try change.divide(erasure)
     try change.publish()
     for store in stores { try TargetSync.copyList(to: store, of: repository) }
     return made

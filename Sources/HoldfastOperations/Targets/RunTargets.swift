@@ -44,14 +44,18 @@ package struct RunTargets: Sendable {
     guard !targets.others.isEmpty else { return (try work(home), nil) }
     let others = targets.opened(targets.others)
     let asked = others.filter { away.obstacle(at: $0.name, of: targets.repositoryName) == nil }
-    let pass = TargetPass(from: home, named: targets.homeName, to: asked.compactMap(\.asTarget), policy)
+    func begin() -> TargetPass {
+      TargetPass(from: home, named: targets.homeName, to: asked.compactMap(\.asTarget).map(place), policy)
+    }
+    var pass = begin()
     let value: Value
     do {
-      value = try work(pass.repository)
-    } catch {
-      pass.abandon()
-      targets.noteDamage(metIn: pass.repository.outcomes, home).forEach(progress.warn)
-      throw error
+      value = try attempt(pass, progress, work)
+    } catch ShardError.tooFew {
+      // Some that answer may only be behind.
+      _ = try targets.sync(from: home, to: asked, observer: SyncProgress(progress))
+      pass = begin()
+      value = try attempt(pass, progress, work)
     }
     // The lags keep a signal, so that the run can report what was committed before the signal ends it.
     let lags = Lags {
@@ -61,6 +65,22 @@ package struct RunTargets: Sendable {
     }
     let damage = targets.noteDamage(metIn: pass.repository.outcomes, home)
     return (value, Pass(others: others, lags: lags, damage: damage))
+  }
+
+  private func attempt<Value>(
+    _ pass: TargetPass, _ progress: any ProgressObserver, _ work: (Repository) throws -> Value
+  ) throws -> Value {
+    do {
+      return try work(pass.repository)
+    } catch {
+      pass.abandon()
+      for text in targets.noteDamage(metIn: pass.repository.outcomes, home) { progress.warn(text) }
+      throw error
+    }
+  }
+
+  private func place(_ target: Target) -> Target {
+    Target(name: target.name, store: home.place(target.name, target.store))
   }
 
   /// The targets that are not asked again, by name, with the reasons.
@@ -93,7 +113,8 @@ package struct RunTargets: Sendable {
     let lags = try pass.lags.get()
     let passed = pass.others.filter { lags[$0.name] == nil && $0.asTarget != nil }.map(\.name)
       .filter { away.obstacle(at: $0, of: targets.repositoryName) == nil }
-    let isEnough = passed.count + 1 >= targets.minCopies
+    let spares = try home.targets.newest()?.spares ?? []
+    let isEnough = passed.count { !spares.contains($0) } + 1 >= targets.minCopies
     func left(_ target: OpenedTarget) -> BehindReason? {
       if let obstacle = away.obstacle(at: target.name, of: targets.repositoryName) { return obstacle }
       if isEnough, let lag = lags[target.name] as? BehindReason, case .tooSlow = lag { return lag }
@@ -110,6 +131,6 @@ package struct RunTargets: Sendable {
     let parents = try tip.map { try home.catalog.chain(to: $0).snapshots.map(\.sequence) } ?? []
     return SnapshotCopies(
       home: targets.homeName, chain: parents + [sequence], minCopies: targets.minCopies, passed: Set(passed),
-      others: results)
+      others: results, spares: Set(spares), minimumSetting: home.shards == nil ? "min-copies" : "min-shards")
   }
 }

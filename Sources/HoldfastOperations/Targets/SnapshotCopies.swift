@@ -13,6 +13,10 @@ package struct SnapshotCopies: Sendable {
   let passed: Set<String>
   /// The other targets, each with the result of its sync.
   package let others: [TargetResult]
+  /// The names of the targets that have no shards, and do not count.
+  let spares: Set<String>
+  /// The setting that says how many targets must have it.
+  let minimumSetting: String
 
   package func has(_ target: TargetResult) -> Bool {
     passed.contains(target.target) || target.sources.contains { $0.has(chain) }
@@ -21,7 +25,10 @@ package struct SnapshotCopies: Sendable {
   /// The names of the targets that have it, home first.
   package var holders: [String] { [home] + others.filter(has).map(\.target) }
 
-  package var isEnough: Bool { holders.count >= minCopies }
+  package var isEnough: Bool { counted.count >= minCopies }
+
+  /// The holders without which less of it would be there.
+  fileprivate var counted: [String] { holders.filter { !spares.contains($0) } }
 
   package var exitStatus: ExitStatus {
     let isWhole = isEnough && !others.contains(where: \.hasMore)
@@ -53,11 +60,12 @@ extension RunWatch {
       tell(Notice(.hint, "Run `holdfast scrub --repair`: it brings back what home has lost."))
     }
     guard !copies.isEnough else { return }
-    let count = copies.holders.count
+    let count = copies.counted.count
     let text =
-      "only \(count) of the \(copies.minCopies) targets that shall have it have the snapshot: \(copies.holders.joined(separator: ", "))"
+      "only \(count) of the \(copies.minCopies) targets that shall have it have the snapshot: \(copies.counted.joined(separator: ", "))"
     tellAndRecord(Notice(.incomplete, text, of: source), as: "INCOMPLETE: " + text)
-    tell(Notice(.hint, "Run `holdfast sync` when they can be reached; `min-copies` says how many must have it."))
+    let setting = copies.minimumSetting
+    tell(Notice(.hint, "Run `holdfast sync` when they can be reached; `\(setting)` says how many must have it."))
   }
 }
 

@@ -31,7 +31,8 @@ extension RepositoryTargets {
     try change.add(member(target))
     try change.publish()
     try spreadList(of: repository, warn)
-    results.append(try TargetSync(from: repository, to: target.name, in: store, observer: observer).run())
+    let place = repository.shards?.with(spare: target.name, store).view(of: target.name) ?? store
+    results.append(try TargetSync(from: repository, to: target.name, in: place, observer: observer).run())
     return results
   }
 
@@ -46,7 +47,7 @@ extension RepositoryTargets {
     }
     let found: [String]
     do {
-      found = try TargetSync.onlyThere(in: store(of: target), as: name, of: repository)
+      found = try TargetSync.onlyThere(in: repository.place(name, store(of: target)), as: name, of: repository)
     } catch let failure as any OperatorError
       where (failure.isTransient || failure.exitStatus == .noRepository) && !(failure is Interrupted)
     {
@@ -66,6 +67,18 @@ extension RepositoryTargets {
     try change.publish()
     try spreadList(of: repository, warn)
     return change.list
+  }
+
+  /// Writes the scheme of the configuration into the list of targets, if that has another one.
+  /// - Parameter repository: home.
+  /// - Returns: true if the list was changed: the repository must be opened again.
+  package func divide(_ repository: Repository) throws -> Bool {
+    guard try repository.targets.newest() != nil else { return false }
+    var change = try TargetListChange(repository, home: try member(current))
+    try change.divide(erasure)
+    guard change.isChanged else { return false }
+    try change.publish()
+    return true
   }
 
   /// Makes the target that was opened home. The others learn it now, or with the next sync.
@@ -100,6 +113,15 @@ extension RepositoryTargets {
     for (target, standings) in try standings(of: .success(repository)) where target.name != name {
       guard case .success(let found) = standings else { continue }
       for standing in found { holders[standing.source, default: []] += standing.hasNewest == true ? [target.name] : [] }
+    }
+    let list = try repository.targets.newest()
+    if let scheme = list?.erasure {
+      return holders.sorted { $0.key < $1.key }.map { source, names in
+        let counted = names.filter { list?.member($0)?.shard != nil }
+        return "without \(name), shards of the newest snapshot of \(source) are on "
+          + (counted.isEmpty ? "no target" : counted.joined(separator: ", "))
+          + ": \(scheme.data) are needed to read it"
+      }
     }
     return holders.sorted { $0.key < $1.key }.map { source, names in
       "without \(name), the newest snapshot of \(source) is on "

@@ -3,6 +3,7 @@ package import HoldfastConfiguration
 package import HoldfastEngine
 internal import HoldfastModel
 package import HoldfastRepository
+internal import HoldfastStore
 internal import HoldfastSystem
 
 /// A target of a repository, with the result of listing it.
@@ -28,7 +29,9 @@ extension RedundancyStatus {
     var oldest = repository.host.clock.now()
     oldest.seconds -= window.wholeSeconds
     let since = oldest
-    let copies = targets.map { target in
+    // A spare has nothing that a restore needs more than a catalog.
+    let spares = repository.shards.flatMap { _ in try? repository.targets.newest()?.spares } ?? []
+    let copies = targets.filter { !spares.contains($0.settings.name) }.map { target in
       HeldCopy(
         target.settings.name, Self.evidence(target, status, since: since, repository),
         domains: target.settings.failureDomains, medium: target.settings.mediumName,
@@ -36,7 +39,7 @@ extension RedundancyStatus {
     }
     let home = targets.first { $0.isHome }?.settings
     self.init(
-      status.name, copies, window: window, repair: window,
+      status.name, copies, in: repository.shards?.scheme, window: window, repair: window,
       sourceSite: home.flatMap { $0.isDirectory ? $0.domains[.site] : nil })
   }
 

@@ -32,9 +32,10 @@ extension RepositoryTargets {
     {
       for other in others {
         guard let place = try? home.on(other), let store = try? place.store(reading: limit),
-          var found = try? Repository.open(
+          let opened = try? Repository.open(
             store, host: home.machine.host, memory: home.machine.memory(), acceptsOlder: true)
         else { continue }
+        var found = place.divided(opened, at: store, reading: limit)
         // The configuration may have another target first than the one that was promoted.
         let listed = try? found.targets.newest()?.home
         found.isHome = listed == other.name
@@ -55,10 +56,12 @@ extension RepositoryTargets {
     _ reference: (repository: Repository, target: String), _ options: Scrub.Options, limit: RateLimit? = nil,
     obstacles: [String: BehindReason] = [:], onProved: @escaping @Sendable (UInt64) -> Void
   ) throws -> [ScrubResult] {
-    let opened = reference.repository.uncached.store
+    // Of a divided repository, each target is proved by its own shards.
+    let repository = reference.repository.alone
+    let opened = repository.uncached.store
     func store(_ name: String, _ make: () throws -> any Store) -> Result<any Store, any Error> {
       if let obstacle = obstacles[name] { return .failure(obstacle) }
-      return name == reference.target ? .success(opened) : Result { try make() }
+      return name == reference.target ? .success(opened) : Result { repository.place(name, try make()) }
     }
     let first = Scrub.Place(
       scrubbedHome, at: home.target?.location ?? home.location.description, isHome: true,
@@ -69,7 +72,7 @@ extension RepositoryTargets {
         store(other.name) { try self.store(of: other, reading: limit) })
     }
     return try Scrub(
-      [first] + places, reference: reference.repository, openedAt: reference.target, options, onProved: onProved
+      [first] + places, reference: repository, openedAt: reference.target, options, onProved: onProved
     ).run()
   }
 }

@@ -53,7 +53,7 @@ package struct PresenceCheck<Owner> {
     defer { waiting.removeAll(keepingCapacity: true) }
     let found = try listed()
     for (index, (object, owner)) in waiting.enumerated() {
-      if found?[index]?.length == object.length { continue }
+      if found?[index]?.length == store.listedLength(of: object.key, length: object.length) { continue }
       let length = try length(of: object)
       if try length == object.length || (scope == .anywhere && isReadable(object)) { continue }
       return Finding(object: object, owner: owner, length: length)

@@ -24,6 +24,8 @@ extension StoreLayer {
 
   package func listed(_ key: String) -> ListingEntry.Kind? { base.listed(key) }
 
+  package func listedLength(of key: String, length: UInt64) -> UInt64 { base.listedLength(of: key, length: length) }
+
   package func tag(of bytes: [UInt8]) -> String? { base.tag(of: bytes) }
 
   package func refresh() { base.refresh() }

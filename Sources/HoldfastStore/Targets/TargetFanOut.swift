@@ -16,13 +16,16 @@ final class TargetFanOut: Sendable {
   private let lanes: Monitor<TargetLanes>
   /// By folder, the lanes that were in step when the first object of the folder was begun.
   private let takers = Mutex<[String: [Int]]>([:])
-  /// The objects that were sent to the lanes, by key.
+  /// The objects that were sent to the lanes, by their keys at home.
   private let sent = Mutex<[String: [Sending]]>([:])
+  /// The position of the shards of each lane; `nil` if objects are not divided, or the lane's target is a spare.
+  private let positions: [Int?]
 
   init(
     home: any Store, others: [Target], _ policy: TargetPolicy, clock: Clock, cancellation: Cancellation,
-    _ outcomes: TargetOutcomes, gate: (any TargetGate)?
+    _ outcomes: TargetOutcomes, gate: (any TargetGate)?, shards: ShardSet?
   ) {
+    positions = others.map { shards?.position(of: $0.name) }
     (self.home, self.others, self.policy, self.clock) = (home, others, policy, clock)
     (self.cancellation, self.outcomes, self.gate) = (cancellation, outcomes, gate)
     lanes = Monitor(TargetLanes(count: others.count, policy))
@@ -51,6 +54,30 @@ final class TargetFanOut: Sendable {
       .map { Sending(key, in: folder, lane: $0) }
   }
 
+  /// Begins an object at the other targets that get a shard of it.
+  /// - Parameters:
+  ///   - key: the key of the object.
+  ///   - have: the number of targets that get a shard without these.
+  /// - Returns: by position, one shard to send for each target that is in step.
+  /// - Throws: `ShardError.tooFew` if these are fewer than it takes to read the object.
+  func beginShards(of key: String, in folder: String, _ scheme: ErasureScheme, have: Int) throws -> [Int: Sending] {
+    var sendings: [Int: Sending] = [:]
+    for sending in begin(key, in: folder) {
+      guard let position = positions[sending.lane] else { continue }
+      sendings[position] = Sending(
+        ShardKey(key, scheme, position).description, in: folder, lane: sending.lane)
+    }
+    guard sendings.count + have >= scheme.data else { throw tooFew(scheme, have: sendings.count + have, in: folder) }
+    return sendings
+  }
+
+  private func tooFew(_ scheme: ErasureScheme, have: Int, in folder: String) -> ShardError {
+    let causes = outcomes.all.compactMap { outcome in
+      outcome.behind[folder].map { "\(outcome.target) is behind: \($0.cause.message)" }
+    }
+    return .tooFew(scheme, have: have, causes: causes)
+  }
+
   /// Returns true if any target that gets one of these objects is still in step.
   func takesAny(_ sendings: [Sending]) -> Bool {
     lanes.withLock { lanes in sendings.contains { !lanes.isBehind($0.lane, in: $0.folder) } }
@@ -66,9 +93,10 @@ final class TargetFanOut: Sendable {
     for sending in idle { begin(sending.lane) }
   }
 
-  func commit(_ sendings: [Sending]) {
+  /// - Parameter key: the key at home.
+  func commit(_ sendings: [Sending], of key: String) {
     for sending in sendings {
-      sent.withLock { $0[sending.key, default: []].append(sending) }
+      sent.withLock { $0[key, default: []].append(sending) }
       add(.commit(sending), to: sending.lane)
     }
   }
@@ -76,6 +104,9 @@ final class TargetFanOut: Sendable {
   func abort(_ sendings: [Sending]) {
     for sending in sendings { add(.abort(sending), to: sending.lane) }
   }
+
+  /// True if this run has sent an object to other targets.
+  func hasSent(_ key: String) -> Bool { sent.withLock { $0[key] != nil } }
 
   func giveBack(_ block: HeldBlock) { lanes.withLock { $0.giveBack(block) } }
 
@@ -139,6 +170,29 @@ final class TargetFanOut: Sendable {
     for lane in lanes.withLock({ $0.busy }) { drop(lane, waited: policy.linger) }
   }
 
+  /// Waits until so many targets as the policy demands have their shards of everything in a folder, or no other one can
+  /// get them any more.
+  /// - Parameter have: the number of targets that have them without the lanes.
+  /// - Throws: `ShardError.tooFew` if they are fewer than it takes to read what was sent; `Interrupted` after a signal.
+  func awaitShards(in folder: String, _ scheme: ErasureScheme, have: Int) throws {
+    let placed = positions.indices.filter { positions[$0] != nil }
+    let minCopies = policy.minCopies
+    while true {
+      let before = lanes.withLock { $0.progress }
+      let isDone = try lanes.wait(policy.stallMax, unless: cancellation) { lanes -> Bool? in
+        let waiting = placed.filter { !lanes.isBehind($0, in: folder) && !lanes.hasAll($0, of: folder) }
+        let count = have + placed.count { lanes.hasAll($0, of: folder) }
+        if count >= minCopies || waiting.isEmpty { return true }
+        return lanes.progress == before ? nil : false
+      }
+      if isDone ?? false { break }
+      guard isDone == nil else { continue }
+      for lane in lanes.withLock({ $0.busy }) where placed.contains(lane) { drop(lane, waited: policy.stallMax) }
+    }
+    let count = lanes.withLock { lanes in have + placed.count { lanes.hasAll($0, of: folder) } }
+    guard count >= scheme.data else { throw tooFew(scheme, have: count, in: folder) }
+  }
+
   /// Sends nothing more: whoever does not have everything is behind. What the run has withdrawn is removed first, if
   /// that takes only seconds.
   func abandon() {
@@ -194,7 +248,9 @@ final class TargetFanOut: Sendable {
       } catch StoreError.alreadyExists(let key, let location) {
         // Another run may have copied it meanwhile. Until that is known, it is not this run's to remove.
         sending.isForeign = true
-        guard try isSame(key, at: store) else { throw BehindReason.forked(key: key, location: location) }
+        guard try isSame(key, as: sending.end, at: store) else {
+          throw BehindReason.forked(key: key, location: location)
+        }
         sending.isForeign = false
       } catch {
         writer.abort()
@@ -220,7 +276,15 @@ final class TargetFanOut: Sendable {
     return writer
   }
 
-  private func isSame(_ key: String, at store: any Store) throws -> Bool {
+  /// - Parameter end: the last bytes of a shard, which contain a digest; `nil` for an object that home has too.
+  private func isSame(_ key: String, as end: [UInt8]?, at store: any Store) throws -> Bool {
+    if let end {
+      let shard = try store.openAnew(key)
+      guard shard.length >= UInt64(end.count) else { return false }
+      var bytes = end
+      try bytes.withUnsafeMutableBytes { try shard.read(into: $0, at: shard.length - UInt64(end.count)) }
+      return bytes == end
+    }
     let (mine, other) = (try home.openAnew(key), try store.openAnew(key))
     guard mine.length == other.length else { return false }
     let (left, right) = (Buffer(capacity: Self.comparedBytes), Buffer(capacity: Self.comparedBytes))

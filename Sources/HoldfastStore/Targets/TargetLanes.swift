@@ -11,11 +11,14 @@ final class HeldBlock: @unchecked Sendable {
 
 /// An object on its way to one target. Only the thread of its lane uses the writer.
 final class Sending: @unchecked Sendable {
+  /// The key at the target: that of a shard, if the target gets no more of the object.
   let key: String
   let folder: String
   /// The number of the lane.
   let lane: Int
   var writer: ObjectWriter?
+  /// The last bytes of a shard, by which the target's is compared; `nil` for a whole object.
+  var end: [UInt8]?
   /// True if the target has another object under the key, which is left alone.
   var isForeign = false
 
@@ -202,6 +205,11 @@ struct TargetLanes {
       guard !step.isAbort, !isBehind(lane, in: step.folder), seen.insert(step.folder).inserted else { return nil }
       return (step.folder, step.key)
     }
+  }
+
+  /// True if a lane is in step in a folder, and has done everything there.
+  func hasAll(_ lane: Int, of folder: String) -> Bool {
+    !isBehind(lane, in: folder) && !waiting(lane).contains { $0.folder == folder }
   }
 
   /// The lanes that have something to do for a target that is in step.

@@ -1,5 +1,6 @@
 internal import HoldfastModel
 package import HoldfastSystem
+internal import Synchronization
 
 /// The targets of a repository as one store. Listings, leases, locks and removals go to *home*. What is written is sent
 /// to the other targets side by side, and what is read comes from any target that has it (decision 30).
@@ -17,23 +18,29 @@ package final class TargetStore: StoreLayer {
   private let reading: TargetReading
   /// True if the targets are only read: nothing is sent to the others.
   private let isOnlyRead: Bool
+  /// The set in which containers are divided; `nil` if every target has them whole. Then `home` gives whole objects.
+  private let shards: ShardSet?
+  /// The folders in which this run has written shards.
+  private let spread = Mutex<Set<String>>([])
 
   /// - Parameters:
   ///   - others: each must be a target of the same repository.
+  ///   - shards: the set in which containers are divided, if they are; `home` is its logical store then.
   ///   - folder: the folder of keys that depend on each other to which a key belongs, such as those of one source;
   ///     `nil` for an object that stays at home.
   ///   - gate: decides which targets get an object; `nil` when the targets are only read: objects that are written stay
   ///     at home.
   package init(
     home: Target, others: [Target], _ policy: TargetPolicy = TargetPolicy(), clock: Clock = .system,
-    cancellation: Cancellation = Cancellation(), gate: (any TargetGate)?,
+    cancellation: Cancellation = Cancellation(), gate: (any TargetGate)?, shards: ShardSet? = nil,
     folder: @escaping @Sendable (_ key: String) -> String?,
     onBadAnswer: @escaping @Sendable (_ target: String, TargetOutcome.BadAnswer) -> Void = { _, _ in }
   ) {
-    (self.home, self.folder, isOnlyRead) = (home, folder, gate == nil)
+    (self.home, self.folder, self.shards, isOnlyRead) = (home, folder, shards, gate == nil)
     outcomes = TargetOutcomes([home] + others, onBadAnswer: onBadAnswer)
     fanOut = TargetFanOut(
-      home: home.store, others: others, policy, clock: clock, cancellation: cancellation, outcomes, gate: gate)
+      home: home.store, others: others, policy, clock: clock, cancellation: cancellation, outcomes, gate: gate,
+      shards: shards)
     reading = TargetReading([home] + others, policy, clock: clock, outcomes)
   }
 
@@ -83,11 +90,26 @@ package final class TargetStore: StoreLayer {
   // MARK: Writing
 
   package func upload(_ key: String) throws -> any ObjectUpload {
+    guard let folder = folder(key) else { return try base.upload(key) }
+    if let shards, !isOnlyRead, shards.isContainer(key) { return try spread(key, in: folder, shards) }
     let upload = try base.upload(key)
-    guard let folder = folder(key) else { return upload }
     let sendings = fanOut.begin(key, in: folder)
-    guard !sendings.isEmpty else { return upload }
-    return TargetUpload(key, home: ObjectWriter(upload, connections: connections), sendings, fanOut)
+    guard !sendings.isEmpty || shards != nil else { return upload }
+    return TargetUpload(key, home: ObjectWriter(upload, connections: connections), sendings, fanOut) { [self] in
+      guard let shards, spread.withLock({ $0.contains(folder) }) else { return }
+      try fanOut.awaitShards(in: folder, shards.scheme, have: 1)
+    }
+  }
+
+  private func spread(_ key: String, in folder: String, _ shards: ShardSet) throws -> any ObjectUpload {
+    guard let position = shards.home.position else { throw ShardError.spare(name: home.name, shards.scheme) }
+    spread.withLock { _ = $0.insert(folder) }
+    let sendings = try fanOut.beginShards(of: key, in: folder, shards.scheme, have: 1)
+    // The key of a shard is not divided again.
+    let own = try base.upload(ShardKey(key, shards.scheme, position).description)
+    return try SpreadUpload(
+      key, homePosition: position, home: ObjectWriter(own, connections: connections), sendings,
+      shards.makeEncoder(of: key), fanOut)
   }
 
   // MARK: Reading
@@ -95,7 +117,10 @@ package final class TargetStore: StoreLayer {
   /// Opens an object. If its length is not known, home decides if it exists. If it is known, a manifest records the
   /// object, and any target that has it may be read.
   package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
-    guard folder(key) != nil, reading.targets.count > 1 else { return try base.open(key, length: length) }
+    try awaitShards(of: key)
+    guard folder(key) != nil, reading.targets.count > 1, !(shards?.isContainer(key) ?? false) else {
+      return try base.open(key, length: length)
+    }
     let isRecorded = length != nil
     do {
       let object = try base.open(key, length: length)
@@ -125,7 +150,16 @@ package final class TargetStore: StoreLayer {
     }
   }
 
-  package func openAnew(_ key: String) throws -> any ReadableBytes { try base.openAnew(key) }
+  package func openAnew(_ key: String) throws -> any ReadableBytes {
+    try awaitShards(of: key)
+    return try base.openAnew(key)
+  }
+
+  /// Waits until an object that this run has written in shards can be read again.
+  private func awaitShards(of key: String) throws {
+    guard let shards, let folder = folder(key), fanOut.hasSent(key), shards.isContainer(key) else { return }
+    try fanOut.awaitShards(in: folder, shards.scheme, have: 1)
+  }
 
   // MARK: Removal
 

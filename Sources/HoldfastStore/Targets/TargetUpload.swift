@@ -11,13 +11,19 @@ final class TargetUpload: ObjectUpload, @unchecked Sendable {
   private let fanOut: TargetFanOut
   /// The objects at the other targets.
   private let sendings: [Sending]
+  /// Waits for what must be at other targets before the object is.
+  private let beforeCommit: () throws -> Void
   /// True if bytes are held for the other targets.
   private var isHolding: Bool
   private var filling: HeldBlock?
   private var count: UInt64 = 0
   private var isEnded = false
 
-  init(_ key: String, home: ObjectWriter, _ sendings: [Sending], _ fanOut: TargetFanOut) {
+  init(
+    _ key: String, home: ObjectWriter, _ sendings: [Sending], _ fanOut: TargetFanOut,
+    beforeCommit: @escaping () throws -> Void
+  ) {
+    self.beforeCommit = beforeCommit
     (self.key, self.home, self.sendings, self.fanOut) = (key, home, sendings, fanOut)
     isHolding = !sendings.isEmpty
   }
@@ -61,9 +67,10 @@ final class TargetUpload: ObjectUpload, @unchecked Sendable {
   func commit() throws {
     guard !isEnded else { return }
     passOn()
+    try beforeCommit()
     try home.commit()
     isEnded = true
-    fanOut.commit(sendings)
+    fanOut.commit(sendings, of: key)
   }
 
   func abort() {

@@ -18,6 +18,8 @@ package protocol ReadableBytes: Sendable {
   var copies: [any ReadableBytes] { get }
   /// Notes that the bytes are damaged here, while another copy is sound.
   func noteDamage(_ damage: any Error)
+  /// True if reading a range tells anything of the place that is proved; false if all of it comes from elsewhere.
+  func isProof(of range: Range<UInt64>) -> Bool
 }
 
 extension ReadableBytes {
@@ -31,6 +33,8 @@ extension ReadableBytes {
   package var copies: [any ReadableBytes] { [] }
 
   package func noteDamage(_ damage: any Error) {}
+
+  package func isProof(of range: Range<UInt64>) -> Bool { true }
 
   /// Calls `body` with these bytes and, if it finds damage, with each copy of them.
   /// - Throws: the first error of `body`.
