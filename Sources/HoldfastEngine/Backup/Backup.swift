@@ -85,7 +85,7 @@ package struct Backup {
     let lease =
       try options.isDryRun
       ? nil : Lease.take(on: source.name, of: repository, waits: options.waitsForLock, progress: progress)
-    defer { withExtendedLifetime(lease) {} }
+    defer { lease?.end() }
     guard let lease else { return try run(source, writer, under: nil, begun: begun) }
     return try lease.whileHeld { try run(source, writer, under: lease, begun: begun) }
   }

@@ -3,7 +3,8 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Opens the files of the source that are read in chunks: databases as their programs see them, other files as they are.
+/// Opens the files of the source that are read in chunks: databases as their programs see them, other files as they
+/// are.
 final class FileOpener {
   /// The result of opening a file.
   enum Opening {

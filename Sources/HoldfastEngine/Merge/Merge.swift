@@ -57,7 +57,7 @@ package struct Merge {
     let name = try choose { progress.warn($0.message) }.sourceName
     let lease =
       try options.isDryRun ? nil : Lease.take(on: name, of: repository, waits: options.waitsForLock, progress: progress)
-    defer { withExtendedLifetime(lease) {} }
+    defer { lease?.end() }
     let newest = try repository.catalog.newestSnapshot(of: name, removingLeftoversUnder: lease, progress: progress)
     if !options.isDryRun, let newest { try repository.store.settle(below: Keys.snapshot(name, newest.sequence)) }
 

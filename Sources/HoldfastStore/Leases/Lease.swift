@@ -1,5 +1,6 @@
 internal import HoldfastModel
 package import HoldfastSystem
+internal import Synchronization
 
 /// The right to be the only run that adds to something, as long as the object lives. It works on every store that
 /// creates an object under a key only once.
@@ -16,22 +17,33 @@ package final class Lease: Sendable {
 
   /// The state of the lease, which other threads may ask. It does not keep the lease.
   package let holder: LeaseHolder
-  private let lock: any StoreLock
+  /// `nil` once the lease is given back.
+  private let lock: Mutex<(any StoreLock)?>
   private let errands: Errands?
   private let renewal: RepeatingThread?
 
   private init(_ holder: LeaseHolder, _ lock: any StoreLock, _ terms: LeaseTerms, _ errands: Errands?) {
-    (self.holder, self.lock, self.errands) = (holder, lock, errands)
+    (self.holder, self.errands) = (holder, errands)
+    self.lock = Mutex(lock)
     renewal = RepeatingThread.start(every: terms.tick) { [holder] in holder.renewInTime() }
   }
 
-  deinit {
+  deinit { end() }
+
+  /// Gives the lease back, also if another thread has not let go of it yet. A run calls it when it has ended, before
+  /// it waits for its errands. Another call does nothing.
+  package func end() {
+    let lock = lock.withLock { lock -> (any StoreLock)? in
+      defer { lock = nil }
+      return lock
+    }
+    guard let lock else { return }
     renewal?.stop()
     guard let errands else {
       holder.giveBack()
       return withExtendedLifetime(lock) {}
     }
-    errands.begin { [holder, lock] in
+    errands.begin { [holder] in
       holder.giveBack()
       withExtendedLifetime(lock) {}
     }
