@@ -19,6 +19,8 @@ EXPLANATION = """
 SNAPSHOT is `latest`, an ID as `list` shows it or its beginning, or NAME/SEQUENCE; --name NAME says of which source.
 SEGMENT is the name that PostgreSQL has for it. Where the logs of several clusters are archived, NAME is NAME/SYSTEM.
 What was removed `list` says so of; `latest` passes over it, and by its ID it is restored as long as it is there.
+Where archives are in shards over several targets, --with DIRECTORY names that of another target, once for each: any as
+many as the scheme has shards of data are enough.
 A sealed repository is opened with --identity FILE or --passphrase-file FILE (else HOLDFAST_IDENTITY_FILE and
 HOLDFAST_PASSPHRASE_FILE; on a terminal a passphrase is asked for). `list` and `verify` work without: signatures and all
 stored bytes are checked then, pages are not.
@@ -53,6 +55,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("snapshot", nargs="?")
     parser.add_argument("target", nargs="?")
     parser.add_argument("file", nargs="?")
+    parser.add_argument("--with", action="append", default=[], dest="others", metavar="DIRECTORY")
     for name in ("--name", "--identity", "--passphrase-file"):
         parser.add_argument(name)
     options = parser.parse_intermixed_args(arguments)
@@ -61,7 +64,7 @@ def main(arguments: list[str]) -> int:
         parser.error(f"{options.command} takes other arguments")
     PROBLEMS.clear()
     try:
-        repository = Repository(options.repository)
+        repository = Repository(options.repository, options.others)
         unlock(repository, options)
         if options.command == "list":
             list_snapshots(repository)

@@ -9,6 +9,7 @@ from .format import (BODY, BY_TARGET, DESCRIPTOR, DIGEST, FRAME, HEADER, MOST_EN
                      ZSTANDARD, LogFile, Object, Snapshot, check_shape)
 from .parity import END, Layout, Repaired, check_parity
 from .problems import Damaged, Refused, demand, tell
+from .shards import OBJECT_ID, Shards
 
 
 class Container(NamedTuple):
@@ -26,7 +27,7 @@ class Container(NamedTuple):
 class Objects:
     """Hands out only what was checked."""
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, others: list[str] | None = None):
         self.path = os.path.abspath(path)
         if not os.path.isfile(os.path.join(self.path, "holdfast.json")):
             raise Refused(f"{self.path}: is no repository: there is no holdfast.json")
@@ -34,6 +35,7 @@ class Objects:
         self.otherwise = "is sealed, and the repository is not"  # what is said of anything for which this holds
         descriptor, _, _ = self.read_json("holdfast.json", DESCRIPTOR)
         self.id, self.features = descriptor["repository"], descriptor["features"]
+        self.shards = Shards([self.path, *map(os.path.abspath, others or [])], self.id)
         demand(descriptor["sealing"] == ("sealed" if self.features else "none")
                and ("keyring" in descriptor) == bool(self.features),
                "holdfast.json: does not agree with itself on whether the repository is sealed")
@@ -50,8 +52,18 @@ class Objects:
 
     def read(self, key: str, start: int, length: int) -> bytes:
         """Up to so many bytes of an object; whatever keeps it from being read is damage."""
+        path = os.path.join(self.path, key)
+        if OBJECT_ID.search(key) and not os.path.lexists(path):
+            path, problem = self.shards.whole(key) or path, None
+            for divided in self.shards.of(key):
+                try:
+                    return divided.read(start, length)
+                except Damaged as found:
+                    problem = problem or found
+            if problem and not os.path.lexists(path):
+                raise problem
         try:
-            with open(os.path.join(self.path, key), "rb") as file:
+            with open(path, "rb") as file:
                 file.seek(start)
                 return file.read(length)
         except OSError as error:

@@ -14,8 +14,8 @@ from .problems import PROBLEMS, Refused, demand, noting
 class Repository(Objects):
     """The objects by what they mean."""
 
-    def __init__(self, path: str):
-        super().__init__(path)
+    def __init__(self, path: str, others: list[str] | None = None):
+        super().__init__(path, others)
         self.notes = functools.lru_cache(maxsize=None)(self.read_notes)
 
     def titles(self) -> list[str]:
