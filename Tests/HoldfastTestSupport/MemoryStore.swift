@@ -160,7 +160,7 @@ package final class MemoryStore: Store {
     return Upload(key: key, store: self)
   }
 
-  /// A remote store replaces nothing.
+  /// A store with latency replaces nothing here, as an SFTP server without extensions.
   package func replacement(of key: String) throws -> (any ObjectUpload)? {
     try check(key)
     return traits.isNear ? Upload(key: key, store: self, replaces: true) : nil

@@ -57,8 +57,7 @@ extension S3Store {
     var end = client.clock.now()
     end.seconds += Self.triedSpan.wholeSeconds
     let upload = S3Upload(
-      client, key: key, name: name, headers: S3Retention.headers(lock, until: end), isConditional: false,
-      hasOwnName: true)
+      client, key: key, name: name, headers: S3Retention.headers(lock, until: end), .keptByLooking)
     let bytes = random.bytes(64)
     try bytes.withUnsafeBytes { try upload.send($0, at: 0) }
     try upload.commit()

@@ -143,6 +143,15 @@ package struct S3Store: Store {
   // MARK: Writing
 
   package func upload(_ key: String) throws -> any ObjectUpload {
+    try upload(
+      key,
+      settings.isSingleWriter ? .keptByLooking : .keptByServer(isLookedFor: !settings.isArchive(key)))
+  }
+
+  /// A server puts an object in the place of another one in one step, also one that is made of parts.
+  package func replacement(of key: String) throws -> (any ObjectUpload)? { try upload(key, .replaced) }
+
+  private func upload(_ key: String, _ existing: S3Upload.Existing) throws -> S3Upload {
     try checkWritable()
     var headers: [(name: String, value: String)] = []
     if settings.isArchive(key), let storageClass = settings.archiveStorageClass {
@@ -151,9 +160,7 @@ package struct S3Store: Store {
     if let lock = settings.lock, settings.isLocked(key) {
       headers += S3Retention.headers(lock, until: lock.end(from: client.clock.now()))
     }
-    return S3Upload(
-      client, key: try self.key(key), name: key, headers: headers, isConditional: !settings.isSingleWriter,
-      hasOwnName: !settings.isSingleWriter && settings.isArchive(key))
+    return S3Upload(client, key: try self.key(key), name: key, headers: headers, existing)
   }
 
   package func remove(_ key: String) throws {

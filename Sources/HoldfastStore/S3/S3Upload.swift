@@ -7,6 +7,16 @@ final class S3Upload: ObjectUpload {
   /// The length of a part, in bytes. S3 takes parts of at least 5 MiB, and 10,000 of them.
   static let partBytes = 6 << 20
 
+  /// The rule for an object that has the key already.
+  enum Existing {
+    /// It stays: the server refuses to replace it.
+    /// - Parameter isLookedFor: true to look for it before parts are joined, because some servers then replace it.
+    case keptByServer(isLookedFor: Bool)
+    /// It stays: it is looked for before the commit, because the server replaces objects.
+    case keptByLooking
+    case replaced
+  }
+
   private enum Phase {
     /// An object that is shorter than a part.
     case single([UInt8])
@@ -30,26 +40,20 @@ final class S3Upload: ObjectUpload {
   private let name: String
   /// The headers that say how the object is kept: its storage class and its lock.
   private let headers: [(name: String, value: String)]
-  private let isConditional: Bool
-  private let hasOwnName: Bool
+  private let existing: Existing
   private let phase = Mutex<Phase>(.single([]))
   /// True if a try to join the parts may have succeeded.
   private let mayBeJoined = Atomic(false)
 
-  /// - Parameters:
-  ///   - headers: the headers that say how the object is kept: its storage class and its lock.
-  ///   - isConditional: true to ask the server not to replace an object.
-  ///   - hasOwnName: true if nobody else makes an object with this key.
+  /// - Parameter headers: the headers that say how the object is kept: its storage class and its lock.
   init(
-    _ client: S3Client, key: String, name: String, headers: [(name: String, value: String)], isConditional: Bool,
-    hasOwnName: Bool
+    _ client: S3Client, key: String, name: String, headers: [(name: String, value: String)], _ existing: Existing
   ) {
     self.client = client
     self.key = key
     self.name = name
     self.headers = headers
-    self.isConditional = isConditional
-    self.hasOwnName = hasOwnName
+    self.existing = existing
   }
 
   deinit { abort() }
@@ -100,7 +104,13 @@ final class S3Upload: ObjectUpload {
     }
   }
 
-  private var conditions: [(name: String, value: String)] { isConditional ? [("If-None-Match", "*")] : [] }
+  private var conditions: [(name: String, value: String)] {
+    if case .keptByServer = existing { [("If-None-Match", "*")] } else { [] }
+  }
+
+  private var isReplacing: Bool {
+    if case .replaced = existing { true } else { false }
+  }
 
   // MARK: Commit
 
@@ -123,7 +133,7 @@ final class S3Upload: ObjectUpload {
 
   private func put(_ bytes: [UInt8]) throws {
     // Without conditional writes, the best that can be done is to look first.
-    if !isConditional, try isThere(bytes) { return }
+    if case .keptByLooking = existing, try isThere(bytes) { return }
     let answer = try bytes.withUnsafeBytes { body in
       try client.answer(S3Request("PUT", key, headers: conditions + headers, checksum: .ofBody), body: body)
     }
@@ -134,9 +144,15 @@ final class S3Upload: ObjectUpload {
   }
 
   private func failure(_ answer: HTTPAnswer) -> any Error {
-    S3Retention.lock(headers)
+    let failure =
+      S3Retention.lock(headers)
       ? S3Retention.failure(client, answer, key: name, "s3:PutObject and s3:PutObjectRetention")
       : client.failure(answer, key: name, "s3:PutObject")
+    // A user who may only add is refused a request without the condition.
+    if isReplacing, case S3Error.notPermitted = failure {
+      return StoreError.removalRefused(key: name, location: client.location, .s3)
+    }
+    return failure
   }
 
   /// Looks for these bytes under the key.
@@ -157,15 +173,29 @@ final class S3Upload: ObjectUpload {
 
   private var alreadyExists: StoreError { .alreadyExists(key: name, location: client.location) }
 
-  /// Joins the parts. Some servers then replace an object despite the condition. So an existing object is looked for
-  /// first, unless nobody else uses the name. That is so for archives, and most large objects are archives.
+  /// True if the object is looked for before the parts are joined: a server may then replace an object despite the
+  /// condition. Nobody else uses the name of an archive, and most large objects are archives.
+  private var isLookedFor: Bool {
+    switch existing {
+    case .keptByServer(let isLookedFor): isLookedFor
+    case .keptByLooking: true
+    case .replaced: false
+    }
+  }
+
   private func complete(_ parts: Parts) throws {
+    if isReplacing { return try join(parts, isTriedAgain: false) }
     let isTriedAgain = mayBeJoined.load(ordering: .relaxed)
-    if isTriedAgain || !hasOwnName, let found = try lengthOfExisting() {
+    if isTriedAgain || isLookedFor, let found = try lengthOfExisting() {
       guard found == parts.length, isTriedAgain else { throw alreadyExists }
       return
     }
     mayBeJoined.store(true, ordering: .relaxed)
+    try join(parts, isTriedAgain: isTriedAgain)
+  }
+
+  /// - Throws: also if the parts may be joined, but an object that was there before may have their length.
+  private func join(_ parts: Parts, isTriedAgain: Bool) throws {
     let elements = parts.elements.sorted { $0.key < $1.key }.map { "<Part>\($0.value)</Part>" }
     let body = Array("<CompleteMultipartUpload>\(elements.joined())</CompleteMultipartUpload>".utf8)
     let answer = try body.withUnsafeBytes { bytes in
@@ -179,11 +209,11 @@ final class S3Upload: ObjectUpload {
       return
     }
     // A request that arrives again finds the upload completed, or the object in existence.
-    let isCompleted = answer.isRepeated || isTriedAgain
+    let isCompleted = !isReplacing && (answer.isRepeated || isTriedAgain)
     if isCompleted, [404, 412].contains(answer.status), try lengthOfExisting() == parts.length { return }
     // Another client has made an object with the same key since.
     if answer.status == 412 { throw alreadyExists }
-    throw client.failure(answer, key: name, "s3:PutObject")
+    throw failure(answer)
   }
 
   private func lengthOfExisting() throws -> UInt64? {

@@ -52,7 +52,8 @@ struct S3Uploads {
     let answer = try client.answer(request)
     guard answer.isSuccess else {
       switch client.failure(answer, key: nil, "s3:ListBucketMultipartUploads") {
-      case S3Error.notPermitted, S3Error.notImplemented, S3Error.refused(_, status: 404, _): return nil
+      // Gateways that have no such list refuse it in many ways.
+      case S3Error.notPermitted, S3Error.notImplemented, S3Error.refused(_, status: 404...405, _): return nil
       case let failure: throw failure
       }
     }

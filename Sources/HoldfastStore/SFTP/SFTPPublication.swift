@@ -2,11 +2,11 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Gives a finished object its name, which must not be taken.
+/// Gives a finished object its name, which must not be taken unless the object is a replacement.
 ///
 /// On every server, a hard link never replaces a file. If the server has no hard links, it is RENAME, which by the
 /// protocol must not replace, and does not with OpenSSH; `probe` tests it. `posix-rename@openssh.com` replaces, and is
-/// never used.
+/// used for replacements only.
 final class SFTPPublication: Sendable {
   private enum Way {
     /// Link, then remove the temporary name.
@@ -69,15 +69,42 @@ final class SFTPPublication: Sendable {
   /// - Parameter folder: the folder of the key, if it is open.
   private func settle(_ key: String, _ folder: SFTPHandle?) throws {
     do {
-      guard let folder, folder.isUsable else { return try root.synchronize(SFTPRoot.folder(of: key)) }
-      try root.ask("synchronize", SFTPRoot.folder(of: key), over: folder.link) { link in
-        try link.send(.synchronize(folder.bytes)).wait().done()
-      }
+      try synchronize(key, folder)
     } catch let error as SFTPError {
       // The name may not survive a power cut, so nobody may rely on it.
       try? root.ask("remove", key) { try $0.send(.remove(root.path(of: key))).wait().done() }
       throw error
     }
+  }
+
+  private func synchronize(_ key: String, _ folder: SFTPHandle?) throws {
+    guard let folder, folder.isUsable else { return try root.synchronize(SFTPRoot.folder(of: key)) }
+    try root.ask("synchronize", SFTPRoot.folder(of: key), over: folder.link) { link in
+      try link.send(.synchronize(folder.bytes)).wait().done()
+    }
+  }
+
+  // MARK: Replacements
+
+  /// Returns true if the server can give a file the name of another one in one step.
+  func canReplace(_ key: String) throws -> Bool {
+    try root.ask("replace", key) { $0.features.has(.renameReplacing) }
+  }
+
+  /// Gives a finished object the key of another one. If that fails, one of the two has the key.
+  /// - Throws: `StoreError.removalRefused` if this user may only add.
+  func replace(_ file: SFTPUnfinished, _ key: String, _ parts: SFTPParts) throws {
+    do {
+      try root.ask("replace", key) { link in
+        try link.send(.rename(root.path(of: file.key), replacing: root.path(of: key))).wait().done()
+      }
+    } catch SFTPError.forbidden {
+      throw StoreError.removalRefused(key: key, location: root.location, .sftp)
+    } catch StoreError.notFound {
+      // An earlier request, of which the answer was lost, has renamed the file.
+      guard try hasParts(key, parts) else { throw SFTPError.lost(key: key, location: root.location) }
+    }
+    try synchronize(key, file.folder)
   }
 
   private func link(_ temporary: String, _ key: String) throws -> Outcome {

@@ -104,6 +104,11 @@ struct SFTPRequest {
     extended(.hardLink).adding(path.utf8).adding(other.utf8)
   }
 
+  /// Gives a file the name of another one, in one step.
+  static func rename(_ path: String, replacing other: String) -> SFTPRequest {
+    extended(.renameReplacing).adding(path.utf8).adding(other.utf8)
+  }
+
   static func synchronize(_ handle: [UInt8]) -> SFTPRequest { extended(.synchronize).adding(handle) }
 
   static func space(_ path: String) -> SFTPRequest { extended(.space).adding(path.utf8) }
@@ -121,6 +126,7 @@ struct SFTPRequest {
 /// The extensions of version 3 that a store uses, by their names in the server's first packet.
 enum SFTPExtension: String {
   case hardLink = "hardlink@openssh.com"
+  case renameReplacing = "posix-rename@openssh.com"
   case synchronize = "fsync@openssh.com"
   case space = "statvfs@openssh.com"
   case limits = "limits@openssh.com"

@@ -94,10 +94,16 @@ package final class SFTPStore: Store {
     return try SFTPObject(key, length: length, in: root, openFiles)
   }
 
-  package func upload(_ key: String) throws -> any ObjectUpload {
+  package func upload(_ key: String) throws -> any ObjectUpload { try upload(key, replaces: false) }
+
+  package func replacement(of key: String) throws -> (any ObjectUpload)? {
+    try publication.canReplace(key) ? upload(key, replaces: true) : nil
+  }
+
+  private func upload(_ key: String, replaces: Bool) throws -> SFTPUpload {
     try Self.check(key)
     let folder = SFTPRoot.folder(of: key)
-    return try SFTPUpload(key, in: root, publication) { [random] in
+    return try SFTPUpload(key, replaces: replaces, in: root, publication) { [random] in
       let name = "\(Self.unfinished)\(random.identifier())"
       return folder.isEmpty ? name : "\(folder)/\(name)"
     }

@@ -18,16 +18,21 @@ final class SFTPUpload: ObjectUpload {
   private let root: SFTPRoot
   private let publication: SFTPPublication
   private let key: String
+  private let replaces: Bool
   private let state: Mutex<State>
   private let parts = Mutex(SFTPParts())
   private let makeName: @Sendable () -> String
 
   /// Makes the unfinished file, and the folders on the way to it.
-  /// - Parameter makeName: returns keys for unfinished files.
+  /// - Parameters:
+  ///   - replaces: true if the object takes the place of the one with its key.
+  ///   - makeName: returns keys for unfinished files.
   init(
-    _ key: String, in root: SFTPRoot, _ publication: SFTPPublication, _ makeName: @escaping @Sendable () -> String
+    _ key: String, replaces: Bool, in root: SFTPRoot, _ publication: SFTPPublication,
+    _ makeName: @escaping @Sendable () -> String
   ) throws {
-    (self.key, self.root, self.publication, self.makeName) = (key, root, publication, makeName)
+    (self.key, self.replaces) = (key, replaces)
+    (self.root, self.publication, self.makeName) = (root, publication, makeName)
     state = Mutex(.open(try SFTPUnfinished.create(makeName(), in: root)))
   }
 
@@ -140,7 +145,8 @@ final class SFTPUpload: ObjectUpload {
             file = try synchronized(file, last, at: offset)
             state = .open(file)
           }
-          try publication.publish(file, as: key, parts.withLock { $0 })
+          let parts = parts.withLock { $0 }
+          try replaces ? publication.replace(file, key, parts) : publication.publish(file, as: key, parts)
           state = .committed
         } catch  where Self.mayPass(error) {
           throw error

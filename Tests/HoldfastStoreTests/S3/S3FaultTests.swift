@@ -322,9 +322,10 @@ import Testing
     try server.store().removeAll(below: "a/")
   }
 
-  @Test func whatAServerDoesNotListOfUploadsStays() throws {
+  @Test(arguments: [(403, "AccessDenied"), (404, "NoSuchKey"), (405, "MethodNotAllowed"), (501, "NotImplemented")])
+  func whatAServerDoesNotListOfUploadsStays(_ status: Int, _ code: String) throws {
     try write([1], "a/1", server.store())
-    server.fail(.init("GET", "uploads", .refuse(403, "AccessDenied")))
+    server.fail(.init("GET", "uploads", .refuse(status, code)))
     try server.store().removeAll(below: "a/")
     #expect(try server.store().names(below: "") == [])
   }

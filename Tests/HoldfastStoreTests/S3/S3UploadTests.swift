@@ -203,6 +203,45 @@ import Testing
     }
   }
 
+  /// Damage is repaired where an object cannot be read at all while it is away.
+  @Test(arguments: [100, 13 << 20]) func aReplacementTakesThePlaceOfAnObjectInOneStep(_ count: Int) throws {
+    try put(count, "key", in: store)
+    var random = SeededRandom(seed: 4)
+    let bytes = random.bytes(count)
+    for isCommitted in [false, true] {
+      let replacement = try #require(try store.replacement(of: "key"))
+      let size = try #require(replacement.partBytes)
+      for start in stride(from: 0, to: count, by: size) {
+        try send(bytes[start..<min(count, start + size)], replacement, at: start)
+      }
+      #expect(try read("key") == [UInt8](repeating: 1, count: count), "it is replaced before the commit")
+      if isCommitted { try replacement.commit() } else { replacement.abort() }
+    }
+    #expect(try read("key") == bytes)
+    #expect(try SeaweedFS.shared.unfinishedUploads(below: prefix) == [])
+  }
+
+  /// The object that was there has the same length, so its length shows nothing.
+  @Test func aReplacementDoesNotCountIfNobodyKnowsWhoseBytesAreThere() throws {
+    let server = PretendS3()
+    let store = server.store()
+    try put(13 << 20, "key", in: store)
+    server.fail(.init("POST", "uploadId=", .refuse(404, "NoSuchUpload")))
+    let replacement = try #require(try store.replacement(of: "key"))
+    let size = try #require(replacement.partBytes)
+    try send([UInt8](repeating: 2, count: size)[...], replacement, at: 0)
+    #expect(throws: S3Error.refused(location: server.location, status: 404, code: "NoSuchUpload")) {
+      try replacement.commit()
+    }
+  }
+
+  @Test func aUserWhoMayOnlyAddReplacesNothing() throws {
+    let server = PretendS3()
+    server.fail(.init("PUT", "key", .refuse(403, "AccessDenied")))
+    let replacement = try #require(try server.store().replacement(of: "key"))
+    #expect(throws: StoreError.removalRefused(key: "key", location: server.location, .s3)) { try replacement.commit() }
+  }
+
   @Test func aUserWhoMayOnlyReadIsTold() throws {
     let reader = SeaweedFS.shared.store(prefix: prefix) { settings in
       settings.credentials = { _ in S3Credentials(accessKeyID: "reader", secretKey: "readersecret") }

@@ -65,6 +65,35 @@ import Testing
     #expect(TestFiles.names(in: place.appending("a")) == ["b"])
   }
 
+  /// The object that is replaced may be of the same length.
+  @Test func aReplacementWhoseAnswerWasLostIsNoFailure() throws {
+    let store = RetryingStore(store(.losesAnswer(to: "posix-rename")), time.retrier())
+    try put([1, 2, 3], at: "a/b", in: store)
+    let replacement = try #require(try store.replacement(of: "a/b"))
+    try send([4, 5, 6], at: 0, to: replacement)
+    try replacement.commit()
+    #expect(try read("a/b", in: store) == [4, 5, 6])
+    #expect(TestFiles.names(in: place.appending("a")) == ["b"])
+    #expect(program.starts == 2)
+  }
+
+  @Test func aServerThatCannotReplaceInOneStepIsAskedForNone() throws {
+    let store = store(.without(["posix-rename@openssh.com"]))
+    try put([1], at: "a/b", in: store)
+    #expect(try store.replacement(of: "a/b") == nil)
+  }
+
+  /// SSH_FX_PERMISSION_DENIED is 3.
+  @Test func aReplacementThatIsForbiddenLeavesTheObject() throws {
+    let store = store(.refuses("posix-rename", status: 3))
+    try put([1], at: "a/b", in: store)
+    let replacement = try #require(try store.replacement(of: "a/b"))
+    try send([2], at: 0, to: replacement)
+    #expect(throws: StoreError.removalRefused(key: "a/b", location: location, .sftp)) { try replacement.commit() }
+    #expect(TestFiles.names(in: place.appending("a")) == ["b"])
+    #expect(TestFiles.read(place.appending("a/b")) == [1])
+  }
+
   // MARK: A connection that is killed
 
   @Test func anUploadGoesOnOverANewConnection() throws {

@@ -7,7 +7,8 @@ import HoldfastTestSupport
 enum SFTPTest {
   /// All extensions that are used where a server has them.
   static let extensions = [
-    "hardlink@openssh.com", "fsync@openssh.com", "statvfs@openssh.com", "limits@openssh.com",
+    "hardlink@openssh.com", "posix-rename@openssh.com", "fsync@openssh.com", "statvfs@openssh.com",
+    "limits@openssh.com",
   ]
 
   static func host(_ cancellation: Cancellation = Cancellation()) -> Host {

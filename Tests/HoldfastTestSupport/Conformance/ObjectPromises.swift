@@ -56,6 +56,19 @@ extension StoreConformance {
     try expectNames(["b"], below: "a/", in: store, "something of the second is left")
   }
 
+  /// For stores that can replace an object in one step.
+  func checkReplacement(_ store: any Store) throws {
+    try put([1, 2], at: "a/b", in: store)
+    for isCommitted in [false, true] {
+      guard let replacement = try store.replacement(of: "a/b") else { return }
+      try [UInt8]([3, 4]).withUnsafeBytes { try replacement.send($0, at: 0) }
+      try expect(try read(store.open("a/b")) == [1, 2], "it is replaced before the commit")
+      if isCommitted { try replacement.commit() } else { replacement.abort() }
+    }
+    try expect(try read(store.openAnew("a/b")) == [3, 4], "it is not replaced")
+    try expectNames(["b"], below: "a/", in: store, "something of the replacement is left")
+  }
+
   func checkTwoWriters(_ store: any Store) throws {
     let first = try store.create("a/b")
     let second = try store.create("a/b")

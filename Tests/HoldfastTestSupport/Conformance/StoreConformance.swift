@@ -11,6 +11,7 @@ package enum StoreConformance: String, CaseIterable, Sendable {
   case anAbortedObjectNeverWas
   case aDroppedObjectNeverWas
   case anObjectIsNeverReplaced
+  case aReplacementTakesOverWithItsCommit
   case twoWritersOfOneKeyGetOneObject
   case aMissingObjectIsNamed
   case namesAreInOrderAndShowFolders
@@ -52,6 +53,7 @@ package enum StoreConformance: String, CaseIterable, Sendable {
     case .anAbortedObjectNeverWas: try checkAbort(store)
     case .aDroppedObjectNeverWas: try checkDrop(store)
     case .anObjectIsNeverReplaced: try checkNoReplacement(store)
+    case .aReplacementTakesOverWithItsCommit: try checkReplacement(store)
     case .twoWritersOfOneKeyGetOneObject: try checkTwoWriters(store)
     case .aMissingObjectIsNamed: try checkMissing(store)
     case .namesAreInOrderAndShowFolders: try checkNames(store)
