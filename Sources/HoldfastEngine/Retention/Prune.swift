@@ -180,7 +180,7 @@ package struct Prune {
   /// - Returns: the plan as it was carried out.
   private func prune(_ name: SourceName, _ planner: PrunePlanner, _ report: inout Report) throws -> PrunePlan {
     let lease = try Lease.take(on: name, of: repository, waits: options.waitsForLock)
-    defer { withExtendedLifetime(lease) {} }
+    defer { lease?.end() }
     guard let lease else {
       throw Refusal(
         scope: .transient, message: "another run works on \(name): nothing of it was removed",

@@ -103,7 +103,7 @@ package struct ShardPlacement: Sendable {
     guard !missing.isEmpty else { return }
     guard !isDryRun else { return result.placed += missing.count }
     let lease = try lease(on: source, of: target)
-    defer { withExtendedLifetime(lease) {} }
+    defer { lease.end() }
     let copying = ContainerCopy(from: home, to: target)
     let damage = DamageList()
     let done = Atomic(0)
@@ -160,7 +160,7 @@ package struct ShardPlacement: Sendable {
     _ results: inout [PlacementResult]
   ) throws {
     let lease = try lease(on: source, of: home)
-    defer { withExtendedLifetime(lease) {} }
+    defer { lease.end() }
     try checkListIsNewest()
     let old = others.values.reduce(into: Set<String>()) { $0.formUnion($1.keys) }
     let proved = try prove(items.filter { old.contains($0.key) }, of: source, under: lease, &results)
@@ -228,8 +228,9 @@ package struct ShardPlacement: Sendable {
     _ result: inout PlacementResult
   ) throws {
     guard !keys.isEmpty, let view = shards.view(of: member.name) else { return }
-    let lease = member.name == shards.home.name ? homes : try lease(on: source, of: home.at(view))
-    defer { withExtendedLifetime(lease) {} }
+    let own = member.name == shards.home.name ? nil : try lease(on: source, of: home.at(view))
+    defer { own?.end() }
+    let lease = own ?? homes
     for key in keys {
       try home.host.cancellation.check()
       try homes.checkHeld()

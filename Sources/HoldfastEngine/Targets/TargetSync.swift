@@ -129,7 +129,7 @@ package struct TargetSync: Sendable {
         return result
       }
       let lease = try takeLease(on: source, of: target)
-      defer { withExtendedLifetime(lease) {} }
+      defer { lease.end() }
       let (observer, name) = (observer, name)
       var execution = SyncExecution(planner, under: lease) { observer.copied(bytes: $0, to: name) }
       defer { result = execution.result }
@@ -162,7 +162,7 @@ package struct TargetSync: Sendable {
     // The run before this one may be about to give its lease back.
     home.errands.wait()
     let lease = try takeLease(on: planner.source, of: home)
-    defer { withExtendedLifetime(lease) {} }
+    defer { lease.end() }
     let (exchanged, current) = try planner.planReturn()
     let (observer, name) = (observer, name)
     guard !current.isEmpty else { return result = SyncResult(current) }
