@@ -3,20 +3,26 @@ package import HoldfastModel
 internal import HoldfastRepository
 
 /// `holdfast status --prometheus`: metrics in the text format, in base units, without timestamps. Unknown values have
-/// no sample.
+/// no sample. Each sample has the label `repository`, its ID, so that files of several repositories can be joined.
 package struct PrometheusText {
   package private(set) var text = ""
+  /// The labels of every sample.
+  private let common: [String: String]
 
-  /// - Parameter targets: the targets of a repository with several, each with its standings, or the reason why they are
-  ///   not known.
+  /// - Parameters:
+  ///   - availableBytes: the bytes that can still be stored; `nil` if the store does not tell.
+  ///   - targets: the targets of a repository with several, each with its standings, or the reason why they are not
+  ///     known.
   package init(
-    _ statuses: [SourceStatus], repository: Identifier, now: Timestamp,
+    _ statuses: [SourceStatus], repository: Identifier, now: Timestamp, availableBytes: UInt64? = nil,
     targets: [(name: String, standings: Result<[TargetStanding], any Error>)] = []
   ) {
-    self.init()
+    self.init(labels: ["repository": repository.description])
+    add("status_time_seconds", "When these figures were taken, in seconds since 1970.", [([:], Self.seconds(now))])
     add(
-      "status_time_seconds", "When these figures were taken, in seconds since 1970.",
-      [(["repository": repository.description], Self.seconds(now))])
+      "available_bytes", "Bytes that can still be stored in the repository.", [([:], availableBytes.map { Double($0) })]
+    )
+    addVerdict(statuses)
     addSnapshots(statuses)
     addProof(statuses)
     addRuns(statuses)
@@ -31,16 +37,33 @@ package struct PrometheusText {
       standings.map { target, standing in
         (["target": target, "source": standing.source.text], standing.behind.map { Double($0) })
       })
-    let judged = statuses.flatMap { status in
-      Objective.allCases.filter { status.objectives.has($0) }.map { objective in
-        let isMissed = status.missed.contains { $0.objective == objective }
-        return (["source": status.name.text, "objective": objective.rawValue], isMissed ? 1.0 : 0)
-      }
-    }
-    add("objective_missed", "Whether an objective is missed: 1, else 0.", judged)
   }
 
-  init() {}
+  init(labels: [String: String] = [:]) { common = labels }
+
+  private mutating func addVerdict(_ statuses: [SourceStatus]) {
+    each("level", "The level of the source as status shows it: 0 OK, 1 WARNING, 2 CRITICAL.", statuses) {
+      Double($0.level?.rawValue ?? 0)
+    }
+    each("known_damage", "Damage of the source that is known and not mended: 0 if there is none.", statuses) {
+      Double($0.knownDamage)
+    }
+    let judged = statuses.flatMap { status in
+      Objective.allCases.compactMap { objective in
+        status.objectives.value(objective).map { value in
+          (
+            labels: ["source": status.name.text, "objective": objective.rawValue], value: value,
+            isMissed: status.missed.contains { $0.objective == objective }
+          )
+        }
+      }
+    }
+    add(
+      "objective", "The objectives of the source: seconds for age and proof, snapshots for chain.",
+      judged.map { ($0.labels, $0.value) })
+    add(
+      "objective_missed", "Whether an objective is missed: 1, else 0.", judged.map { ($0.labels, $0.isMissed ? 1 : 0) })
+  }
 
   private mutating func addSnapshots(_ statuses: [SourceStatus]) {
     each("snapshot_time_seconds", "When the newest snapshot was begun, in seconds since 1970.", statuses) {
@@ -113,8 +136,9 @@ package struct PrometheusText {
   mutating func add(_ name: String, _ help: String, _ samples: [(labels: [String: String], value: Double?)]) {
     let lines = samples.compactMap { sample in
       sample.value.map { value in
-        let labels = sample.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\"\(Self.escaped($0.value))\"" }
-        return "holdfast_\(name){\(labels.joined(separator: ","))} \(Self.number(value))\n"
+        let labels = sample.labels.merging(common) { own, _ in own }.sorted { $0.key < $1.key }
+        let text = labels.map { "\($0.key)=\"\(Self.escaped($0.value))\"" }.joined(separator: ",")
+        return "holdfast_\(name){\(text)} \(Self.number(value))\n"
       }
     }
     guard !lines.isEmpty else { return }
@@ -135,11 +159,20 @@ package struct PrometheusText {
 }
 
 extension Objectives {
-  fileprivate func has(_ objective: Objective) -> Bool {
+  /// Returns an objective in its unit; `nil` if it is not set.
+  fileprivate func value(_ objective: Objective) -> Double? {
     switch objective {
-    case .age: maxAge != nil
-    case .chain: maxChain != nil
-    case .proof: proveWithin != nil
+    case .age: maxAge?.seconds
+    case .chain: maxChain.map { Double($0) }
+    case .proof: proveWithin?.seconds
     }
+  }
+}
+
+extension SourceStatus {
+  /// The number of findings: objects that cannot be read, snapshots without a whole chain, snapshots that the notes call
+  /// damaged, and 1 for a verify that found damage which no later one has shown to be gone.
+  fileprivate var knownDamage: Int {
+    damage.count + (snapshots - restorable) + notedDamage.count + (standingDamage == nil ? 0 : 1)
   }
 }

@@ -74,6 +74,7 @@ import Testing
           assert family.type == "gauge" and family.documentation, family
           for sample in family.samples:
               assert sample.timestamp is None, sample
+              assert len(sample.labels.pop("repository")) == 32, sample
               labels = ",".join('%s=%s' % pair for pair in sorted(sample.labels.items()))
               assert (sample.name, labels) not in samples
               samples["%s{%s}" % (sample.name, labels)] = sample.value
@@ -109,7 +110,11 @@ import Testing
     #expect((samples["holdfast_restore_bytes_per_second{basis=restores,source=source}"] ?? 0) > 0)
     let taken = try #require(samples["holdfast_snapshot_time_seconds{source=source}"])
     #expect(taken <= began && taken > began - 3600)
-    #expect(samples.keys.contains { $0.hasPrefix("holdfast_status_time_seconds{repository=") })
+    #expect((samples["holdfast_status_time_seconds{}"] ?? 0) > began - 3600)
+    #expect((samples["holdfast_available_bytes{}"] ?? 0) > 0)
+    #expect(samples["holdfast_level{source=source}"] == 2)
+    #expect(samples["holdfast_known_damage{source=source}"] == 0)
+    #expect(samples["holdfast_objective{objective=chain,source=source}"] == 5)
   }
 
   @Test func theFileIsReplacedAsAWhole() throws {

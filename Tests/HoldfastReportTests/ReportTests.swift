@@ -91,8 +91,46 @@ import Testing
     ).text
     let id = shop.repository.id
     #expect(text.contains("holdfast_status_time_seconds{repository=\"\(id)\"} 1700000000\n"), "\(text)")
-    #expect(text.contains("holdfast_stored_bytes{source=\"source\"} \(envelope.storedBytes)\n"), "\(text)")
+    let sample = "holdfast_stored_bytes{repository=\"\(id)\",source=\"source\"} \(envelope.storedBytes)\n"
+    #expect(text.contains(sample), "\(text)")
     #expect(!text.contains("holdfast_restore_duration_seconds"), "no restore was measured")
+  }
+
+  /// A monitor that reads the file sees damage as long as it is there, also when the verify that found it is not the
+  /// newest run any more.
+  @Test func metricsTellOfDamageUntilItIsMended() throws {
+    try shop.backup()
+    var objectives = Objectives()
+    (objectives.maxAge, objectives.maxChain) = (.hours(26), 30)
+    func metrics() throws -> [Substring] {
+      let statuses = try SourceStatus.read(from: shop.open(), of: nil, expected: []) { _ in objectives }
+      let text = PrometheusText(
+        statuses, repository: shop.repository.id, now: Timestamp(seconds: 0, nanoseconds: 0), availableBytes: 7
+      ).text
+      return text.replacing("repository=\"\(shop.repository.id)\"", with: "R").split(separator: "\n").filter {
+        $0.contains(/^holdfast_(level|known_damage|objective|available_bytes)\b/)
+      }
+    }
+    let sound = [
+      "holdfast_available_bytes{R} 7", "holdfast_level{R,source=\"source\"} 0",
+      "holdfast_known_damage{R,source=\"source\"} 0", "holdfast_objective{objective=\"age\",R,source=\"source\"} 93600",
+      "holdfast_objective{objective=\"chain\",R,source=\"source\"} 30",
+    ]
+    #expect(try metrics().map(String.init) == sound)
+    let archive = try #require(
+      TestFiles.allFiles(in: shop.repositoryPath).first { $0.description.contains("archive-") })
+    let bytes = try #require(TestFiles.read(archive))
+    TestFiles.truncate(archive, to: 10)
+    try shop.repository.notes.notePassed(shop.verify(), share: 1)
+    let damaged = try metrics()
+    #expect(damaged.contains("holdfast_level{R,source=\"source\"} 2"), "\(damaged)")
+    #expect(damaged.contains("holdfast_known_damage{R,source=\"source\"} 1"), "\(damaged)")
+    TestFiles.setMode(archive, 0o644)
+    TestFiles.write(bytes, to: archive)
+    #expect(
+      try metrics().contains("holdfast_known_damage{R,source=\"source\"} 1"), "nobody has shown that it is mended")
+    try shop.repository.notes.notePassed(shop.verify(), share: 1)
+    #expect(try metrics().map(String.init) == sound)
   }
 
   @Test func metricsTellHowFarEachTargetIs() throws {
@@ -111,8 +149,12 @@ import Testing
       ).text
     }
     let behind = try text()
-    #expect(behind.contains("holdfast_target_answers{target=\"barn\"} 1\nholdfast_target_answers{target=\"shed\"} 0\n"))
-    #expect(behind.contains("holdfast_target_behind_snapshots{source=\"source\",target=\"barn\"} 1\n"), "\(behind)")
+    let label = "repository=\"\(shop.repository.id)\""
+    for (target, value) in [("barn", 1), ("shed", 0)] {
+      #expect(behind.contains("holdfast_target_answers{\(label),target=\"\(target)\"} \(value)\n"), "\(behind)")
+    }
+    #expect(
+      behind.contains("holdfast_target_behind_snapshots{\(label),source=\"source\",target=\"barn\"} 1\n"), "\(behind)")
     let pass = try TargetPass(
       from: shop.open(), named: "home", to: [Target(name: "barn", store: barn)], TargetPolicy())
     try shop.backup(.full, in: pass.repository)

@@ -113,7 +113,8 @@ struct StatusCommand: ParsableCommand {
     guard let prometheus else { return }
     let metrics = PrometheusText(
       found.statuses, repository: found.repository.id, now: machine.host.clock.now(),
-      targets: found.targets.map(\.reading))
+      // Everything else counts without it.
+      availableBytes: (try? found.repository.store.availableBytes()) ?? nil, targets: found.targets.map(\.reading))
     try TextFile.replace(try machine.environment.absolute(prometheus), by: metrics.text, machine.host)
   }
 
