@@ -38,6 +38,19 @@ package enum JUnitReport {
     return lines.joined(separator: "\n") + "\n</testsuite>\n"
   }
 
+  /// Returns the result of a verify that ended before it had one.
+  package static func xml(failure message: String) -> String {
+    """
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuite name="holdfast verify" tests="1" failures="0" errors="1" skipped="0">
+      <testcase classname="verify" name="verify">
+        <error message="\(escape(message))"/>
+      </testcase>
+    </testsuite>
+
+    """
+  }
+
   private static func testCase(
     _ group: String, _ name: String, _ duration: TimeSpan, _ findings: [Verify.Finding]
   ) -> [String] {

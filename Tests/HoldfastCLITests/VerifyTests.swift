@@ -121,6 +121,17 @@ import Testing
     #expect(failure.attribute(forName: "message")?.stringValue?.contains("frame 1 does not have its digest") == true)
   }
 
+  /// CI would take the file of yesterday for that of today.
+  @Test func aVerifyThatCannotBeginReplacesTheJUnitFile() throws {
+    let tool = shop()
+    TestFiles.write("yesterday", to: tool.directory.appending("report.xml"))
+    #expect(tool.run("verify", "--junit", "report.xml", "-r", "<gone>").exitStatus == 10)
+    let report = try parse(tool.directory.appending("report.xml"))
+    #expect(report.attribute(forName: "errors")?.stringValue == "1")
+    let error = try #require(report.elements(forName: "testcase").first?.elements(forName: "error").first)
+    #expect(error.attribute(forName: "message")?.stringValue?.hasPrefix("there is no repository in ") == true)
+  }
+
   @Test func aJUnitFileThatCannotBeWrittenHidesNoDamage() throws {
     let tool = shop()
     let sound = tool.run("verify", "--junit", "nowhere/report.xml")

@@ -2,6 +2,7 @@ import HoldfastArchive
 import HoldfastModel
 import HoldfastOperations
 import HoldfastRepository
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -45,6 +46,26 @@ import Testing
     #expect(throws: Strange.self) { try watch().run { throw Strange() } }
     #expect(recorder.records.map(\.status) == [.incomplete, .failed])
     #expect(recorder.records.map(\.failure) == ["the disk is full", "Strange()"])
+  }
+
+  /// The journal gives the share of runs that failed. A wrong key or a target that is not empty says nothing about what
+  /// can be restored; whoever waits for the end of the run is told nevertheless.
+  @Test(arguments: [(RunCommand.restore, ErrorScope.usage, 0), (.restore, .machine, 1), (.backup, .usage, 1)])
+  func anOperatorsMistakeAtARestoreIsNoFailedRun(_ command: RunCommand, _ scope: ErrorScope, _ count: Int) throws {
+    let shop = try TestShop()
+    let source = SourceName(from: Path("source"))
+    try shop.backup()
+    let watch = RunWatch(command, site.machine(), notices: listener)
+    watch.add(recorder)
+    let error = EngineError(scope, "it cannot be done", hint: nil, exitStatus: .failed)
+    #expect(throws: error) {
+      try watch.run {
+        watch.opened(shop.repository, source: source)
+        throw error
+      }
+    }
+    #expect(recorder.records.map(\.status) == [.failed])
+    #expect(try shop.open().journal.read(source).entries.count == count)
   }
 
   @Test func nobodyIsToldOfADryRun() throws {

@@ -69,7 +69,18 @@ struct VerifyCommand: ParsableCommand {
     }
     let machine = location.machine(output)
     let watch = output.watch(.verify, machine)
-    try watch.run { try run(machine, watch) }
+    do {
+      try watch.run { try run(machine, watch) }
+    } catch  where !(error is Outcome) {
+      // The file of an earlier verify would say that all is well. The error is reported all the same.
+      try? writeJUnit(JUnitReport.xml(failure: describe(error).message), machine)
+      throw error
+    }
+  }
+
+  private func writeJUnit(_ xml: @autoclosure () -> String, _ machine: MachineContext) throws {
+    guard let junit else { return }
+    try JUnitReport.write(xml(), to: try machine.environment.absolute(junit), files: machine.host.files)
   }
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
@@ -121,9 +132,7 @@ struct VerifyCommand: ParsableCommand {
       progress.warn("what was found is not noted in the repository: \(describe(unnoted).message)")
     }
     do {
-      if let junit {
-        try JUnitReport.write(report, to: try machine.environment.absolute(junit), files: machine.host.files)
-      }
+      try writeJUnit(JUnitReport.xml(report), machine)
     } catch let error as any OperatorError where report.exitStatus != .done {
       // The result matters more than a file that could not be written.
       Console.error("holdfast: \(error)")

@@ -42,6 +42,8 @@ package final class RunWatch {
   private let began: Timestamp
   private let begun: TimeSpan
   private var observers: [any RunObserver] = []
+  /// Writes the journal of the repository, once that is open.
+  private var journal: JournalWriter?
   private var warningCount: UInt64 = 0
   private var warnings: [String] = []
   /// The containers that were read with their parity.
@@ -71,7 +73,7 @@ package final class RunWatch {
   /// Adds the journal of a repository as an observer, now that the repository is open.
   /// - Parameter source: the source of the run, if it is known and exists in the repository; `nil` for its only source.
   package func opened(_ repository: Repository, source: SourceName?) {
-    if repository.isHome { add(JournalWriter(repository: repository, notices: notices)) }
+    if repository.isHome { journal = JournalWriter(repository: repository, notices: notices) }
     (errands, parityUses) = (repository.errands, repository.containers.parityUses)
     if let source {
       // A mistyped name or directory is no source.
@@ -121,6 +123,8 @@ package final class RunWatch {
         end(outcome.status, failure: nil)
       } else {
         let known = describe(error)
+        // An operator's mistake at a restore says nothing about what can be restored, and is no failed run of it.
+        if command == .restore, known.scope == .usage { journal = nil }
         end(known.exitStatus, failure: known.message)
       }
       throw error
@@ -142,6 +146,7 @@ package final class RunWatch {
       command: command, host: machine.environment.hostName, began: began, ended: machine.host.clock.now(),
       duration: machine.host.clock.uptime() - begun, status: status, failure: failure, warningCount: warningCount,
       warnings: warnings, parts: parts)
+    journal?.ended(record)
     for observer in observers { observer.ended(record) }
   }
 }
