@@ -25,12 +25,23 @@ package enum CommandLineTool {
         // Completion must not disturb an operator who is typing.
         return ExitStatus.failed.rawValue
       }
+      writeJSON(error, arguments)
       let status = end(error)
       if StatusCommand.isPlugin(arguments), status == ExitStatus.usage.rawValue, !(error is NagiosOutcome) {
         return NagiosStatus.unknown.rawValue
       }
       guard WALFetchCommand.isMeant(by: arguments), status != ExitStatus.done.rawValue else { return status }
       return max(status, ExitStatus.fetchFailed.rawValue)
+    }
+  }
+
+  /// Writes an error as JSON to standard output, if the arguments ask for JSON and the command has written no result.
+  private static func writeJSON(_ error: any Error, _ arguments: [String]) {
+    guard arguments.prefix(while: { $0 != "--" }).contains("--json"), !Console.hasWrittenJSON else { return }
+    if let known = error as? any OperatorError {
+      try? Console.json(ErrorJSON(known, known.exitStatus))
+    } else if Holdfast.exitCode(for: error) == .validationFailure {
+      try? Console.json(ErrorJSON(usage: Holdfast.message(for: error)))
     }
   }
 

@@ -227,6 +227,34 @@ import Testing
     }
   }
 
+  /// A script that reads JSON learns why there is no result, in the same way from every command.
+  @Test func aFailureIsJSONForWhoeverAsksForJSON() throws {
+    let tool = Tool()
+    let missing = tool.run("list", "--json")
+    #expect(missing.exitStatus == 10)
+    #expect(missing.error.hasPrefix("holdfast: there is no repository in "), "people are told as always")
+    let told = try #require(try json(missing) as? [String: Any])
+    #expect(told["schema"] as? Int == 1)
+    let error = try #require(told["error"] as? [String: Any])
+    #expect(error.keys.sorted() == ["code", "exitStatus", "hint", "message", "scope"])
+    #expect(error["code"] as? String == "noRepository" && error["exitStatus"] as? Int == 10)
+    #expect(error["scope"] as? String == "usage")
+    #expect((error["message"] as? String)?.hasPrefix("there is no repository in ") == true)
+    #expect(error["hint"] is String)
+    let wrong = try #require(try json(tool.run("verify", "--json", "--sample", "0")) as? [String: Any])
+    let usage = try #require(wrong["error"] as? [String: Any])
+    #expect(usage["code"] as? String == "usage" && usage["exitStatus"] as? Int == 2 && usage["hint"] is NSNull)
+  }
+
+  @Test func aResultIsTheOnlyDocument() throws {
+    let tool = Tool()
+    tool.run("init", "--unsealed")
+    // There is nothing that could be verified, which the result says.
+    let result = tool.run("verify", "--json", "--junit", "nowhere/report.xml")
+    #expect(result.exitStatus == 1)
+    #expect(try json(result) is [String: Any], "\(result.output)")
+  }
+
   @Test(arguments: [["list"], ["list", "--json"], ["show", "--files"], ["cat", "latest", "orders.db"]])
   func resultsThatCannotBeWrittenAreAFailure(command: [String]) {
     let tool = shop()

@@ -14,6 +14,11 @@ enum Console {
   /// failure.
   static var lostOutput: EngineError? { outputFailure.withLock { $0 } }
 
+  private static let json = Atomic(false)
+
+  /// True if a result was written as JSON.
+  static var hasWrittenJSON: Bool { json.load(ordering: .relaxed) }
+
   static func output(_ text: String) {
     let code = write(text + "\n", to: STDOUT_FILENO)
     guard code != 0, code != EPIPE else { return }
@@ -59,6 +64,7 @@ enum Console {
 
   /// Writes a JSON value to standard output, with sorted keys.
   static func json(_ value: some Encodable) throws {
+    json.store(true, ordering: .relaxed)
     output(try JSONText.document(value))
   }
 
@@ -74,6 +80,7 @@ enum Console {
 
   /// Writes a JSON value on one line, for output that is streamed.
   static func jsonLine(_ value: some Encodable) throws {
+    json.store(true, ordering: .relaxed)
     output(try JSONText.line(value))
   }
 

@@ -1,0 +1,47 @@
+package import HoldfastModel
+
+/// The document that a command with `--json` writes to standard output when it fails before it has a result.
+package struct ErrorJSON: Encodable {
+  private struct Failure: Encodable {
+    let code: String
+    let exitStatus: Int32
+    let scope: String
+    let message: String
+    let hint: String?
+
+    private enum CodingKeys: CodingKey { case code, exitStatus, scope, message, hint }
+
+    /// Writes every key: what there is not is `null`.
+    func encode(to encoder: any Encoder) throws {
+      var values = encoder.container(keyedBy: CodingKeys.self)
+      try values.encode(code, forKey: .code)
+      try values.encode(exitStatus, forKey: .exitStatus)
+      try values.encode(scope, forKey: .scope)
+      try values.encode(message, forKey: .message)
+      try values.encode(hint, forKey: .hint)
+    }
+  }
+
+  private let schema = 1
+  private let error: Failure
+
+  /// - Parameter status: the exit status of the process.
+  package init(_ error: any OperatorError, _ status: ExitStatus) {
+    self.error = Failure(
+      code: status.code, exitStatus: status.rawValue, scope: error.scope.rawValue, message: error.message,
+      hint: error.hint)
+  }
+
+  /// A command line that is wrong.
+  /// - Parameter message: what the argument parser says of it.
+  package init(usage message: String) {
+    error = Failure(
+      code: ExitStatus.usage.code, exitStatus: ExitStatus.usage.rawValue, scope: ErrorScope.usage.rawValue,
+      message: message, hint: nil)
+  }
+}
+
+extension ExitStatus {
+  /// The name of the status in JSON, which never changes.
+  fileprivate var code: String { String(describing: self) }
+}
