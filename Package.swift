@@ -82,11 +82,16 @@ let package = Package(
         "HoldfastRepository", "HoldfastEngine", "HoldfastReport",
       ]),
     module(
+      "Page",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine", "HoldfastReport",
+      ]),
+    module(
       "CLI",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
-        "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastReport", "HoldfastOperations",
-        argumentParser,
+        "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastReport", "HoldfastPage",
+        "HoldfastOperations", argumentParser,
       ]),
     .executableTarget(
       name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings, linkerSettings: [releaseBinary]),
@@ -123,6 +128,12 @@ let package = Package(
       ]),
     tests(
       of: "Report", ["HoldfastModel", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine", "HoldfastTestShop"]),
+    tests(
+      of: "Page",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine",
+        "HoldfastTestShop",
+      ]),
     tests(
       of: "Operations",
       [

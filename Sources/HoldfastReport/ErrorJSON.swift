@@ -33,7 +33,7 @@ package struct ErrorJSON: Encodable {
   }
 
   /// A command line that is wrong.
-  /// - Parameter message: what the argument parser says of it.
+  /// - Parameter message: the text of the argument parser.
   package init(usage message: String) {
     error = Failure(
       code: ExitStatus.usage.code, exitStatus: ExitStatus.usage.rawValue, scope: ErrorScope.usage.rawValue,

@@ -170,8 +170,8 @@ extension Objectives {
 }
 
 extension SourceStatus {
-  /// The number of findings: objects that cannot be read, snapshots without a whole chain, snapshots that the notes call
-  /// damaged, and 1 for a verify that found damage which no later one has shown to be gone.
+  /// The number of findings: objects that cannot be read, snapshots without a whole chain, snapshots that the notes
+  /// call damaged, and 1 for a verify that found damage which no later one has shown to be gone.
   fileprivate var knownDamage: Int {
     damage.count + (snapshots - restorable) + notedDamage.count + (standingDamage == nil ? 0 : 1)
   }

@@ -80,10 +80,10 @@ struct StatusCommand: ParsableCommand {
 
   /// Returns the objectives of a source. The command line overrides its configuration.
   private func promised(_ settings: SourceSettings.Objectives?) -> Objectives {
-    var objectives = Objectives()
-    objectives.maxAge = maxAge ?? settings?.maxAge
-    objectives.maxChain = maxChain ?? settings?.maxChain
-    objectives.proveWithin = proveWithin ?? settings?.proveWithin
+    var objectives = Objectives(settings)
+    objectives.maxAge = maxAge ?? objectives.maxAge
+    objectives.maxChain = maxChain ?? objectives.maxChain
+    objectives.proveWithin = proveWithin ?? objectives.proveWithin
     return objectives
   }
 
@@ -146,6 +146,17 @@ struct StatusCommand: ParsableCommand {
       Console.error("holdfast: \(error)")
     }
     return status
+  }
+}
+
+extension Objectives {
+  /// The objectives that the configuration has for a source.
+  /// - Parameter settings: `nil` for a source that is not configured.
+  init(_ settings: SourceSettings.Objectives?) {
+    self.init()
+    maxAge = settings?.maxAge
+    maxChain = settings?.maxChain
+    proveWithin = settings?.proveWithin
   }
 }
 
