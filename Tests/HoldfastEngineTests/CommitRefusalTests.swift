@@ -59,12 +59,12 @@ import Testing
   @Test func aLogThatNobodyCouldReadIsNotArchived() throws {
     let clock = Clock(now: { Timestamp(seconds: 1 << 50, nanoseconds: 0) }, uptime: Clock.system.uptime)
     let shop = try TestShop(clock: clock)
-    let (name, bytes) = try #require(WALPushTests.log().segments.first)
+    let (name, bytes) = try #require(WALSample.log().segments.first)
     #expect(
       throws: EngineError(
         .usage, "no reader would take what would be archived of \(name): its time is not sound; nothing was archived",
         hint: "Check the clock of this machine. Please report it.")
-    ) { try WALPushTests().push("\(name)", bytes, shop) }
+    ) { try WALSample().push("\(name)", bytes, shop) }
     let archived = TestFiles.allFiles(in: shop.repositoryPath).filter { $0.text.contains("/repository/wal/") }
     #expect(archived == [])
   }

@@ -11,8 +11,8 @@ import Testing
 /// In a store without locks nobody knows who pushes. There a prune removes what killed pushes left when this machine
 /// has known of it for ten minutes.
 @Suite(.timeLimit(.minutes(30))) struct FarLeftoverTests {
-  private let pushes = WALPushTests()
-  private let log = WALPushTests.log()
+  private let pushes = WALSample()
+  private let log = WALSample.log()
   private let clock = TestClock("2026-11-22T14:00:00Z")
   private var folder: String { "wal/orders/\(log.system)/0000000100000000/" }
 

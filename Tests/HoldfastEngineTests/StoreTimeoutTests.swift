@@ -205,7 +205,7 @@ import Testing
 
   @Test(arguments: [true, false]) func aPushThatIsCutOffIsMadeGood(isNear: Bool) throws {
     let place = try Place(isNear: isNear)
-    let (segment, wal) = (WALPushTests.log().segments[0], WALPushTests())
+    let (segment, wal) = (WALSample.log().segments[0], WALSample())
     func push() throws -> WALPush.Report {
       try wal.push(segment.name.text, segment.bytes, place.shop, in: place.shop.open())
     }
@@ -220,7 +220,7 @@ import Testing
   /// A server takes a file that is not archived for the end of the log, and ends its recovery.
   @Test(arguments: [true, false]) func aFetchThatIsCutOffDoesNotEndTheLog(isNear: Bool) throws {
     var place = try Place(isNear: isNear)
-    let (segment, wal) = (WALPushTests.log().segments[0], WALPushTests())
+    let (segment, wal) = (WALSample.log().segments[0], WALSample())
     _ = try wal.push(segment.name.text, segment.bytes, place.shop, in: place.shop.open())
     place.keepContents()
     let shop = place.shop
