@@ -59,11 +59,8 @@ import Testing
       // A restore point first: a switch at the very beginning of a segment would do nothing.
       let last = try cluster.psql("SELECT pg_walfile_name(pg_create_restore_point('archive all'))")
       try cluster.psql("SELECT pg_switch_wal()")
-      for _ in 0..<600 {
-        if try cluster.psql("SELECT last_archived_wal >= '\(last)' FROM pg_stat_archiver") == "t" { return last }
-        try cluster.psql("SELECT pg_sleep(0.1)")
-      }
-      throw TestCluster.Failure(description: "the archive does not catch up: \(cluster.log)")
+      try cluster.wait(until: "last_archived_wal >= '\(last)' FROM pg_stat_archiver")
+      return last
     }
 
     /// The segments in `pg_wal` up to one.

@@ -214,7 +214,7 @@ import Testing
     let elsewhere = TemporaryDirectory()
     try TestCluster.giveToServer(elsewhere.path)
     let wal = elsewhere.appending("wal")
-    let cluster = try TestCluster(options: ["--data-checksums", "--waldir=\(wal.text)"])
+    let cluster = try TestCluster(options: ["--data-checksums", "--waldir=\(wal.text)"], isUnlikeOthers: true)
     try cluster.start()
     try cluster.initializePgbench()
     try shop.capture(cluster)

@@ -16,36 +16,38 @@ package final class TestCluster {
   package let data: Path
   package private(set) var isRunning = false
   private let programs: Path
-  /// A cluster with the usual options, which is never started; `nil` until the first test needs one.
-  private static let model = Mutex<TestCluster?>(nil)
+  /// The clusters that are copied, by the options of `initdb`. They are never started.
+  private static let models = Mutex<[[String]: TestCluster]>([:])
 
   /// Makes a new cluster, which is not started.
   /// - Parameters:
   ///   - settings: further settings, beside those that keep a test fast.
-  ///   - options: options of `initdb`: `--wal-segsize=1`, `--no-data-checksums`; `nil` for the usual ones.
-  ///   - isUnlikeOthers: true if its system identifier is its own. Making that takes a second of processor time, so
-  ///     others are copies of one cluster, and have its identifier.
-  package init(settings: [String: String] = [:], options: [String]? = nil, isUnlikeOthers: Bool = false) throws {
+  ///   - options: options of `initdb`: `--wal-segsize=1`, `--data-checksums`.
+  ///   - isUnlikeOthers: true if its system identifier is its own, and where an option names a path. Making that takes
+  ///     a second of processor time, so others are copies of one cluster with these options, and have its identifier.
+  package init(
+    settings: [String: String] = [:], options: [String] = ["--data-checksums"], isUnlikeOthers: Bool = false
+  ) throws {
     data = directory.appending("data")
     programs = try Self.findPrograms()
     try Self.giveToServer(directory.path)
-    if options == nil, !isUnlikeOthers {
-      try run("cp", "-a", "--reflink=auto", Self.modelData().text, data.text)
+    if !isUnlikeOthers {
+      try run("cp", "-a", "--reflink=auto", Self.modelData(options).text, data.text)
     } else {
       try run(
         programs.appending("initdb").text, "--pgdata", data.text, "--no-sync", "--no-instructions", "--auth=trust",
-        "--username=postgres", "--encoding=UTF8", "--locale=C", more: options ?? ["--data-checksums"])
+        "--username=postgres", "--encoding=UTF8", "--locale=C", more: options)
     }
     set(["fsync": "off", "shared_buffers": "'16MB'", "autovacuum": "off"].merging(settings) { $1 })
   }
 
   /// Returns the data directory that is copied. It is removed when the process of the tests ends.
-  private static func modelData() throws -> Path {
-    try model.withLock { model in
-      if let model { return model.data }
-      let made = try TestCluster(isUnlikeOthers: true)
-      model = made
-      atexit { TestCluster.model.withLock { $0 = nil } }
+  private static func modelData(_ options: [String]) throws -> Path {
+    try models.withLock { models in
+      if let model = models[options] { return model.data }
+      if models.isEmpty { atexit { TestCluster.models.withLock { $0 = [:] } } }
+      let made = try TestCluster(options: options, isUnlikeOthers: true)
+      models[options] = made
       return made.data
     }
   }
@@ -167,19 +169,22 @@ package final class TestCluster {
   /// - Parameter state: the state of the lock, as a condition on `pg_locks`.
   package func session(_ statements: String, until state: String) throws -> RunningProcess {
     let process = RunningProcess(start([program("psql"), "-XAtq", "-d", connection, "-c", statements]))
-    let patience = Pseudoterminal()
-    var failure: (any Error)?
-    let isThere = patience.waits {
-      do {
-        return try psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND \(state)") != "0"
-      } catch {
-        failure = error
-        return true
-      }
-    }
-    if let failure { throw failure }
-    guard isThere else { throw Failure(description: "no advisory lock came to be \(state)") }
+    try wait(until: "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND \(state))")
     return process
+  }
+
+  /// Waits until a condition holds, for a minute at most. The server looks, so it takes one process.
+  package func wait(until condition: String) throws {
+    try psql(
+      """
+      DO $$ BEGIN
+        FOR look IN 1..3000 LOOP
+          IF (SELECT \(condition)) THEN RETURN; END IF;
+          PERFORM pg_sleep(0.02), pg_stat_clear_snapshot();
+        END LOOP;
+        RAISE 'it did not come to be so';
+      END $$
+      """)
   }
 
   /// Returns the path of a program of PostgreSQL's, such as `pg_waldump`.
