@@ -233,12 +233,19 @@ class RepetitionTests(TestInDirectory):
 
         runs = Runs(self.root, "holdfast", "sftp")
         for module, tell, options in (("loss", runs.tell_loss, "--seeds 0 --loss"),
-                                      ("seed 7", lambda: Result("seed 7", "--seed 7", ["lost"]), "--seed 7")):
+                                      ("seed 7", lambda: Result("seed 7", "--seed 7", ["lost"]), "--seed 7"),
+                                      ("seed 3", self.tell_short, "--seed 3 --short")):
             with mock.patch("tools.faults.main.tell_loss", lambda *_: lose(None)):
                 result = tell()
             self.assertIn(f"{module}: 0 runs", result.line())
             self.assertEqual(repetition("s3", [result, result]), f"`fault-runs s3 {options}`")
         self.assertEqual(repetition("s3", [Result("seed 7", "--seed 7")]), "")
+
+    def tell_short(self) -> Result:
+        """What a short story of seed 3 says that went wrong."""
+        result = Story(3, self.root / "story", "holdfast", Nowhere(), is_short=True).result
+        result.mistakes.append("lost")
+        return result
 
 
 if __name__ == "__main__":

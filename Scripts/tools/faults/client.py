@@ -15,7 +15,9 @@ from .places import Place
 from .runs import DONE, INCOMPLETE, Ended, Machine
 from .source import Source, Tree, describe, differences
 
-ROUNDS = (4, 7)
+Rounds = tuple[int, int]  # at least and at most so many changes of a source, each with a run
+ROUNDS: Rounds = (4, 7)
+SHORT_ROUNDS: Rounds = (1, 3)
 KILL_SHARE, FIRST_RUN_S = 0.2, 0.3
 # What a small source does may look like these; holdfast must say so.
 ANOMALIES = {"encryption", "deletion", "truncation"}
@@ -42,8 +44,9 @@ class Counts:
 class Client:
     """One source on one machine."""
 
-    def __init__(self, directory: Path, program: str, place: Place, name: str, seed: int) -> None:
-        self.name, self.place, self.directory = name, place, directory
+    def __init__(self, directory: Path, program: str, place: Place, name: str, seed: int,
+                 rounds: Rounds = ROUNDS) -> None:
+        self.name, self.place, self.directory, self.rounds = name, place, directory, rounds
         self.random = Random(f"client {name} {seed}")
         self.source = Source(directory / "source", self.random)
         environment = (places(directory) | keys(directory.parent) | place.environment
@@ -58,7 +61,7 @@ class Client:
         actions = {self.backup: 60, self.merge: 8, self.prune: 14, self.verify: 8, self.restore: 10}
         try:
             self.backup()
-            for _ in range(self.random.randint(*ROUNDS)):
+            for _ in range(self.random.randint(*self.rounds)):
                 self.source.change()
                 self.random.choices(list(actions), list(actions.values()))[0]()
         except Exception:  # whatever it is, the seed must not pass

@@ -27,8 +27,8 @@ NO_SEEDS = "--seeds 0 "  # stories that have none are told alone
 class Runs:
     """All seeds of one kind of server."""
 
-    def __init__(self, directory: Path, program: str, kind: str) -> None:
-        self.directory, self.program, self.kind = directory, program, kind
+    def __init__(self, directory: Path, program: str, kind: str, is_short: bool = False) -> None:
+        self.directory, self.program, self.kind, self.is_short = directory, program, kind, is_short
         self.server = SeaweedFS(directory / "server") if kind == "s3" else None
 
     def tell(self, seed: int) -> Result:
@@ -38,7 +38,7 @@ class Runs:
             try:
                 where = self.place(seed, Path(name), own_server)
                 try:
-                    return Story(seed, Path(name), self.program, where).tell()
+                    return Story(seed, Path(name), self.program, where, self.is_short).tell()
                 finally:
                     where.close()
             finally:
@@ -126,6 +126,8 @@ def main() -> None:
     parser.add_argument("kind", choices=["s3", "sftp"])
     parser.add_argument("--seeds", type=int, default=30, metavar="N", help="so many seeds, from 1 on (default: 30)")
     parser.add_argument("--seed", type=int, metavar="N", help="only this one")
+    parser.add_argument("--short", action="store_true",
+                        help="one to three changes and runs of each source, in place of four to seven")
     parser.add_argument("--outage", action="store_true",
                         help="also a server that refuses everything: a run must give up in time (two minutes)")
     parser.add_argument("--loss", action="store_true",
@@ -139,7 +141,7 @@ def main() -> None:
     seeds = [arguments.seed] if arguments.seed is not None else range(1, arguments.seeds + 1)
     results, begun = list[Result](), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="holdfast-faults-", dir=place(None, 2048 * MIB)) as name:
-        runs = Runs(Path(name), program, arguments.kind)
+        runs = Runs(Path(name), program, arguments.kind, arguments.short)
         pool = ThreadPoolExecutor(arguments.jobs)
         try:
             # Those that take longest come first.

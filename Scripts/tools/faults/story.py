@@ -13,7 +13,7 @@ from typing import Any
 
 from ..command import Failure
 from ..holdfast import keys, places
-from .client import Client
+from .client import ROUNDS, SHORT_ROUNDS, Client
 from .places import Place
 from .runs import DONE, FAILED, INCOMPLETE, Machine
 from .source import describe, differences
@@ -49,15 +49,16 @@ class Result:
 class Story:
     """One seed."""
 
-    def __init__(self, seed: int, directory: Path, program: str, place: Place) -> None:
+    def __init__(self, seed: int, directory: Path, program: str, place: Place, is_short: bool = False) -> None:
         self.directory, self.place, self.seed = directory, place, seed
         self.random = Random(f"story {seed}")
         names = ["shop", "stock"] if self.random.random() < TWO_HOSTS_SHARE else ["shop"]
-        self.clients = [Client(directory / name, program, place, name, seed) for name in names]
+        self.clients = [Client(directory / name, program, place, name, seed, SHORT_ROUNDS if is_short else ROUNDS)
+                        for name in names]
         # It has seen nothing yet: what it finds is in the repository.
         self.reader = Machine(program, places(directory / "reader") | keys(directory) | place.environment
                               | {"HOLDFAST_REPOSITORY": place.location}, lambda: None)
-        self.result = Result(f"seed {seed}", f"--seed {seed}")
+        self.result = Result(f"seed {seed}", f"--seed {seed}" + " --short" * is_short)
 
     def tell(self) -> Result:
         """Everything."""

@@ -21,7 +21,7 @@ from .postgres_shop import HISTORY, Shop, check_invariants
 from .upkeep import Upkeep
 
 REPOSITORY_CAPTURES = 60  # a new repository after so many, or a long soak fills the disk
-SPOIL_EVERY, SPOIL_S_MAX, CRASH_EVERY = 6, 0.5, 5
+SPOIL_EVERY, SPOIL_S_MAX, CRASH_EVERY = 4, 0.5, 3
 
 WAIT_FOR_CAPTURE = """
 DO $$ BEGIN
