@@ -4,10 +4,11 @@ import Testing
 
 /// What the three shells make of what is typed, as their users see it.
 @Suite struct CompletionTests {
-  private let tool = Tool()
+  private let tool: Tool
 
   /// One snapshot of a source `orders`, and a directory with `holdfast` in it.
-  init() {
+  private static let model = Prepared<Tool> {
+    let tool = Tool()
     tool.run("init", "--unsealed")
     TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("backup", "source", "--name", "orders")
@@ -16,7 +17,10 @@ import Testing
     for shell in ["bash", "zsh", "fish"] {
       TestFiles.write(tool.run("completions", shell).outputBytes, to: tool.directory.appending("completions.\(shell)"))
     }
+    return tool
   }
+
+  init() throws { tool = Tool(copyOf: try Self.model.value) }
 
   private var environment: [String: String] {
     var environment = tool.environment

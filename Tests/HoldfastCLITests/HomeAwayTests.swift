@@ -219,7 +219,7 @@ import Testing
 
   /// Runs at home are killed, or stopped and woken up when another one went on without home; halves go on apart from
   /// each other, and come back.
-  @Test(arguments: Trials.seeds(byDay: 20, atNight: 300))
+  @Test(arguments: Trials.seeds(byDay: 6, atNight: 300))
   func noSnapshotIsLostAndNoNumberIsGivenTwice(seed: UInt64) throws {
     var random = SeededRandom(seed: seed)
     makeShop()

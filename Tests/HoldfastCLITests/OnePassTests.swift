@@ -29,7 +29,7 @@ import Testing
     let shop = ThreePlaces()
     shop.done("init", "--unsealed")
     shop.done("backup", "orders")
-    for trial in 0..<(Trials.areAll ? 60 : 8) {
+    for trial in 0..<(Trials.areAll ? 60 : 4) {
       TestFiles.write(
         [UInt8](repeating: UInt8(trial), count: 3 << 20), to: shop.tool.source.appending("large \(trial % 3)"))
       let started = RunningProcess(shop.start(["backup", "orders", "--full"]))

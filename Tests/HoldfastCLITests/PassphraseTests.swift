@@ -30,14 +30,17 @@ import Testing
       tool, ["init", "--passphrase"], [("New passphrase: ", first + "\n"), ("The same again: ", second + "\n")])
   }
 
-  private func sealed() -> SealedTool {
+  /// A repository that is sealed to `words`, with one snapshot. Each use of a passphrase takes half a second.
+  private static let model = Prepared<SealedTool> {
     let tool = SealedTool()
-    tool.writePassphrase(Self.words)
-    #expect(
-      tool.run("init", "--passphrase") { $0.environment["HOLDFAST_PASSPHRASE_FILE"] = "passphrase" }.exitStatus == 0)
+    tool.writePassphrase(words)
+    let made = tool.run("init", "--passphrase") { $0.environment["HOLDFAST_PASSPHRASE_FILE"] = "passphrase" }
+    try #require(made.exitStatus == 0, "\(made.error)")
     tool.run("backup", "source")
     return tool
   }
+
+  private func sealed() throws -> SealedTool { SealedTool(copyOf: try Self.model.value) }
 
   @Test func aNewPassphraseIsAskedForTwiceAndNeverShown() {
     let tool = SealedTool()
@@ -93,7 +96,7 @@ import Testing
   }
 
   @Test func aWrongOneIsRefusedAndNamesTheRecipients() throws {
-    let tool = sealed()
+    let tool = try sealed()
     let (result, _) = atTerminal(tool, ["restore", "--target", "restored"], [("Passphrase: ", "guess\n")])
     let id = try #require(tool.shortIDs(of: "recipient").first)
     result.expectRefusal(
@@ -108,8 +111,8 @@ import Testing
 
   /// Ctrl-C, and what a closing window sends.
   @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
-  func aSignalEndsTheAskingAndTheTerminalShowsAgainWhatIsTyped(signal: Int32) {
-    let tool = sealed()
+  func aSignalEndsTheAskingAndTheTerminalShowsAgainWhatIsTyped(signal: Int32) throws {
+    let tool = try sealed()
     let terminal = Pseudoterminal()
     var start = tool.start(["restore", "--target", "restored"])
     start.input = .terminal(terminal.name)
@@ -122,7 +125,7 @@ import Testing
   }
 
   @Test func withoutATerminalItIsSaidHowToGiveOne() throws {
-    let tool = sealed()
+    let tool = try sealed()
     let id = try #require(tool.shortIDs(of: "recipient").first)
     for arguments in [
       ["restore", "--target", "restored"], ["cat", "latest", "orders"], ["diff", "latest", "latest"],
@@ -135,8 +138,8 @@ import Testing
     }
   }
 
-  @Test func whatRunsUnattendedNeverAsks() {
-    let tool = sealed()
+  @Test func whatRunsUnattendedNeverAsks() throws {
+    let tool = try sealed()
     for arguments in [["backup", "source"], ["verify", "--data"], ["list"], ["key", "list"]] {
       let (result, terminal) = atTerminal(tool, arguments, [])
       #expect(result.exitStatus == 0, "\(arguments): \(result.error)")
@@ -145,8 +148,8 @@ import Testing
   }
 
   /// Replacing a passphrase takes nobody's access to what was sealed to the old one.
-  @Test func aReplacedPassphraseOpensWhatWasSealedToIt() {
-    let tool = sealed()
+  @Test func aReplacedPassphraseOpensWhatWasSealedToIt() throws {
+    let tool = try sealed()
     TestFiles.write("a later order", to: tool.source.appending("orders"))
     let (added, terminal) = atTerminal(
       tool, ["key", "add", "--passphrase", "--label", "new"],

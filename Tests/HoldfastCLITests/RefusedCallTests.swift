@@ -33,13 +33,12 @@ import Testing
     "epoll_ctl", "epoll_wait", "epoll_pwait", "inotify_init1", "io_uring_setup", "fdatasync",
   ]
 
-  private static let cases = [
+  /// One call at a time, as different kernels, filters and file systems refuse it.
+  private static let each = [
     // Filters that are older than the call, RestrictSUIDSGID=yes of systemd.
     Case("openat2=ENOSYS"), Case("openat2=EPERM"), Case("openat2=EACCES"),
     // NFS, 9p, older ZFS, FUSE; and without hard links.
     Case("renameat2:flags=EINVAL"), Case("renameat2:flags=ENOSYS"), Case("renameat2:flags=EPERM"),
-    Case("linkat=EPERM", restore: links, status: 3),
-    Case("openat2=ENOSYS,renameat2:flags=EINVAL,linkat=EPERM", restore: links, status: 3, isWeaker: true),
     Case("syncfs=ENOSYS"), Case("syncfs=EPERM"), Case("fallocate=EOPNOTSUPP"), Case("fallocate=EPERM"),
     Case("openat:O_TMPFILE=EOPNOTSUPP"), Case("openat:O_TMPFILE=EISDIR"), Case("openat:O_NOATIME=EPERM"),
     Case("preadv2=ENOSYS"), Case("preadv2=EPERM,mincore=EPERM"), Case("preadv2=EOPNOTSUPP,fadvise64=EPERM"),
@@ -50,6 +49,28 @@ import Testing
     // Kernels before 5.8.
     Case("utimensat:AT_EMPTY_PATH=EINVAL"),
   ]
+
+  /// The same refusals, several at a time: each of `each` is in one of these, and each call once in one of them.
+  private static let together: [Case] = {
+    var groups: [[String]] = []
+    for refused in each.map(\.calls) {
+      let names = callNames(refused)
+      let fits = groups.firstIndex { $0.allSatisfy { callNames($0).isDisjoint(with: names) } }
+      if let fits { groups[fits].append(refused) } else { groups.append([refused]) }
+    }
+    return groups.map { Case($0.joined(separator: ",")) }
+  }()
+
+  /// The names of the calls of a list such as `openat:O_TMPFILE=EISDIR,syncfs=EPERM`.
+  private static func callNames(_ calls: String) -> Set<Substring> {
+    Set(calls.split(separator: ",").map { $0.prefix { $0 != "=" } })
+  }
+
+  private static let cases =
+    (Trials.areAll ? each : together) + [
+      Case("linkat=EPERM", restore: links, status: 3),
+      Case("openat2=ENOSYS,renameat2:flags=EINVAL,linkat=EPERM", restore: links, status: 3, isWeaker: true),
+    ]
 
   /// A small shop, with all that takes a way of its own.
   private func makeSource() throws {

@@ -81,7 +81,7 @@ import Testing
     #expect(TreeDescription(of: tool.directory.appending(target)).differences(from: day.tree) == [], "\(context)")
   }
 
-  @Test(arguments: [UInt64(81), .random(in: 0 ... .max)])
+  @Test(arguments: Trials.seeds(byDay: 1, atNight: 1) + Trials.first(0, of: [81]))
   func everySnapshotComesBackToHoldfastAndToTheScript(seed: UInt64) throws {
     try makeRepository()
     let days = try takeDays(seed: seed)

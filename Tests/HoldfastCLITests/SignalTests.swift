@@ -5,24 +5,23 @@ import Testing
 
 /// Whatever ends a run in the middle: nothing is committed, nothing committed is harmed, nobody has to clean up.
 @Suite(.serialized) struct SignalTests {
-  /// A source that takes a while: 48 MiB that do not compress, each run of pages another.
+  /// Half a second for 4 MiB that do not compress: enough to stop a run in the middle.
+  private static let slowly = ["--limit-rate", "8M"]
+
   private func shop() -> Tool {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("a"))
     tool.run("init", "--unsealed")
     tool.run("backup", "source")
     var random = SeededRandom(seed: 21)
-    let part = random.bytes(1 << 20)
-    var bytes: [UInt8] = []
-    for _ in 0..<48 { bytes += part }
-    TestFiles.write(bytes, to: tool.source.appending("orders.db"))
+    TestFiles.write(random.bytes(4 << 20), to: tool.source.appending("orders.db"))
     return tool
   }
 
   /// Stopped when it has begun to write. A run that was too fast is tried again.
   private func stoppedBackup(_ tool: Tool) throws -> RunningProcess {
     for _ in 0..<5 {
-      let process = RunningProcess(tool.start(["backup", "source", "--full"]))
+      let process = RunningProcess(tool.start(["backup", "source", "--full"] + Self.slowly))
       if process.stop(when: { !tool.unfinishedObjects.isEmpty }) { return process }
     }
     throw TooFast()
@@ -32,7 +31,7 @@ import Testing
     let target = tool.directory.appending("restored")
     for _ in 0..<5 {
       TestFiles.removeTree(target)
-      let process = RunningProcess(tool.start(["restore", "--target", "restored"]))
+      let process = RunningProcess(tool.start(["restore", "--target", "restored"] + Self.slowly))
       if process.stop(when: { TestFiles.exists(target.appending(".holdfast-restore/orders.db")) }) { return process }
     }
     throw TooFast()
@@ -95,7 +94,7 @@ import Testing
       #expect(
         tool.plain(result.error).wholeMatch(
           of:
-            /holdfast: WARNING: DIR\/restored is unfinished: [0-9.]+ ([KM]i)?B of 48\.0 MiB are there; run the same command again to go on, or remove DIR\/restored\/\.holdfast-restore to begin anew\nholdfast: interrupted\n/
+            /holdfast: WARNING: DIR\/restored is unfinished: [0-9.]+ ([KM]i)?B of 4\.00 MiB are there; run the same command again to go on, or remove DIR\/restored\/\.holdfast-restore to begin anew\nholdfast: interrupted\n/
         ) != nil, "\(result.error)")
     }
     let next = tool.run("restore", "--target", "restored")
@@ -111,7 +110,7 @@ import Testing
     let target = tool.directory.appending("restored")
     TestFiles.makeDirectory(target)
     TestFiles.write("older", to: target.appending("orders.db"))
-    let process = RunningProcess(tool.start(["restore", "--target", "restored", "--delta"]))
+    let process = RunningProcess(tool.start(["restore", "--target", "restored", "--delta"] + Self.slowly))
     try #require(process.stop { TestFiles.exists(target.appending(".holdfast-restore/orders.db")) })
     process.send(signal)
     process.send(SIGCONT)
@@ -122,7 +121,7 @@ import Testing
       #expect(
         tool.plain(result.error).wholeMatch(
           of:
-            /holdfast: WARNING: DIR\/restored is unfinished: [0-9.]+ ([KM]i)?B of 48\.0 MiB are there; run the same command again to end it, and leave DIR\/restored\/\.holdfast-restore as it is: files of the target wait in it\nholdfast: interrupted\n/
+            /holdfast: WARNING: DIR\/restored is unfinished: [0-9.]+ ([KM]i)?B of 4\.00 MiB are there; run the same command again to end it, and leave DIR\/restored\/\.holdfast-restore as it is: files of the target wait in it\nholdfast: interrupted\n/
         ) != nil, "\(result.error)")
     }
     #expect(tool.run("restore", "--target", "restored", "--delta").exitStatus == 0)

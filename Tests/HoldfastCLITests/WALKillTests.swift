@@ -7,21 +7,21 @@ import Testing
 /// gap, and no server gets half a segment.
 @Suite(.timeLimit(.minutes(30))) struct WALKillTests {
   @Test func aPushIntoADirectoryThatIsKilled() throws {
-    try archive(seeds: Trials.seeds(byDay: 3, atNight: 60)) { KilledServer() }
+    try archive(seeds: Trials.seeds(byDay: 2, atNight: 60)) { KilledServer() }
   }
 
   @Test(.requires(.sshServer)) func aPushToASFTPServerThatIsKilled() throws {
     let server = try SSHServer()
-    try archive(seeds: Trials.seeds(byDay: 2, atNight: 20)) { KilledServer(behind: server) }
+    try archive(seeds: Trials.seeds(byDay: 1, atNight: 20)) { KilledServer(behind: server) }
   }
 
   @Test func aFetchFromADirectoryThatIsKilled() throws {
-    try recover(seeds: Trials.seeds(byDay: 3, atNight: 60)) { KilledServer() }
+    try recover(seeds: Trials.seeds(byDay: 2, atNight: 60)) { KilledServer() }
   }
 
   @Test(.requires(.sshServer)) func aFetchFromASFTPServerThatIsKilled() throws {
     let server = try SSHServer()
-    try recover(seeds: Trials.seeds(byDay: 2, atNight: 20)) { KilledServer(behind: server) }
+    try recover(seeds: Trials.seeds(byDay: 1, atNight: 20)) { KilledServer(behind: server) }
   }
 
   // MARK: Pushing
@@ -123,22 +123,25 @@ import Testing
 /// A PostgreSQL server that calls the built binary, one call after the other, and loses calls to a SIGKILL.
 private struct KilledServer {
   static let ahead = 5
-  private static let count = 12
 
-  let segments: [(name: WALFileName, bytes: [UInt8])]
+  let segments = Self.madeSegments
   private let tool = Tool()
   private let ssh: SSHServer?
 
   /// - Parameter ssh: the server of the repository; `nil` when it is in a directory.
   init(behind ssh: SSHServer? = nil) {
     self.ssh = ssh
+  }
+
+  /// More than are worked ahead.
+  private static let madeSegments: [(name: WALFileName, bytes: [UInt8])] = {
     var log = TestLog()
-    for index in 0..<Self.count {
+    for index in 0..<(Trials.areAll ? 12 : 8) {
       log.commit(at: TestLogs.noon + Int64(index))
       log.switchSegment()
     }
-    segments = log.segments
-  }
+    return log.segments
+  }()
 
   var data: Path { tool.directory.appending("data") }
   var log: Path { data.appending("pg_wal") }

@@ -5,13 +5,17 @@ import Testing
 
 /// The parser against logs that a real server wrote, with `pg_waldump` as the other opinion.
 @Suite struct WALParserTests {
-  /// Segments of a pgbench run with restore points, and what the server says of them.
-  private struct Log {
-    let cluster: TestCluster
+  /// Segments of a pgbench run with restore points, and what the server and `pg_waldump` say of them.
+  private struct Log: Sendable {
     let segments: [(name: WALFileName, bytes: [UInt8])]
+    /// The lines of the commits, aborts and restore points, with their places.
+    let events: [(place: LogSequenceNumber, line: String)]
+    let lastRecord: LogSequenceNumber
+    /// A time after all events.
+    let ended: Timestamp
 
     init() throws {
-      cluster = try TestCluster(settings: ["wal_keep_size": "'1GB'"], options: ["--wal-segsize=1"])
+      let cluster = try TestCluster(settings: ["wal_keep_size": "'1GB'"], options: ["--wal-segsize=1"])
       try cluster.start()
       try cluster.initializePgbench()
       try cluster.pgbench(transactions: 500)
@@ -28,16 +32,23 @@ import Testing
         else { return nil }
         return (segment, bytes)
       }
+      ended = Timestamp(
+        seconds: Int64(try cluster.psql("SELECT extract(epoch FROM now())::bigint")) ?? 0, nanoseconds: 0)
+      let (first, last) = try (#require(segments.first).name, #require(segments.last).name)
+      let lines = try cluster.run(
+        cluster.program("pg_waldump"), "--path", directory.text, first.text, last.text
+      ).split(separator: "\n")
+      lastRecord = try #require(lines.last.flatMap(Self.place))
+      events = lines.filter { line in ["COMMIT", "ABORT", "RESTORE_POINT"].contains { line.contains($0) } }
+        .compactMap { line in Self.place(line).map { ($0, String(line)) } }
     }
 
-    /// Lines of `pg_waldump` over all segments.
-    func dump() throws -> [Substring] {
-      let (first, last) = try (#require(segments.first).name, #require(segments.last).name)
-      return try cluster.run(
-        cluster.program("pg_waldump"), "--path", cluster.data.appending("pg_wal").text, first.text, last.text
-      ).split(separator: "\n")
+    private static func place(_ line: Substring) -> LogSequenceNumber? {
+      line.firstMatch(of: /lsn: ([0-9A-F\/]+)/).flatMap { LogSequenceNumber($0.1) }
     }
   }
+
+  private static let log = Prepared { try Log() }
 
   private static func header(_ segment: (name: WALFileName, bytes: [UInt8])) throws -> WALPageHeader.Segment {
     try segment.bytes.withUnsafeBytes {
@@ -46,7 +57,7 @@ import Testing
   }
 
   @Test func itSeesWhatPostgreSQLSees() throws {
-    let log = try Log()
+    let log = try Self.log.value
     #expect(log.segments.count > 3)
     let header = try Self.header(log.segments[0])
     var events: [WALEvent] = []
@@ -56,32 +67,23 @@ import Testing
     #expect(parser.stop == nil)
     #expect(parser.openRecord == nil)
 
-    let lines = try log.dump()
-    let wanted = lines.filter { $0.contains("COMMIT") || $0.contains("ABORT") || $0.contains("RESTORE_POINT") }
-    let places = wanted.compactMap { line in
-      line.firstMatch(of: /lsn: ([0-9A-F\/]+)/).flatMap { LogSequenceNumber($0.1) }
-    }
-    #expect(events.map(\.lsn) == places)
+    #expect(events.map(\.lsn) == log.events.map(\.place))
     #expect(events.count > 500)
-    let last = try #require(lines.last?.firstMatch(of: /lsn: ([0-9A-F\/]+)/))
-    #expect(parser.lastRecord == LogSequenceNumber(last.1))
+    #expect(parser.lastRecord == log.lastRecord)
     let names = events.compactMap { event -> [UInt8]? in
       if case .restorePoint(_, _, let name) = event { name } else { nil }
     }
     #expect(names == [Array("before the flood".utf8), Array("é".utf8)])
-    let now = Timestamp(
-      seconds: Int64(try log.cluster.psql("SELECT extract(epoch FROM now())::bigint")) ?? 0, nanoseconds: 0)
-    #expect(events.allSatisfy { abs((now - $0.time).seconds) < 600 })
+    #expect(events.allSatisfy { abs((log.ended - $0.time).seconds) < 600 })
     // To the microsecond: pg_waldump prints six digits.
-    for (event, line) in zip(events, wanted) where line.contains("COMMIT") {
+    for (event, line) in zip(events, log.events.map(\.line)) where line.contains("COMMIT") {
       let fraction = try #require(line.firstMatch(of: /:\d\d\.(\d{6})/)).1
       #expect(event.time.nanoseconds / 1000 == UInt32(fraction))
     }
   }
 
   @Test func eachSegmentAloneTellsTheSame() throws {
-    let log = try Log()
-    let lines = try log.dump()
+    let log = try Self.log.value
     for segment in log.segments {
       let header = try Self.header(segment)
       var places: [LogSequenceNumber] = []
@@ -90,12 +92,8 @@ import Testing
       var parser = WALParser(header, from: start) { places.append($0.lsn) }
       segment.bytes.withUnsafeBytes { parser.parse($0) }
       #expect(parser.stop == nil, "\(segment.name)")
-      let expected = lines.compactMap { line -> LogSequenceNumber? in
-        guard line.contains("COMMIT") || line.contains("ABORT") || line.contains("RESTORE_POINT"),
-          let place = line.firstMatch(of: /lsn: ([0-9A-F\/]+)/).flatMap({ LogSequenceNumber($0.1) }),
-          header.size.number(of: place) == number, place != parser.openRecord
-        else { return nil }
-        return place
+      let expected = log.events.map(\.place).filter {
+        header.size.number(of: $0) == number && $0 != parser.openRecord
       }
       #expect(places == expected)
     }
@@ -105,7 +103,7 @@ import Testing
     let seed = UInt64.random(in: .min ... .max)
     print("seed \(seed)")
     var random = SeededRandom(seed: seed)
-    let log = try Log()
+    let log = try Self.log.value
     let (name, bytes) = log.segments[1]
     let header = try Self.header((name, bytes))
     let start = header.size.start(of: try #require(name.number(header.size)))
@@ -130,7 +128,7 @@ import Testing
   }
 
   @Test func aChangedCommitIsNotBelieved() throws {
-    let log = try Log()
+    let log = try Self.log.value
     // The one before the last was written while pgbench ran.
     let (name, bytes) = log.segments[log.segments.count - 2]
     let header = try Self.header((name, bytes))

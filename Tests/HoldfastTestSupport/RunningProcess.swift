@@ -83,6 +83,8 @@ package final class RunningProcess {
         status = raw
         return false
       }
+      // Fine enough to meet a moment of the process, which needs the core that this would take otherwise.
+      usleep(100)
     }
     kill(identifier, SIGSTOP)
     var raw: Int32 = 0

@@ -3,7 +3,7 @@ package import HoldfastModel
 /// The built `holdfast` with a sealed repository: keys, a writer key and a memory of its own beside source, repository
 /// and cache.
 package struct SealedTool: Sendable {
-  package let tool = Tool()
+  package let tool: Tool
 
   package var directory: TemporaryDirectory { tool.directory }
   package var source: Path { tool.source }
@@ -15,8 +15,12 @@ package struct SealedTool: Sendable {
 
   /// Makes the directory, and a source with one order.
   package init() {
+    tool = Tool()
     TestFiles.write("an order", to: source.appending("orders"))
   }
+
+  /// Makes the directory with a copy of everything that another one has.
+  package init(copyOf other: SealedTool) { tool = Tool(copyOf: other.tool) }
 
   /// Returns the start of `holdfast`. A test changes what should be different.
   package func start(_ arguments: [String]) -> RunningProcess.Start {

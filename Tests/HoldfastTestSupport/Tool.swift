@@ -32,6 +32,13 @@ package struct Tool: Sendable {
     TestFiles.makeDirectory(source)
   }
 
+  /// Makes the directory with a copy of everything that another one has.
+  package init(copyOf other: Tool) {
+    for name in TestFiles.names(in: other.directory.path) {
+      TestFiles.copyTree(other.directory.appending(name), to: directory.appending(name))
+    }
+  }
+
   /// The whole environment that `run` gives a process. It refers to no directory of the machine or of a user.
   package var environment: [String: String] {
     RunningProcess.plainEnvironment.merging([

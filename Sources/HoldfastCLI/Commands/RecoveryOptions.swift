@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastConfiguration
-internal import HoldfastEngine
+package import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastRepository
@@ -9,7 +9,7 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 /// The recovery target of a PostgreSQL cluster.
-struct RecoveryOptions: ParsableArguments {
+package struct RecoveryOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Recover a PostgreSQL cluster to this time, with all transactions that ended by then, such as 2026-11-22T14:05:03.",
@@ -32,7 +32,9 @@ struct RecoveryOptions: ParsableArguments {
   )
   var timeline: UInt32?
 
-  func validate() throws {
+  package init() {}
+
+  package func validate() throws {
     let count = [toTime != nil, toLsn != nil, toName != nil, toEnd].count { $0 }
     guard count <= 1 else {
       throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude each other.")
@@ -61,7 +63,7 @@ struct RecoveryOptions: ParsableArguments {
     time.nanoseconds == 0 ? TimeText.local(time) : TimeText.exact(time)
   }
 
-  var target: RecoveryTarget? {
+  package var target: RecoveryTarget? {
     if let time = toTime.flatMap({ TimeText.parse($0) }) { return .time(time) }
     if let toLsn { return .lsn(toLsn) }
     if let toName { return .restorePoint(toName) }

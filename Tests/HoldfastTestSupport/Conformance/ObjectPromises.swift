@@ -176,8 +176,8 @@ extension StoreConformance {
     let upload = try store.upload("a/b")
     let size = upload.partBytes ?? 1000
     var random = SeededRandom(seed: 94)
-    let parts = (0..<3).map { _ in random.bytes(size) }
-    for index in [0, 1, 1, 0, 2] { try parts[index].withUnsafeBytes { try upload.send($0, at: UInt64(index * size)) } }
+    let parts = [random.bytes(size), random.bytes(1000)]
+    for index in [0, 1, 1, 0] { try parts[index].withUnsafeBytes { try upload.send($0, at: UInt64(index * size)) } }
     try upload.commit()
     try expect(try read(store.open("a/b")) == Array(parts.joined()), "a part counts twice")
   }
