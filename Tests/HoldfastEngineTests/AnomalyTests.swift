@@ -21,13 +21,14 @@ import Testing
 
   private func randomBytes(_ count: Int, seed: UInt64) -> [UInt8] {
     var random = SeededRandom(seed: seed)
-    return (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+    return random.bytes(count)
   }
 
   /// A source of 40 files and eight quiet days.
   private func makeShop(isSealed: Bool = false) throws -> TestShop {
     let shop = try TestShop(workers: 1, isSealed: isSealed)
-    for name in Self.names { TestFiles.write(orders(0), to: path(name, in: shop)) }
+    let first = orders(0)
+    for name in Self.names { TestFiles.write(first, to: path(name, in: shop)) }
     for day in 0..<8 {
       TestFiles.write(orders(day), to: path("orders", in: shop))
       try shop.backup()

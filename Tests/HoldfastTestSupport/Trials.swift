@@ -8,7 +8,7 @@ package enum Trials {
 
   /// Returns the indices below `count` at which a fault is tried: by day the first, the last, and one in `share` of the
   /// others.
-  package static func places(_ count: Int, oneIn share: Int = 4) -> [Int] {
+  package static func places(_ count: Int, oneIn share: Int = 8) -> [Int] {
     if areAll { return Array(0..<count) }
     let drawn = stride(from: Int.random(in: 0..<share), to: count, by: share)
     return Set(drawn).union([0, count - 1].filter { (0..<count).contains($0) }).sorted()

@@ -13,9 +13,17 @@ SWIFT = """#!/bin/sh
 echo "swift $*${HOLDFAST_TESTS_LONGER+ as at night}" >>"$LOG"
 case "$*" in
   test*--filter*) echo "closing line of some tests" ;;
-  test*) sleep "${TESTS_S:-0}"; echo "a test passed"; echo "closing line of the tests"; exit "${TESTS:-0}" ;;
 esac
 """
+# What was built of the tests.
+TESTS = """#!/bin/sh
+echo "tests $*${HOLDFAST_TESTS_LONGER+ as at night}" >>"$LOG"
+case "$*" in
+  *--filter*) echo "closing line of those that start processes"; exit "${STARTING:-0}" ;;
+  *) sleep "${TESTS_S:-0}"; echo "a test passed"; echo "closing line of the tests"; exit "${TESTS:-0}" ;;
+esac
+"""
+BUILT = ".build/release/holdfastPackageTests.xctest"
 
 
 class TestCommandTests(TestInDirectory):
@@ -29,6 +37,8 @@ class TestCommandTests(TestInDirectory):
         for name in (".build", ".ci", "Tests/tools", "Tests/rescue"):
             (self.root / name).mkdir(parents=True)
         self.stub("bin/swift", SWIFT)
+        (self.root / ".build/release").mkdir(parents=True)
+        self.stub(BUILT, TESTS)
         self.stub("bin/shellcheck", "#!/bin/sh\n")
         self.stub("bin/id", "#!/bin/sh\necho ${USER_ID:-0}\n")
         for name in ("install-deps", "install-engines", "tidy", "soak", "fault-runs", "try-policies", "test-ceph",
@@ -66,7 +76,7 @@ class TestCommandTests(TestInDirectory):
                           "== live databases, captured while they are written",
                           "== repositories on servers, through faults", "== tests"])
         ran = self.log.read_text().splitlines()
-        self.assertEqual([line.split()[0] for line in ran if not line.startswith("swift test")],
+        self.assertEqual([line.split()[0] for line in ran if not line.startswith("tests ")],
                          ["install-deps", "install-engines", "swift", "tidy", "build", *["soak"] * 4,
                           *["fault-runs"] * 2, "try-policies"])
         self.assertEqual([line for line in ran if "--large" in line or "as at night" in line], [])
@@ -77,6 +87,7 @@ class TestCommandTests(TestInDirectory):
 
     def test_what_fails_is_the_status(self) -> None:
         self.assertEqual(self.run_test(TESTS="7")[0], 7)
+        self.assertEqual(self.run_test(STARTING="5")[0], 5)
         self.stub("Scripts/fault-runs", "#!/bin/sh\nexit 4\n")
         self.assertEqual(self.run_test()[0], 4)
         self.stub("Scripts/fault-runs", "#!/bin/sh\n")
@@ -109,7 +120,7 @@ class TestCommandTests(TestInDirectory):
         ran = self.log.read_text()
         self.assertEqual(ran.count("--filter [.](DrawnTests|HistoryTests)/\n"), 10)
         for part in ("--filter", "--skip"):
-            self.assertEqual(len(re.findall(f"swift test .* {part} '?\\^Holdfast\\(.* as at night\n", ran)), 1, part)
+            self.assertEqual(len(re.findall(f"tests .* {part} \\^Holdfast\\(.* as at night\n", ran)), 1, part)
         self.assertEqual(ran.count("--large"), 1)
         self.assertEqual([line for line in ran.splitlines() if "--outage" in line],
                          [f"fault-runs {kind} --outage --holdfast {self.root}/.build/release/holdfast"
@@ -137,8 +148,8 @@ class TestCommandTests(TestInDirectory):
     def test_whoever_ends_it_ends_the_tests(self) -> None:
         # As in the background of a script, where SIGINT is ignored.
         self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.SIG_IGN))
-        self.stub("bin/swift", '#!/bin/sh\ncase "$*" in test*) trap "sleep 0.3; echo ended >>$LOG; exit" TERM; '
-                               'echo begun | tee -a "$LOG"; while :; do sleep 0.05; done ;; esac\n')
+        self.stub(BUILT, '#!/bin/sh\ntrap "sleep 0.3; echo ended >>$LOG; exit" TERM\n'
+                         'echo begun | tee -a "$LOG"; while :; do sleep 0.05; done\n')
         self.stub("Scripts/soak", '#!/bin/sh\nuntil grep -q begun "$LOG"; do sleep 0.01; done\n'
                                   'echo soaking; sleep 0.3\n')
         running = self.start()

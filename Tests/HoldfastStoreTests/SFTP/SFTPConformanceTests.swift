@@ -57,9 +57,11 @@ import Testing
     }
   }
 
+  /// By day one in three of them: it is the same server, and the layers keep theirs without it.
   @Test(.requires(.sshServer)) func theWholeStackOverARealServerKeepsAllOfThem() throws {
     let server = try SSHServer()
-    for promise in StoreConformance.allCases where promise.isOfSFTP {
+    let promises = StoreConformance.allCases.filter(\.isOfSFTP)
+    for promise in Trials.places(promises.count, oneIn: 3).map({ promises[$0] }) {
       let directory = TemporaryDirectory()
       var options = OpeningOptions()
       options.sshCommand = server.command()
