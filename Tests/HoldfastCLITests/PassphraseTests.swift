@@ -140,7 +140,7 @@ import Testing
 
   @Test func whatRunsUnattendedNeverAsks() throws {
     let tool = try sealed()
-    for arguments in [["backup", "source"], ["verify", "--data"], ["list"], ["key", "list"]] {
+    for arguments in [["backup", "source", "--name", "source"], ["verify", "--data"], ["list"], ["key", "list"]] {
       let (result, terminal) = atTerminal(tool, arguments, [])
       #expect(result.exitStatus == 0, "\(arguments): \(result.error)")
       #expect(terminal.shown == "")
@@ -158,7 +158,9 @@ import Testing
     #expect(terminal.shown == "Passphrase: \r\nNew passphrase: \r\nThe same again: \r\n")
     let (removed, _) = atTerminal(tool, ["key", "remove", "passphrase-1"], [("Passphrase: ", "others\n")])
     #expect(removed.exitStatus == 0, "\(removed.error)")
-    #expect(tool.run("backup", "source").output.contains(" (the recipients have changed since the last full)\n"))
+    #expect(
+      tool.run("backup", "source", "--name", "source").output.contains(
+        " (the recipients have changed since the last full)\n"))
     let lines = tool.run("list").output.split(separator: "\n")
     let snapshots = lines.filter { $0.contains("#") }.compactMap { $0.firstMatch(of: /[0-9a-f]{8}/)?.output }
     #expect(snapshots.count == 2)

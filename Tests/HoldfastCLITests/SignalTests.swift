@@ -94,7 +94,7 @@ import Testing
       #expect(
         tool.plain(result.error).wholeMatch(
           of:
-            /holdfast: WARNING: DIR\/restored is unfinished: [0-9.]+ ([KM]i)?B of 4\.00 MiB are there; run the same command again to go on, or remove DIR\/restored\/\.holdfast-restore to begin anew\nholdfast: interrupted\n/
+            /holdfast: WARNING: DIR\/restored is unfinished: [0-9.]+ ([KM]i)?B of 4\.0 MiB are there; run the same command again to go on, or remove DIR\/restored\/\.holdfast-restore to begin anew\nholdfast: interrupted\n/
         ) != nil, "\(result.error)")
     }
     let next = tool.run("restore", "--target", "restored")
@@ -121,7 +121,7 @@ import Testing
       #expect(
         tool.plain(result.error).wholeMatch(
           of:
-            /holdfast: WARNING: DIR\/restored is unfinished: [0-9.]+ ([KM]i)?B of 4\.00 MiB are there; run the same command again to end it, and leave DIR\/restored\/\.holdfast-restore as it is: files of the target wait in it\nholdfast: interrupted\n/
+            /holdfast: WARNING: DIR\/restored is unfinished: [0-9.]+ ([KM]i)?B of 4\.0 MiB are there; run the same command again to end it, and leave DIR\/restored\/\.holdfast-restore as it is: files of the target wait in it\nholdfast: interrupted\n/
         ) != nil, "\(result.error)")
     }
     #expect(tool.run("restore", "--target", "restored", "--delta").exitStatus == 0)
