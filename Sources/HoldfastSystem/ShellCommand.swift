@@ -26,6 +26,13 @@ package struct ShellCommand: Hashable, Sendable {
     try wait(for: start(), cancellation)
   }
 
+  /// Runs it to its end. Its output goes to standard error.
+  /// - Returns: its exit status, 0 to 255.
+  /// - Throws: `ShellCommandError` if it cannot be run, or a signal ends it.
+  package func exitStatus(_ cancellation: Cancellation) throws -> Int32 {
+    try exitStatus(of: start(), cancellation)
+  }
+
   /// Runs it to its end, or ends it after `timeout`. Its output goes to standard error.
   /// - Parameter input: its standard input, at most 64 KiB, which it need not read.
   /// - Throws: `ShellCommandError` if it cannot be run, fails, or is ended.
@@ -93,6 +100,13 @@ package struct ShellCommand: Hashable, Sendable {
   private func wait(
     for running: SupervisedCommand, _ cancellation: Cancellation, timeout: TimeSpan? = nil
   ) throws {
+    let code = try exitStatus(of: running, cancellation, timeout: timeout)
+    guard code == 0 else { throw failure("the command failed with exit status \(code)") }
+  }
+
+  private func exitStatus(
+    of running: SupervisedCommand, _ cancellation: Cancellation, timeout: TimeSpan? = nil
+  ) throws -> Int32 {
     let begun = Clock.system.uptime()
     while running.poll() == nil, !cancellation.isRaised {
       if let timeout, Clock.system.uptime() - begun >= timeout {
@@ -105,8 +119,8 @@ package struct ShellCommand: Hashable, Sendable {
     if cancellation.isRaised { running.end() }
     try cancellation.check()
     switch running.poll() {
-    case .exited(0), nil: return
-    case .exited(let code): throw failure("the command failed with exit status \(code)")
+    case .exited(let code): return code
+    case nil: return 0
     case .signaled(let signal): throw failure("the command failed with signal \(signal)")
     case .untold: throw failure("the command ended, and the system does not tell how")
     }

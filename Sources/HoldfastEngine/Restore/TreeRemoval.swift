@@ -1,9 +1,9 @@
 internal import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// Removes trees. Each name is removed beneath its open directory: no link is followed, and no mount is entered.
-enum TreeRemoval {
-  static func removeContents(of directory: OpenFile, files: FileSystem) throws {
+package enum TreeRemoval {
+  package static func removeContents(of directory: OpenFile, files: FileSystem) throws {
     let listing = try directory.listing()
     for index in 0..<listing.count { try remove(Path(bytes: Array(listing[index])), in: directory, files: files) }
   }
