@@ -61,6 +61,7 @@ let package = Package(
     .target(name: "CExpat"),
     .target(name: "CLinux"),
     .target(name: "CPostgres"),
+    .target(name: "CQuery"),
     .target(name: "CSHA256"),
     .target(name: "CScrypt"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -84,8 +85,14 @@ let package = Package(
         "HoldfastRepository",
       ]),
     module(
+      "Query",
+      ["HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine", "CQuery"]),
+    module(
       "Report",
-      ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine"]),
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine",
+        "HoldfastQuery",
+      ]),
     module(
       "Operations",
       [
@@ -101,7 +108,8 @@ let package = Package(
       "CLI",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
-        "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastReport", "HoldfastPage",
+        "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastQuery", "HoldfastReport",
+        "HoldfastPage",
         "HoldfastOperations", argumentParser,
       ]),
     .executableTarget(
@@ -137,6 +145,12 @@ let package = Package(
     testsOfEngine("Restore"),
     testsOfEngine("Sealing"),
     testsOfEngine("Target"),
+    tests(
+      of: "Query",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine",
+        "HoldfastTestShop", "CSQLite",
+      ]),
     tests(
       of: "Report", ["HoldfastModel", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine", "HoldfastTestShop"]),
     tests(

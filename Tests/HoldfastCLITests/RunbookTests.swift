@@ -31,6 +31,21 @@ import Testing
     #expect(!TestFiles.exists(book.shop.directory.appending("srv/orders.before")))
   }
 
+  @Test func somebodyDeletedOrders() throws {
+    let book = try Runbook()
+    try book.expect(
+      """
+      sqlite3 /srv/orders/orders.db "DELETE FROM customers WHERE id = 2; INSERT INTO customers VALUES (9, 'Barbara')"
+      sqlite3 /srv/orders/orders.db "DELETE FROM customers WHERE id = 3"
+      holdfast backup /srv/orders --name orders --quiet
+      """)
+    let said = try book.follow(
+      "Somebody deleted orders, and nobody knows when", changing: ["1a2b3c4d": try book.id(2)])
+    #expect(said.contains("last holds in \(try book.id(2)), number 2 of orders"))
+    #expect(said.contains("1\tAda\n2\tGrace\n3\tEdsger\n"))
+    #expect(try book.customers() == "4\n", "what was added meanwhile stays")
+  }
+
   /// The disk is a real one, and really full.
   @Test(.requires(.mounts)) func theRepositorysDiskIsFull() throws {
     let book = try Runbook()

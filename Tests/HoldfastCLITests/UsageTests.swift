@@ -41,7 +41,7 @@ import Testing
     #expect(result.error == "")
     let lines = result.output.split(separator: "\n")
     #expect(lines.prefix(2) == ["\(Program.nameAndVersion)", "format 1"])
-    let libraries = ["zlib", "ISA-L", "zstd", "libpq", "libcurl", "libexpat"]
+    let libraries = ["zlib", "ISA-L", "zstd", "libpq", "libsqlite3", "libcurl", "libexpat"]
     #expect(lines.dropFirst(2).map { $0.split(separator: " ").first.map(String.init) } == libraries)
     for line in lines.dropFirst(2) { #expect(line.wholeMatch(of: /[\w-]+ \d+(\.\d+)+/) != nil, "\(line)") }
   }

@@ -10,7 +10,7 @@ struct Holdfast: ParsableCommand {
     version: Program.nameAndVersion,
     subcommands: [
       Init.self, CheckCommand.self, BackupCommand.self, RunSourcesCommand.self, ListCommand.self, Show.self, Diff.self,
-      RestoreCommand.self, CatCommand.self,
+      RestoreCommand.self, CatCommand.self, QueryCommand.self, BisectCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
       UnpinCommand.self, TagCommand.self, AcceptCommand.self, StatusCommand.self, ReportCommand.self, SyncCommand.self,
       ScrubCommand.self,

@@ -46,6 +46,7 @@ enum Console {
   static func errorFragment(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 
   static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+  static var isOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
   /// True if an operator can see a question and answer it.
   static var canAsk: Bool { isErrorTerminal && isatty(STDIN_FILENO) == 1 }

@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastModel
+internal import HoldfastQuery
 internal import HoldfastSource
 internal import HoldfastStore
 internal import HoldfastSystem
@@ -9,7 +10,7 @@ internal import HoldfastSystem
 enum VersionText {
   static var text: String {
     let libraries =
-      CodecLibraries.versions + SourceLibraries.versions + [
+      CodecLibraries.versions + SourceLibraries.versions + QueryLibrary.versions + [
         LibraryVersion("libcurl", HTTPClient.libraryVersion), LibraryVersion("libexpat", XMLElement.libraryVersion),
       ]
     return ([Program.nameAndVersion, "format \(Envelope.formatVersion)"] + libraries.map(\.description))

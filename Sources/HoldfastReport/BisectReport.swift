@@ -1,0 +1,129 @@
+package import HoldfastArchive
+package import HoldfastModel
+package import HoldfastQuery
+internal import HoldfastSystem
+
+/// The command that restores a database as a snapshot has it.
+package struct RestoreDatabaseCommand: CustomStringConvertible {
+  private let snapshot: Snapshot
+  private let path: Path
+  private let repository: String?
+
+  /// - Parameter repository: as the command line named it; `nil` if it did not.
+  package init(_ path: Path, of snapshot: Snapshot, repository: String?) {
+    (self.snapshot, self.path, self.repository) = (snapshot, path, repository)
+  }
+
+  package var description: String {
+    let named = repository.map { " --repository \(Self.quoted($0))" } ?? ""
+    return "holdfast restore \(snapshot.id.short)\(named) --path \(Self.quoted(path.description)) "
+      + "--target restored-\(snapshot.id.short)"
+  }
+
+  /// Returns a word as a shell reads it.
+  private static func quoted(_ word: String) -> String {
+    let isPlain = word.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_./:@-".contains($0)) }
+    return isPlain && !word.isEmpty ? word : "'" + word.replacing("'", with: #"'\''"#) + "'"
+  }
+}
+
+/// The result of a `bisect` for people.
+package enum BisectText {
+  /// Returns what one snapshot answers.
+  package static func line(_ examined: Bisect.Examined) -> String {
+    let answer = examined.answer
+    let verdict =
+      switch answer {
+      case .holds: "holds"
+      case .fails: "does not hold"
+      case .unanswerable: "cannot be asked"
+      case .skipped: "skipped"
+      }
+    return name(examined.snapshot) + ": " + verdict + (answer.reason.map { ": \($0)" } ?? "")
+  }
+
+  package static func lines(_ report: Bisect.Report, _ command: (Snapshot) -> RestoreDatabaseCommand) -> [String] {
+    var lines: [String] = []
+    if report.isLinear {
+      for change in report.changes {
+        lines.append("changes from \(line(change.before))")
+        lines.append("          to \(line(change.after))")
+      }
+    }
+    switch report.outcome {
+    case .holds(let snapshot): lines.append("it holds in the newest snapshot, \(name(snapshot))")
+    case .nowhere: lines.append(nowhere(report))
+    case .found(let holding, let failing):
+      lines.append("last holds in \(name(holding))")
+      lines.append("not so in     \(name(failing.snapshot))" + (failing.answer.reason.map { ": \($0)" } ?? ""))
+      let skipped = report.examined.filter {
+        $0.answer.isSkipped && Snapshot.isOlder(holding, $0.snapshot) && Snapshot.isOlder($0.snapshot, failing.snapshot)
+      }
+      if !skipped.isEmpty {
+        lines.append("between them \(Amount.count(UInt64(skipped.count), "snapshot")) said nothing")
+      }
+      lines.append("to have the database back as it last was: \(command(holding))")
+    }
+    lines.append("  examined \(report.examined.count) of \(Amount.count(UInt64(report.count), "snapshot"))")
+    return lines
+  }
+
+  private static func nowhere(_ report: Bisect.Report) -> String {
+    guard report.examined.count < report.count else { return "it holds in no snapshot" }
+    return "it holds in none of the snapshots that were examined; --linear examines each"
+  }
+
+  private static func name(_ snapshot: Snapshot) -> String {
+    "\(snapshot.id.short), number \(snapshot.sequence) of \(snapshot.sourceName), taken \(TimeText.local(snapshot.envelope.started))"
+  }
+}
+
+/// The result of a `bisect` as `--json` shows it.
+package struct BisectJSON: Encodable {
+  /// A snapshot with its answer.
+  private struct Examined: Encodable {
+    let snapshot: SnapshotReferenceJSON
+    let answer: String
+    let reason: String?
+
+    init(_ examined: Bisect.Examined) {
+      snapshot = SnapshotReferenceJSON(examined.snapshot)
+      (answer, reason) = (examined.answer.kind, examined.answer.reason)
+    }
+  }
+
+  private struct Change: Encodable {
+    let before: Examined
+    let after: Examined
+  }
+
+  private let schema = JSONSchema.version
+  private let result: String
+  private let database: String
+  private let lastHolding: SnapshotReferenceJSON?
+  private let firstFailing: Examined?
+  private let restoreCommand: String?
+  /// The number of snapshots that the source has.
+  private let snapshots: Int
+  private let examined: [Examined]
+  private let changes: [Change]
+  private let framesRead: UInt64
+  private let bytesFetched: UInt64
+
+  package init(_ report: Bisect.Report, _ command: (Snapshot) -> RestoreDatabaseCommand) {
+    database = report.path.description
+    switch report.outcome {
+    case .holds(let snapshot):
+      (result, firstFailing, restoreCommand) = ("holds", nil, nil)
+      lastHolding = SnapshotReferenceJSON(snapshot)
+    case .nowhere: (result, lastHolding, firstFailing, restoreCommand) = ("nowhere", nil, nil, nil)
+    case .found(let holding, let failing):
+      (result, firstFailing, restoreCommand) = ("found", Examined(failing), command(holding).description)
+      lastHolding = SnapshotReferenceJSON(holding)
+    }
+    snapshots = report.count
+    examined = report.examined.map { Examined($0) }
+    changes = report.changes.map { Change(before: Examined($0.before), after: Examined($0.after)) }
+    (framesRead, bytesFetched) = (report.framesRead, report.bytesFetched)
+  }
+}
