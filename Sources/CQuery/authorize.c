@@ -6,13 +6,12 @@ enum { allowed = 0, denied = 1 };
 
 // Actions (sqlite.org/c3ref/c_alter_table.html), by their numbers.
 static const char *const actions[] = {
-    "COPY",           "CREATE INDEX",      "CREATE TABLE",        "CREATE TEMP INDEX", "CREATE TEMP TABLE",
-    "CREATE TEMP TRIGGER", "CREATE TEMP VIEW", "CREATE TRIGGER",  "CREATE VIEW",       "DELETE",
-    "DROP INDEX",     "DROP TABLE",        "DROP TEMP INDEX",     "DROP TEMP TABLE",   "DROP TEMP TRIGGER",
-    "DROP TEMP VIEW", "DROP TRIGGER",      "DROP VIEW",           "INSERT",            "PRAGMA",
-    "READ",           "SELECT",            "a transaction",       "UPDATE",            "ATTACH",
-    "DETACH",         "ALTER TABLE",       "REINDEX",             "ANALYZE",           "CREATE VIRTUAL TABLE",
-    "DROP VIRTUAL TABLE", "the function",  "SAVEPOINT",           "RECURSIVE",
+    "COPY", "CREATE INDEX", "CREATE TABLE", "CREATE TEMP INDEX", "CREATE TEMP TABLE", "CREATE TEMP TRIGGER",
+    "CREATE TEMP VIEW", "CREATE TRIGGER", "CREATE VIEW", "DELETE", "DROP INDEX", "DROP TABLE",
+    "DROP TEMP INDEX", "DROP TEMP TABLE", "DROP TEMP TRIGGER", "DROP TEMP VIEW", "DROP TRIGGER", "DROP VIEW",
+    "INSERT", "PRAGMA", "READ", "SELECT", "a transaction", "UPDATE", "ATTACH", "DETACH", "ALTER TABLE",
+    "REINDEX", "ANALYZE", "CREATE VIRTUAL TABLE", "DROP VIRTUAL TABLE", "the function", "a savepoint",
+    "RECURSIVE",
 };
 
 enum {
@@ -21,8 +20,11 @@ enum {
     action_pragma = 19,
     action_read = 20,
     action_select = 21,
+    action_transaction = 22,
     action_update = 23,
+    action_alter_table = 26,
     action_function = 31,
+    action_savepoint = 32,
     action_recursive = 33,
 };
 
@@ -34,8 +36,8 @@ static const char *const telling[] = {
 };
 // These change something when they have an argument.
 static const char *const telling_alone[] = {
-    "application_id", "auto_vacuum", "encoding", "freelist_count", "page_count", "page_size", "schema_version",
-    "user_version",
+    "application_id", "auto_vacuum", "data_version", "encoding", "freelist_count", "page_count", "page_size",
+    "schema_version", "user_version",
 };
 
 // Functions that reach out of the database.
@@ -65,12 +67,23 @@ static bool is_allowed(int action, const char *first, const char *second) {
     }
 }
 
+/// The name of what an action is done to; null if it is done to nothing that has one.
+static const char *object(int action, const char *first, const char *second) {
+    switch (action) {
+    case action_transaction:
+    case action_savepoint: return NULL;
+    case action_alter_table:
+    case action_function: return second;
+    default: return first;
+    }
+}
+
 int holdfast_authorize(void *context, int action, const char *first, const char *second, const char *database,
                        const char *trigger) {
     (void)database, (void)trigger;
     if (is_allowed(action, first, second)) return allowed;
     const holdfast_database *asked = context;
     bool is_known = action >= 0 && (size_t)action < sizeof actions / sizeof actions[0];
-    asked->refuse(asked->context, is_known ? actions[action] : "it", action == action_function ? second : first);
+    asked->refuse(asked->context, is_known ? actions[action] : "more", object(action, first, second));
     return denied;
 }

@@ -111,7 +111,13 @@ package struct Bisect {
   ) throws -> BisectAnswer {
     let files = try SnapshotFiles(of: snapshot, in: repository)
     do {
-      guard try files.fileIfPresent(at: path) != nil else { return .unanswerable("the snapshot has no \(path)") }
+      guard let file = try files.fileIfPresent(at: path) else {
+        return .unanswerable("the snapshot has no \(path)")
+      }
+      // Its pages may be from different moments.
+      guard file.content.consistency.isComplete else {
+        return .skipped("\(path): \(file.content.consistency.name) when the snapshot was taken")
+      }
     } catch let error as EngineError where error.exitStatus == .incomplete {
       return .skipped(error.message)
     }

@@ -24,8 +24,7 @@ final class Connection {
       },
       is_over: { Context.of($0)?.isOver ?? true },
       refuse: { context, what, name in
-        guard let what else { return }
-        Context.of(context)?.refusal = ([what] + [name].compactMap { $0 }).map(shown).joined(separator: " ")
+        Context.of(context)?.refusal = shown(what) + (name.map { " " + shown($0) } ?? "")
       })
     var connection: OpaquePointer?
     let code = holdfast_connect(&database, Self.heapBytesMax, &connection)
@@ -105,7 +104,9 @@ final class Connection {
   /// Returns the reason why a statement failed: what the callbacks have met, or else what SQLite says.
   private func failure(_ code: Int32, isRunning: Bool) -> any Error {
     if let failure = context.failure { return failure }
-    if let refusal = context.refusal, !isRunning { return QueryError.refused(refusal) }
+    if let refusal = context.refusal, !isRunning || code & 0xff == holdfast_sqlite_denied.code {
+      return QueryError.refused(refusal)
+    }
     if let timeout = context.exceeded { return QueryError.tookTooLong(timeout) }
     // Names in a database may hold anything.
     let reason = shown(sqlite.error_message(handle))

@@ -84,11 +84,11 @@ package struct BisectJSON: Encodable {
   private struct Examined: Encodable {
     let snapshot: SnapshotReferenceJSON
     let answer: String
-    let reason: String?
+    let reason: Known<String>
 
     init(_ examined: Bisect.Examined) {
       snapshot = SnapshotReferenceJSON(examined.snapshot)
-      (answer, reason) = (examined.answer.kind, examined.answer.reason)
+      (answer, reason) = (examined.answer.kind, Known(examined.answer.reason))
     }
   }
 
@@ -100,9 +100,9 @@ package struct BisectJSON: Encodable {
   private let schema = JSONSchema.version
   private let result: String
   private let database: String
-  private let lastHolding: SnapshotReferenceJSON?
-  private let firstFailing: Examined?
-  private let restoreCommand: String?
+  private let lastHolding: Known<SnapshotReferenceJSON>
+  private let firstFailing: Known<Examined>
+  private let restoreCommand: Known<String>
   /// The number of snapshots that the source has.
   private let snapshots: Int
   private let examined: [Examined]
@@ -112,15 +112,16 @@ package struct BisectJSON: Encodable {
 
   package init(_ report: Bisect.Report, _ command: (Snapshot) -> RestoreDatabaseCommand) {
     database = report.path.description
+    let holding: Snapshot?
+    let failing: Bisect.Examined?
     switch report.outcome {
-    case .holds(let snapshot):
-      (result, firstFailing, restoreCommand) = ("holds", nil, nil)
-      lastHolding = SnapshotReferenceJSON(snapshot)
-    case .nowhere: (result, lastHolding, firstFailing, restoreCommand) = ("nowhere", nil, nil, nil)
-    case .found(let holding, let failing):
-      (result, firstFailing, restoreCommand) = ("found", Examined(failing), command(holding).description)
-      lastHolding = SnapshotReferenceJSON(holding)
+    case .holds(let snapshot): (result, holding, failing) = ("holds", snapshot, nil)
+    case .found(let last, let first): (result, holding, failing) = ("found", last, first)
+    case .nowhere: (result, holding, failing) = ("nowhere", nil, nil)
     }
+    lastHolding = Known(holding.map { SnapshotReferenceJSON($0) })
+    firstFailing = Known(failing.map { Examined($0) })
+    restoreCommand = Known(failing == nil ? nil : holding.map { command($0).description })
     snapshots = report.count
     examined = report.examined.map { Examined($0) }
     changes = report.changes.map { Change(before: Examined($0.before), after: Examined($0.after)) }

@@ -80,7 +80,7 @@ import Testing
       "bisect", "orders.db", "--assert", "SELECT count(*) > 9 FROM orders", "--json", "--quiet", "--linear")
     #expect(result.exitStatus == 1 && result.error == "")
     let nowhere = try object(result)
-    #expect(nowhere["result"] as? String == "nowhere" && nowhere["lastHolding"] is NSNull?)
+    #expect(nowhere["result"] as? String == "nowhere" && nowhere["lastHolding"] is NSNull)
     #expect(
       (nowhere["examined"] as? [[String: Any]])?.compactMap { $0["answer"] as? String } == ["fails", "fails", "fails"])
     let holds = tool.run("bisect", "orders.db", "--test", "test -s \"$HOLDFAST_DATABASE\"", "--quiet")

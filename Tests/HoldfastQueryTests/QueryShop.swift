@@ -10,13 +10,15 @@ import HoldfastTestSupport
 /// A shop whose order database is asked in its snapshots.
 struct QueryShop {
   static let name = Path("orders.db")
+  /// The store of a repository that is not far.
   let store: MemoryStore
   let shop: TestShop
 
-  init(isSealed: Bool = false) throws {
+  /// - Parameter far: the store of the repository; `nil` for one in memory, without latency.
+  init(isSealed: Bool = false, far: DistantStore? = nil) throws {
     store = MemoryStore()
     // To this clock, everything that a test has just written is settled.
-    shop = try TestShop(store: store, clock: TestHost.clock(ahead: 10), isSealed: isSealed)
+    shop = try TestShop(store: far ?? store, clock: TestHost.clock(ahead: 10), isSealed: isSealed)
   }
 
   var place: Path { shop.source.appending("orders.db") }

@@ -30,7 +30,7 @@ import Testing
     #expect(table.add([.null, .blob([1])]).isEmpty)
     #expect(
       table.finish() == [
-        "id  note\\x1b[2J", "──  ────────────────", " 5  \\x1b]0;x\\x07é", "    x'01'",
+        "id  note\\x1b[2J", "──  ─────────────", " 5  \\x1b]0;x\\x07é", "    x'01'",
       ])
     var long = RowTable(["n"])
     let lines = (0..<300).flatMap { long.add([.integer($0)]) } + long.finish()

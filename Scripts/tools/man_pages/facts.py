@@ -10,6 +10,7 @@ ENVIRONMENT = {
     "HOLDFAST_CONFIG_DIR":
         "The directory of the configuration and of the writer key, in the place of /etc/holdfast and "
         "~/.config/holdfast.",
+    "HOLDFAST_DATABASE": "Set for the command of bisect --test: the path of the copy that it examines.",
     "HOLDFAST_EXIT_STATUS": "Set for hooks: how the backup would end.",
     "HOLDFAST_EXPECT_KEYRING": "The digest of a revision that the keyring must have.",
     "HOLDFAST_HOOK": "Set for hooks: before, after or on-failure.",
@@ -33,7 +34,8 @@ ENVIRONMENT = {
     "HOLDFAST_WEBHOOK_URL": "An address that is told of runs by JSON; with _FILE behind the name: a file with it.",
     "HOLDFAST_WRITER_KEY_FILE": "The key with which this machine signs its snapshots.",
     "PGHOST": "With the other variables of libpq: how a PostgreSQL server is reached.",
-    "TMPDIR": "Where scratch files lie; they have no name, and are gone with the run.",
+    "TMPDIR":
+        "Where scratch files lie; they have no name, and are gone with the run. bisect --test has its copies there.",
 }
 # For whoever opens a repository, whatever its options say.
 ENVIRONMENT_OF_REPOSITORY = [

@@ -25,7 +25,7 @@ struct BisectCommand: ParsableCommand {
 
       EXAMPLES:
         holdfast bisect orders.db --assert "SELECT count(*) > 1000 FROM orders"
-        holdfast bisect orders.db --test 'sqlite3 "$HOLDFAST_DATABASE" "PRAGMA integrity_check" | grep -qx ok'
+        holdfast bisect orders.db --test '/usr/local/bin/audit "$HOLDFAST_DATABASE"'
 
       \(ExitStatusTable.text)
       """)

@@ -18,7 +18,7 @@ struct QueryCommand: ParsableCommand {
 
       EXAMPLES:
         holdfast query orders.db "SELECT count(*), max(created) FROM orders"
-        holdfast query --at "2026-11-22 14:05" orders.db "SELECT * FROM orders WHERE id = 4711" --json
+        holdfast query --at 2026-11-22T14:05 orders.db "SELECT * FROM items" --csv
 
       \(ExitStatusTable.text)
       """)
