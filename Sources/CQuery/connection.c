@@ -40,7 +40,7 @@ static const struct {
 };
 
 static const char settings[] =
-    "PRAGMA temp_store = MEMORY; PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;";
+    "PRAGMA temp_store = MEMORY; PRAGMA query_only = ON; PRAGMA cell_size_check = ON;";
 
 static int is_over(void *context) {
     const holdfast_database *database = context;

@@ -7,17 +7,16 @@ internal import HoldfastSystem
 package struct RestoreDatabaseCommand: CustomStringConvertible {
   private let snapshot: Snapshot
   private let path: Path
-  private let repository: String?
+  private let options: [(name: String, value: String)]
 
-  /// - Parameter repository: as the command line named it; `nil` if it did not.
-  package init(_ path: Path, of snapshot: Snapshot, repository: String?) {
-    (self.snapshot, self.path, self.repository) = (snapshot, path, repository)
+  /// - Parameter options: options that name the repository and its keys.
+  package init(_ path: Path, of snapshot: Snapshot, options: [(name: String, value: String)]) {
+    (self.snapshot, self.path, self.options) = (snapshot, path, options)
   }
 
   package var description: String {
-    let named = repository.map { " --repository \(Self.quoted($0))" } ?? ""
-    return "holdfast restore \(snapshot.id.short)\(named) --path \(Self.quoted(path.description)) "
-      + "--target restored-\(snapshot.id.short)"
+    let all = options + [("--path", path.description), ("--target", "restored-\(snapshot.id.short)")]
+    return "holdfast restore \(snapshot.id.short)" + all.map { " \($0.name) \(Self.quoted($0.value))" }.joined()
   }
 
   /// Returns a word as a shell reads it.

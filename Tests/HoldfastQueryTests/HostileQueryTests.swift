@@ -131,10 +131,13 @@ import Testing
       """
       INSERT INTO sqlite_schema VALUES ('table', 'strange', 'strange', 0, 'CREATE VIRTUAL TABLE strange USING nobody(a)');
       CREATE TRIGGER onread AFTER INSERT ON orders BEGIN SELECT load_extension('\(file)'); END;
+      CREATE VIEW functions AS SELECT name FROM pragma_function_list;
       CREATE VIEW totals AS SELECT sum(total) AS total FROM orders;
       """)
     try asked.shop.backup()
-    for name in views.keys { #expect(try asked.refusal("SELECT * FROM \(name)") != nil, "\(name)") }
+    for name in views.keys.sorted() + ["functions"] {
+      #expect(try asked.refusal("SELECT * FROM \(name)") != nil, "\(name)")
+    }
     #expect(try asked.refusal("SELECT * FROM strange") != nil)
     #expect(!TestFiles.exists(file))
     #expect(

@@ -78,9 +78,8 @@ struct BisectCommand: ParsableCommand {
     }
     let report = try bisect.run(isLinear: linear)
     repository.warnOfParityUses()
-    let named = location.repository
     func command(_ snapshot: Snapshot) -> RestoreDatabaseCommand {
-      RestoreDatabaseCommand(path, of: snapshot, repository: named)
+      RestoreDatabaseCommand(path, of: snapshot, options: optionsToRestore)
     }
     if output.json {
       try Console.json(BisectJSON(report, command), machine)
@@ -89,6 +88,13 @@ struct BisectCommand: ParsableCommand {
     }
     if let damage = report.damage { Console.error("holdfast: \(damage)") }
     try Outcome.end(report.exitStatus)
+  }
+
+  /// The options of this command that a restore needs as well.
+  private var optionsToRestore: [(name: String, value: String)] {
+    [("--repository", location.repository), ("--config", location.config), ("--from", copy.from)].compactMap {
+      name, value in value.map { (name, $0) }
+    } + identity.identity.map { ("--identity", $0) }
   }
 
   private var chosenTest: Bisect.Test {
