@@ -13,7 +13,7 @@ struct CatCommand: ParsableCommand {
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
   var snapshot: SnapshotSelector.Name
 
-  @Argument(help: "The path of the file, as `show --files` prints it.")
+  @Argument(help: "The path of the file: relative to the source, or absolute below its path.")
   var path: String
 
   @OptionGroup var location: RepositoryOptions
@@ -29,7 +29,8 @@ struct CatCommand: ParsableCommand {
       Console.warn($0.message)
     }
     let output = try machine.host.files.duplicate(descriptor: 1, name: "standard output")
-    let consistency = try Cat(repository: repository).write(PathArgument.entryPath(path), of: chosen, to: output)
+    let entry = try repository.entryPath(TypedPath(path), of: chosen)
+    let consistency = try Cat(repository: repository).write(entry, of: chosen, to: output)
     repository.warnOfParityUses()
     guard consistency.isComplete else {
       Console.error("holdfast: INCOMPLETE: \(path): \(consistency.name) when the snapshot was taken")

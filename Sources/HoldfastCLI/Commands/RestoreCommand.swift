@@ -114,6 +114,7 @@ struct RestoreCommand: ParsableCommand {
       )
     }
     watch.parts = [RunRecord.Part(of: chosen)]
+    options.paths = try paths(of: chosen, repository)
     let restore = Restore(
       repository: repository, snapshot: chosen, known: known, options: options, progress: progress
     ) { impact in
@@ -157,7 +158,6 @@ struct RestoreCommand: ParsableCommand {
   private func options(_ context: RepositoryContext) throws -> Restore.Options {
     let environment = context.machine.environment
     var options = Restore.Options(target: try environment.absolute(target))
-    options.paths = try path.map { try PathArgument.entryPath($0) }
     options.tablespaces = try tablespaces(environment)
     options.isDelta = isDelta
     options.keeps = missingOnly ? .everything : noRemove ? .others : .nothing
@@ -174,6 +174,8 @@ struct RestoreCommand: ParsableCommand {
   ) throws -> (Snapshot, [Snapshot]) {
     let (chosen, all) = try SnapshotSelector(snapshot, source: source.name, at: at.flatMap { WrittenTime($0)?.last })
       .chooseAmongAll(in: repository.catalog) { progress.warn($0.message) }
+    var options = options
+    options.paths = try paths(of: chosen, repository)
     guard snapshot == .latest, at == nil,
       let unfinished = Restore.unfinished(in: options.target, files: host.files),
       unfinished.isSameCommand(as: RestoreRecord(options, of: chosen.id)),
@@ -183,6 +185,11 @@ struct RestoreCommand: ParsableCommand {
       "an earlier restore of snapshot \(begun.id.short), taken \(TimeText.local(begun.envelope.started)), into \(options.target) did not end: it goes on with that, and not with the newest, \(chosen.id.short)"
     )
     return (begun, all)
+  }
+
+  /// The paths of `--path` as entries of a snapshot.
+  private func paths(of snapshot: Snapshot, _ repository: Repository) throws -> [Path] {
+    try path.map { try repository.entryPath(TypedPath($0), of: snapshot) }
   }
 
   private var isDelta: Bool { delta || noRemove || missingOnly }
@@ -230,44 +237,5 @@ struct RestoreCommand: ParsableCommand {
         "  took \(Amount.duration(report.duration)); every page was proved against its digest, and the target is durable"
       )
     }
-  }
-}
-
-/// Parses paths of entries as an operator types them.
-enum PathArgument {
-  /// Returns the path of an entry. `.` and empty components are ignored; `\xNN`, as `list` and `show` print it, means
-  /// that byte. The whole tree is `.` or `/`, never an empty text.
-  static func entryPath(_ text: String) throws -> Path {
-    let bytes = try unescape(Array(text.utf8), text)
-    let parts = bytes.split(separator: Path.separator).filter { !$0.elementsEqual([UInt8(ascii: ".")]) }
-    let path = Path(bytes: Array(parts.joined(separator: [Path.separator])))
-    guard !text.isEmpty, path.isSoundEntryPath else {
-      throw EngineError(
-        .usage, "\"\(text)\" is not a path within a snapshot", hint: "Give it as `holdfast show --files` prints it.",
-        exitStatus: .usage)
-    }
-    return path
-  }
-
-  private static func unescape(_ bytes: [UInt8], _ text: String) throws -> [UInt8] {
-    var result: [UInt8] = []
-    var rest = bytes[...]
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "\\") else {
-        result.append(byte)
-        continue
-      }
-      if rest.first == UInt8(ascii: "\\") {
-        result.append(rest.removeFirst())
-      } else if rest.first == UInt8(ascii: "x"),
-        let value = Hex.decode(String(decoding: rest.dropFirst().prefix(2), as: UTF8.self)), value.count == 1
-      {
-        result += value
-        rest = rest.dropFirst(3)
-      } else {
-        result.append(byte)
-      }
-    }
-    return result
   }
 }
