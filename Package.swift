@@ -88,16 +88,22 @@ let package = Package(
       "Query",
       ["HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine", "CQuery"]),
     module(
+      "Browse",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastRepository",
+        "HoldfastEngine",
+      ]),
+    module(
       "Report",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine",
-        "HoldfastQuery",
+        "HoldfastQuery", "HoldfastBrowse",
       ]),
     module(
       "Operations",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
-        "HoldfastRepository", "HoldfastEngine", "HoldfastReport",
+        "HoldfastRepository", "HoldfastEngine", "HoldfastBrowse", "HoldfastReport",
       ]),
     module(
       "Page",
@@ -109,7 +115,7 @@ let package = Package(
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
         "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastQuery", "HoldfastReport",
-        "HoldfastPage",
+        "HoldfastPage", "HoldfastBrowse",
         "HoldfastOperations", argumentParser,
       ]),
     .executableTarget(
@@ -150,6 +156,12 @@ let package = Package(
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine",
         "HoldfastTestShop", "CSQLite",
+      ]),
+    tests(
+      of: "Browse",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastRepository",
+        "HoldfastEngine", "HoldfastTestShop",
       ]),
     tests(
       of: "Report", ["HoldfastModel", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine", "HoldfastTestShop"]),

@@ -1,6 +1,7 @@
 """Makes a repository with the manifests of many snapshots. `Scripts/many-snapshots` runs it.
 
-The first snapshot is one of `holdfast backup`; the others are manifests alone, after its pattern.
+The first snapshot is one of `holdfast backup`; the others are manifests alone, after its pattern, with `--bodies` also
+bodies.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from . import many_bodies
 from .command import fail
 from .holdfast import own_environment, places
 from .running import quietly
@@ -22,6 +24,7 @@ from .running import quietly
 DESCRIPTION = ("Make a repository with the manifests of many snapshots, to measure what reads only those: list, "
                "status, prune.")
 CHAIN = 25  # a full, and so many less one incrementals
+MINUTES = 60  # from one snapshot to the next
 JOURNAL_RUNS = 512
 
 
@@ -50,10 +53,10 @@ def line(value: dict[str, Any]) -> bytes:
 
 
 def follow(pattern: dict[str, Any], name: str, sequence: int, parent: dict[str, Any] | None,
-           started: datetime.datetime) -> dict[str, Any]:
+           started: datetime.datetime, chain: int) -> dict[str, Any]:
     """The envelope of one more snapshot."""
     time = [(started + datetime.timedelta(seconds=s)).strftime("%Y-%m-%dT%H:%M:%S.000Z") for s in (0, 9)]
-    number = 0 if parent is None else (sequence - 1) % CHAIN
+    number = 0 if parent is None else (sequence - 1) % chain
     return {**pattern, "snapshot": object_id(name, sequence, "snapshot"), "source": {**pattern["source"], "name": name},
             "sequence": sequence, "kind": "full" if parent is None else "incremental", "parent": parent,
             "time": {"started": time[0], "finished": time[1]}, "signature": None,
@@ -97,23 +100,35 @@ def begin(holdfast: str, directory: Path, is_sealed: bool) -> bytes:
     return (directory / "repository/sources/source-01/0000000001/manifest.json").read_bytes()
 
 
-def add_snapshots(repository: Path, name: str, snapshots: int, first: bytes, newest: datetime.datetime,
+def add_body(folder: Path, value: dict[str, Any], started: datetime.datetime) -> None:
+    """The body of one more snapshot, and what its envelope says of it."""
+    identifier = value["body"]["id"]
+    body = many_bodies.make(bytes.fromhex(value["repository"]), bytes.fromhex(identifier), value["sequence"],
+                            value["kind"] == "full", int(started.timestamp()))
+    value["body"] = {"id": identifier, "length": len(body.data), "digest": body.digest}
+    (folder / f"body-{identifier}").write_bytes(body.data)
+
+
+def add_snapshots(repository: Path, name: str, options: argparse.Namespace, first: bytes, newest: datetime.datetime,
                   sign: Callable[[bytes], dict[str, str]] | None) -> None:
     """So many manifests of one source, but for the first snapshot of all, whose manifest is there."""
-    pattern, parent = json.loads(first.split(b"\n")[0]), None
+    pattern, parent, snapshots = json.loads(first.split(b"\n")[0]), None, options.snapshots
     for sequence in range(1, snapshots + 1):
         if sequence == 1 and name == pattern["source"]["name"]:
             digest = first.split(b"\n")[1].decode()[1:-1]
             parent = {"snapshot": pattern["snapshot"], "sequence": 1, "digest": digest}
             continue
-        started = newest - datetime.timedelta(hours=snapshots - sequence)
-        value = follow(pattern, name, sequence, None if sequence % CHAIN == 1 else parent, started)
+        started = newest - datetime.timedelta(minutes=options.minutes * (snapshots - sequence))
+        value = follow(pattern, name, sequence, None if sequence % options.chain == 1 else parent, started,
+                       options.chain)
+        folder = repository / "sources" / name / f"{sequence:010d}"
+        folder.mkdir(parents=True)
+        if options.bodies:
+            add_body(folder, value, started)
         if sign:
             value["signature"] = sign(b"holdfast-1 manifest\n" + line(value))
         data = line(value)
         digest = hashlib.sha256(data).hexdigest()
-        folder = repository / "sources" / name / f"{sequence:010d}"
-        folder.mkdir(parents=True)
         (folder / "manifest.json").write_bytes(data + f'"{digest}"\n'.encode())
         parent = {"snapshot": value["snapshot"], "sequence": sequence, "digest": digest}
 
@@ -125,9 +140,14 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--sources", type=int, default=20, metavar="N")
     parser.add_argument("--snapshots", type=int, default=500, metavar="N", help="of each source")
+    parser.add_argument("--chain", type=int, default=CHAIN, metavar="N", help="snapshots from one full to the next")
+    parser.add_argument("--minutes", type=int, default=MINUTES, metavar="N", help="from one snapshot to the next")
+    parser.add_argument("--bodies", action="store_true", help="also what each has changed, for history and find")
     parser.add_argument("--sealed", action="store_true")
     options = parser.parse_args()
 
+    if options.bodies and options.sealed:
+        fail("--bodies makes none that are sealed")
     directory = options.directory.resolve()
     repository = directory / "repository"
     first = begin(options.holdfast, directory, options.sealed)
@@ -138,4 +158,4 @@ def main() -> None:
         runs = repository / "journal" / name / f"{JOURNAL_RUNS:010d}"
         runs.parent.mkdir(parents=True, exist_ok=True)
         runs.write_bytes(journal(name, options.snapshots, newest))
-        add_snapshots(repository, name, options.snapshots, first, newest, sign)
+        add_snapshots(repository, name, options, first, newest, sign)

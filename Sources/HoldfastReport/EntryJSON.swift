@@ -18,16 +18,7 @@ package struct EntryJSON: Encodable {
 
   package init(_ entry: Entry) {
     path = entry.path.description
-    type =
-      switch entry.content {
-      case .directory: "directory"
-      case .file: "file"
-      case .symbolicLink: "symbolicLink"
-      case .hardLink: "hardLink"
-      case .fifo: "fifo"
-      case .characterDevice: "characterDevice"
-      case .blockDevice: "blockDevice"
-      }
+    type = Self.type(of: entry.content)
     mode = entry.attributes.mode
     userID = entry.attributes.userID
     groupID = entry.attributes.groupID
@@ -42,5 +33,17 @@ package struct EntryJSON: Encodable {
       case .hardLink(let file): file.description
       default: nil
       }
+  }
+
+  static func type(of content: Content) -> String {
+    switch content {
+    case .directory: "directory"
+    case .file: "file"
+    case .symbolicLink: "symbolicLink"
+    case .hardLink: "hardLink"
+    case .fifo: "fifo"
+    case .characterDevice: "characterDevice"
+    case .blockDevice: "blockDevice"
+    }
   }
 }

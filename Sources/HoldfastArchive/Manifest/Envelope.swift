@@ -368,6 +368,11 @@ package struct Snapshot: Hashable, Sendable {
     self.digest = digest
   }
 
+  /// Returns the digest of a manifest, which says if a reader knows it already; `nil` if the bytes are not whole.
+  package static func digest(ofManifest bytes: [UInt8]) -> Digest? {
+    try? ManifestJSON.verify(bytes, name: "the manifest").digest
+  }
+
   /// The same snapshot without its archives in memory. Their number and their bytes stay known.
   package var withoutArchives: Snapshot {
     var copy = self

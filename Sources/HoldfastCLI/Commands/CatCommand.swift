@@ -8,12 +8,16 @@ internal import HoldfastSystem
 
 struct CatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "cat", abstract: "Write one file of a snapshot to standard output.", discussion: ExitStatusTable.text)
+    commandName: "cat", abstract: "Write one file of a snapshot to standard output.",
+    discussion: HelpEnd.text(
+      "holdfast cat latest orders.csv > orders.csv",
+      "holdfast cat 3f9c0a12 /srv/orders/orders.db --name orders > orders.db"))
 
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
   var snapshot: SnapshotSelector.Name
 
-  @Argument(help: "The path of the file: relative to the source, or absolute below its path.")
+  @Argument(
+    help: "The path of the file: relative to the source, or absolute below its path.", completion: Candidates.paths)
   var path: String
 
   @OptionGroup var location: RepositoryOptions

@@ -1,16 +1,18 @@
-internal import ArgumentParser
+package import ArgumentParser
 internal import HoldfastModel
 
 /// The command line: all commands.
-struct Holdfast: ParsableCommand {
-  static let configuration = CommandConfiguration(
+package struct Holdfast: ParsableCommand {
+  package static let configuration = CommandConfiguration(
     commandName: "holdfast",
     abstract: "Back up and restore the directory that holds an order database.",
-    discussion: ExitStatusTable.text,
+    discussion: HelpEnd.text(
+      "holdfast backup /srv/orders -r /backup/shop", "holdfast restore --target /srv/restored -r /backup/shop"),
     version: Program.nameAndVersion,
     subcommands: [
       Init.self, CheckCommand.self, BackupCommand.self, RunSourcesCommand.self, ListCommand.self, Show.self, Diff.self,
       RestoreCommand.self, CatCommand.self, QueryCommand.self, BisectCommand.self,
+      RestoreCommand.self, CatCommand.self, LsCommand.self, FindCommand.self, HistoryCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
       UnpinCommand.self, TagCommand.self, AcceptCommand.self, StatusCommand.self, ReportCommand.self, SyncCommand.self,
       ScrubCommand.self,
@@ -18,4 +20,6 @@ struct Holdfast: ParsableCommand {
       KeyCommand.self, WALCommand.self,
       ScheduleCommand.self, ConfigCommand.self, CompletionsCommand.self,
     ])
+
+  package init() {}
 }

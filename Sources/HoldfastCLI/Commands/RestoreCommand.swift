@@ -17,7 +17,7 @@ struct RestoreCommand: ParsableCommand {
       removed: look first with --dry-run. At a terminal it asks before it changes or removes existing files; otherwise \
       it refuses to remove most of them, unless --yes is given.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast restore --target /srv/restored", "holdfast restore --at 2026-11-22T14:04 --target /srv/orders --delta --dry-run"))
       """)
 
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
@@ -35,7 +35,9 @@ struct RestoreCommand: ParsableCommand {
   var at: String?
 
   @Option(
-    help: ArgumentHelp("Restore only this path and everything below it. May be repeated.", valueName: "path"))
+    help: ArgumentHelp(
+      "Restore only this path and everything below it: relative to the source, or absolute below its path. May be repeated.",
+      valueName: "path"), completion: Candidates.paths)
   var path: [String] = []
 
   @Option(

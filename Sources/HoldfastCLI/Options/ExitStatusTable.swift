@@ -9,3 +9,11 @@ enum ExitStatusTable {
     return "  " + number + String(repeating: " ", count: 5 - number.count) + status.meaning
   }
 }
+
+/// The end of every command's help.
+enum HelpEnd {
+  /// Returns examples of the command, as they are typed, and the table of exit statuses.
+  static func text(_ examples: String...) -> String {
+    "EXAMPLES:\n" + examples.map { "  " + $0 }.joined(separator: "\n") + "\n\n" + ExitStatusTable.text
+  }
+}

@@ -53,16 +53,17 @@ enum Candidates {
   }
 
   /// The results of one thread while another one waits.
-  private final class Found: Sendable {
+  final class Found: Sendable {
     private let state = Mutex((lines: [String](), isComplete: false))
 
     func append(_ line: String) { state.withLock { $0.lines.append(line) } }
-    func end() { state.withLock { $0.isComplete = true } }
-    var isComplete: Bool { state.withLock { $0.isComplete } }
-    var lines: [String] { state.withLock { $0.lines } }
+    fileprivate func end() { state.withLock { $0.isComplete = true } }
+    fileprivate var isComplete: Bool { state.withLock { $0.isComplete } }
+    fileprivate var lines: [String] { state.withLock { $0.lines } }
   }
 
-  private static func collected(
+  /// Returns what `collect` has found in the repository of the command line before the prompt has waited too long.
+  static func collected(
     _ line: TypedLine, _ collect: @escaping @Sendable (Repository, Found) throws -> Void
   ) -> [String] {
     let found = Found()

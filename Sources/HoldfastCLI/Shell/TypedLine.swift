@@ -23,6 +23,9 @@ struct TypedLine {
     return nil
   }
 
+  /// The words after the name of the command, without their quotes.
+  var arguments: [String] { words.dropFirst(2).compactMap(Self.unquoted) }
+
   /// Returns the meaning of a word; `nil` when the shell would have to run or expand something.
   static func unquoted(_ word: String) -> String? {
     var text = ""

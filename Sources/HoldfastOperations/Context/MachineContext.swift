@@ -1,3 +1,4 @@
+package import HoldfastBrowse
 internal import HoldfastCodec
 package import HoldfastConfiguration
 package import HoldfastModel
@@ -114,6 +115,9 @@ package struct MachineContext: Sendable {
 
   /// Returns the catalogs of remote repositories on this machine.
   package func catalogCache() throws -> CatalogCache { CatalogCache(directory: try environment.cacheDirectory()) }
+
+  /// Returns what this machine keeps of the changes of snapshots.
+  package func changeCache() throws -> ChangeCache { ChangeCache(directory: try environment.cacheDirectory()) }
 
   /// Reads and writes files with secrets.
   package var keyFiles: KeyFiles { KeyFiles(files: host.files, environment: environment) }
