@@ -13,6 +13,7 @@ from random import Random
 FILES = 200
 DIRECTORY, FILE = 1, 2
 PAGES_CHANGED = 40
+PAGES_IN_FRAME = 64
 PAGE = 4096
 
 
@@ -50,8 +51,10 @@ def entry(path: str, kind: int, seconds: int, random: Random, pages: int = 0, ch
     if kind == FILE:
         record += varint(pages * PAGE) + varint(PAGE) + b"\1" + random.randbytes(32)
     record += time(seconds) + varint(2049) + varint(random.getrandbits(24)) + (b"\0" if changed is None else b"\1")
-    if kind == FILE and (count := pages if changed is None else changed):
-        record += b"\3" + varint(0) + varint(count) + varint(0) + varint(0) + varint(0) + random.randbytes(16 * count)
+    left = 0 if kind != FILE else pages if changed is None else changed
+    for frame in range(-(-left // PAGES_IN_FRAME)):
+        count = min(PAGES_IN_FRAME, left - frame * PAGES_IN_FRAME)
+        record += b"\3" + b"".join(map(varint, (0, count, 0, frame, 0))) + random.randbytes(16 * count)
     return record
 
 

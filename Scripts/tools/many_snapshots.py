@@ -14,7 +14,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import many_bodies
 from .command import fail
@@ -26,6 +26,13 @@ DESCRIPTION = ("Make a repository with the manifests of many snapshots, to measu
 CHAIN = 25  # a full, and so many less one incrementals
 MINUTES = 60  # from one snapshot to the next
 JOURNAL_RUNS = 512
+
+
+class Form(NamedTuple):
+    """How the snapshots of a source follow each other."""
+    chain: int = CHAIN
+    minutes: int = MINUTES
+    bodies: bool = False
 
 
 def signer(key_file: Path) -> Callable[[bytes], dict[str, str]]:
@@ -109,21 +116,20 @@ def add_body(folder: Path, value: dict[str, Any], started: datetime.datetime) ->
     (folder / f"body-{identifier}").write_bytes(body.data)
 
 
-def add_snapshots(repository: Path, name: str, options: argparse.Namespace, first: bytes, newest: datetime.datetime,
-                  sign: Callable[[bytes], dict[str, str]] | None) -> None:
+def add_snapshots(repository: Path, name: str, snapshots: int, first: bytes, newest: datetime.datetime,
+                  sign: Callable[[bytes], dict[str, str]] | None, form: Form = Form()) -> None:
     """So many manifests of one source, but for the first snapshot of all, whose manifest is there."""
-    pattern, parent, snapshots = json.loads(first.split(b"\n")[0]), None, options.snapshots
+    pattern, parent = json.loads(first.split(b"\n")[0]), None
     for sequence in range(1, snapshots + 1):
         if sequence == 1 and name == pattern["source"]["name"]:
             digest = first.split(b"\n")[1].decode()[1:-1]
             parent = {"snapshot": pattern["snapshot"], "sequence": 1, "digest": digest}
             continue
-        started = newest - datetime.timedelta(minutes=options.minutes * (snapshots - sequence))
-        value = follow(pattern, name, sequence, None if sequence % options.chain == 1 else parent, started,
-                       options.chain)
+        started = newest - datetime.timedelta(minutes=form.minutes * (snapshots - sequence))
+        value = follow(pattern, name, sequence, None if sequence % form.chain == 1 else parent, started, form.chain)
         folder = repository / "sources" / name / f"{sequence:010d}"
         folder.mkdir(parents=True)
-        if options.bodies:
+        if form.bodies:
             add_body(folder, value, started)
         if sign:
             value["signature"] = sign(b"holdfast-1 manifest\n" + line(value))
@@ -158,4 +164,5 @@ def main() -> None:
         runs = repository / "journal" / name / f"{JOURNAL_RUNS:010d}"
         runs.parent.mkdir(parents=True, exist_ok=True)
         runs.write_bytes(journal(name, options.snapshots, newest))
-        add_snapshots(repository, name, options, first, newest, sign)
+        add_snapshots(repository, name, options.snapshots, first, newest, sign,
+                      Form(options.chain, options.minutes, options.bodies))

@@ -3,12 +3,12 @@ package import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// The snapshots that a question is about: all that are there, unless something narrows them down. Removed snapshots
-/// are never among them.
+/// The snapshots that a question is about: all that are there, unless something narrows them down. A removed snapshot
+/// is among them only if it is named.
 package struct SnapshotChoice: Sendable {
   /// Only snapshots of this source.
   package var source: SourceName?
-  /// Only this snapshot.
+  /// Only this snapshot, which may be removed.
   package var snapshot: Snapshot?
   /// Only snapshots that were begun at or after this time.
   package var since: Timestamp?
@@ -18,7 +18,7 @@ package struct SnapshotChoice: Sendable {
   package init() {}
 
   /// Returns the indexes of the chosen snapshots.
-  /// - Parameter present: the snapshots of one source that are not removed, the oldest first.
+  /// - Parameter present: those of one source that can be chosen, the oldest first.
   func indexes(in present: [SnapshotOutline]) -> [Int] {
     if let snapshot { return present.indices.filter { present[$0].id == snapshot.id } }
     let recent = present.indices.filter { index in since.map { present[index].started >= $0 } ?? true }

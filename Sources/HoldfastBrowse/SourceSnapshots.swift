@@ -20,10 +20,19 @@ struct SourceSnapshots {
     onDamage: (DamageError) -> Void
   ) throws {
     let file = cache.file(of: name, in: repository)
-    let all = try repository.catalog.outlines(of: name, known: file?.outlines ?? [:], onDamage: onDamage)
+    var damaged: Set<String> = []
+    let all = try repository.catalog.outlines(of: name, known: file?.outlines ?? [:]) { damage in
+      damaged.insert(damage.object)
+      onDamage(damage)
+    }
+    // Without its newest snapshots, a source would seem to have what they had deleted.
+    if let lost = try repository.catalog.newerThanPresent(of: name), !damaged.contains(lost.object) { onDamage(lost) }
     let notes = try repository.notes.read(name)
     notes.damage.forEach(onDamage)
-    let present = all.filter { notes.notes[$0.id, $0.sequence].removed == nil }.sorted(by: SnapshotOutline.isOlder)
+    let present = all.filter { snapshot in
+      // A removed snapshot is looked at only when it is named.
+      notes.notes[snapshot.id, snapshot.sequence].removed == nil || snapshot.id == choice.snapshot?.id
+    }.sorted(by: SnapshotOutline.isOlder)
     let chosen = choice.indexes(in: present).map { present[$0] }
     guard let newest = present.last, !chosen.isEmpty else { return nil }
     (self.name, self.newest, self.chosen) = (name, newest, chosen)

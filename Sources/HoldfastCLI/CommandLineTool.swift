@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
@@ -26,7 +27,7 @@ package enum CommandLineTool {
         return ExitStatus.failed.rawValue
       }
       writeJSON(error, arguments)
-      let status = end(error)
+      let status = end(error, arguments)
       if StatusCommand.isPlugin(arguments), status == ExitStatus.usage.rawValue, !(error is NagiosOutcome) {
         return NagiosStatus.unknown.rawValue
       }
@@ -45,10 +46,10 @@ package enum CommandLineTool {
     }
   }
 
-  private static func end(_ error: any Error) -> Int32 {
+  private static func end(_ error: any Error, _ arguments: [String]) -> Int32 {
     if let outcome = error as? Outcome { return outcome.status.rawValue }
     if let outcome = error as? NagiosOutcome { return outcome.status.rawValue }
-    guard let known = error as? any OperatorError else { return report(error) }
+    guard let known = error as? any OperatorError else { return report(error, arguments) }
     if let refused = known as? SystemError, refused.isBrokenPipe { return ExitStatus.failed.rawValue }
     // A scheduled run sometimes finds another one at work. That is expected, so it is not reported.
     if known.exitStatus == .locked, ProcessEnvironment.ofThisProcess.isScheduled { return known.exitStatus.rawValue }
@@ -57,7 +58,7 @@ package enum CommandLineTool {
   }
 
   /// Prints the messages of the argument parser: help on standard output; everything else is wrong usage.
-  private static func report(_ error: any Error) -> Int32 {
+  private static func report(_ error: any Error, _ arguments: [String]) -> Int32 {
     let text = Holdfast.fullMessage(for: error)
     if Holdfast.exitCode(for: error) == .success {
       // The libraries are loaded only when their versions are requested.
@@ -65,10 +66,47 @@ package enum CommandLineTool {
       return ExitStatus.done.rawValue
     }
     if Holdfast.exitCode(for: error) == .validationFailure {
-      Console.error(text)
+      Console.error(UsageErrorText.text(text, arguments))
       return ExitStatus.usage.rawValue
     }
     Console.error("holdfast: \(error)")
     return ExitStatus.failed.rawValue
+  }
+}
+
+/// The message of a command line that is wrong, in the form of all errors: `holdfast: `, the usage, a hint.
+package enum UsageErrorText {
+  /// - Parameter text: the message of the argument parser: `Error: …`, the usage, and where there is help.
+  package static func text(_ text: String, _ arguments: [String]) -> String {
+    if let unknown = unknownSubcommand(arguments) { return unknown }
+    var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    if let first = lines.first, first.hasPrefix("Error: ") {
+      lines[0] = "holdfast: " + first.dropFirst("Error: ".count)
+    }
+    if let last = lines.last, let help = last.firstMatch(of: /^  See '(.+ --help)' for more information\.$/) {
+      lines[lines.count - 1] = "HINT: Run `\(help.1)` for all options and examples."
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  /// Returns the message for a word where the name of a command is expected, and none has that name.
+  /// - Returns: `nil` if there is no such word.
+  private static func unknownSubcommand(_ arguments: [String]) -> String? {
+    var command: any ParsableCommand.Type = Holdfast.self
+    var path = "holdfast"
+    for word in arguments {
+      let known = command.configuration.subcommands
+      guard !known.isEmpty, !word.hasPrefix("-"), word != "help" else { return nil }
+      if let next = known.first(where: { $0._commandName == word }) {
+        (command, path) = (next, path + " " + word)
+        continue
+      }
+      let near = EditDistance.nearest(to: word, in: known.map { $0._commandName })
+      return """
+        holdfast: there is no command "\(path) \(Path(word))"
+        HINT: \(near.map { "Did you mean `\(path) \($0)`?" } ?? "Run `\(path) --help` to see all commands.")
+        """
+    }
+    return nil
   }
 }

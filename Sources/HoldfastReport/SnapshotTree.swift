@@ -8,36 +8,76 @@ internal import HoldfastSystem
 package struct SnapshotTree {
   package let lines: [String]
 
+  /// The width of a terminal, into which every line fits that can be divided.
+  private static let columns = 80
+
   package init(_ snapshots: [Snapshot], _ noted: (Snapshot) -> SourceNotes.Note) {
     var table = Table(rightAligned: [4, 5])
-    table.add(["SNAPSHOT", "", "TAKEN", "", "STORED", "STANDS FOR", "CONSISTENCY"])
+    table.add(["SNAPSHOT", "", "TAKEN", "", "STORED", "STANDS FOR"])
     let depths = Self.depths(of: snapshots)
-    var lastSource: SourceName?
     let isOutOfOrder = Self.contradictions(snapshots)
     for (index, snapshot) in snapshots.enumerated() {
       let envelope = snapshot.envelope
-      if envelope.source.name != lastSource {
-        lastSource = envelope.source.name
-        table.add(["\(envelope.source.name)  (\(envelope.isSealed ? "sealed" : envelope.source.path))"])
-      }
-      var details = Self.details(envelope, noted(snapshot))
-      if isOutOfOrder.contains(snapshot.id) { details.append("TIME OUT OF ORDER") }
       table.add([
-        Self.branch(at: index, depths) + envelope.snapshot.short, envelope.kind.rawValue,
+        Self.branch(at: index, depths) + envelope.snapshot.short, Self.kind(envelope.kind),
         TimeText.local(envelope.started), "#\(envelope.sequence)", Amount.bytes(envelope.storedBytes),
-        Amount.bytes(envelope.state.bytes), details.joined(separator: "; "),
+        Amount.bytes(envelope.state.bytes),
       ])
     }
-    lines = table.lines.map { $0.trimmingTrailingBlanks() }
+    let rows = table.lines
+    var lines = rows.prefix(1).map { $0.trimmingTrailingBlanks() }
+    var lastSource: SourceName?
+    for (snapshot, row) in zip(snapshots, rows.dropFirst()) {
+      if snapshot.sourceName != lastSource { lines += Self.heading(snapshot.envelope) }
+      lastSource = snapshot.sourceName
+      let details = Self.details(
+        snapshot.envelope, noted(snapshot), isOutOfOrder: isOutOfOrder.contains(snapshot.id))
+      lines += Self.lines(row, details: details.joined(separator: "; "))
+    }
+    self.lines = lines
   }
 
-  private static func details(_ envelope: Envelope, _ note: SourceNotes.Note) -> [String] {
+  /// Returns the name of a kind in four letters.
+  private static func kind(_ kind: SnapshotKind) -> String {
+    switch kind {
+    case .full: "full"
+    case .differential: "diff"
+    case .incremental: "incr"
+    }
+  }
+
+  /// Returns the line above the snapshots of a source: its name, and where it lies, below the name if that is long.
+  private static func heading(_ envelope: Envelope) -> [String] {
+    let (name, path) = (envelope.source.name.text, "(\(envelope.isSealed ? "sealed" : envelope.source.path))")
+    let line = "\(name)  \(path)"
+    return line.count <= columns ? [line] : [name, "  " + path]
+  }
+
+  /// Returns the line of a snapshot with its details, on lines of their own if there is no room beside it.
+  private static func lines(_ row: String, details: String) -> [String] {
+    let line = details.isEmpty ? row : "\(row)  \(details)"
+    guard line.count > columns, !details.isEmpty else { return [line.trimmingTrailingBlanks()] }
+    var lines = [row.trimmingTrailingBlanks()]
+    var current = ""
+    for word in details.split(separator: " ") {
+      if !current.isEmpty, indent.count + current.count + 1 + word.count > columns {
+        lines.append(indent + current)
+        current = ""
+      }
+      current += current.isEmpty ? word : " " + word
+    }
+    return lines + [indent + current]
+  }
+
+  private static let indent = String(repeating: " ", count: 6)
+
+  /// Returns what is unusual about a snapshot.
+  private static func details(_ envelope: Envelope, _ note: SourceNotes.Note, isOutOfOrder: Bool) -> [String] {
     var details: [String] = []
     if let removed = note.removed { details.append(removed.isCollected ? "COLLECTED" : "REMOVED") }
-    details.append(
-      envelope.incomplete > 0
-        ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency.name)"
-        : envelope.consistency.name)
+    if envelope.incomplete > 0 {
+      details.append("INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency.name)")
+    }
     if let merged = envelope.merged { details.append("merged from \(merged.snapshot.short)") }
     if let anomalies = envelope.comparison?.anomalies, !anomalies.isEmpty {
       let kinds = anomalies.map(\.kind.rawValue).joined(separator: ", ")
@@ -45,6 +85,7 @@ package struct SnapshotTree {
     }
     if let pin = note.pinned { details.append(RetentionReason.pinned(pin.reason).description) }
     if !note.tags.isEmpty { details.append("tagged " + note.tags.map(\.text).joined(separator: ", ")) }
+    if isOutOfOrder { details.append("TIME OUT OF ORDER") }
     return details
   }
 

@@ -68,6 +68,7 @@ import Testing
     _ = try Prune(repository: shop.open(), options: Prune.Options(policy: policy)).run()
     #expect(try shop.open().catalog.allSnapshots { _ in }.count == 1, "\(all.count) were removed")
     #expect(try paths(["*.db"]) == ["new.db", "orders.db"])
+    #expect(try paths(["*.db"]) { $0.snapshot = all.first } == ["old.db", "orders.db"], "one that is named")
   }
 
   // MARK: ls

@@ -88,6 +88,21 @@ import Testing
     #expect(try Find(["orders"], SnapshotChoice(), in: shop.repository).damage.map(\.object) == [body])
   }
 
+  /// A repository that has lost its newest snapshots does not pass for one in which nothing was deleted.
+  @Test func newestSnapshotsThatAreLostAreNamed() throws {
+    let store = MemoryStore()
+    let shop = try TestShop(workers: 1, store: store)
+    for content in ["one", "two"] {
+      TestFiles.write(content, to: shop.source.appending("orders"))
+      try shop.backup()
+    }
+    try shop.repository.notes.pin(shop.snapshot(), reason: "")
+    for key in store.contents.keys where key.contains("/0000000002/") { store.contents[key] = nil }
+    let lost = ["sources/source/0000000002/manifest.json"]
+    #expect(try history("orders", in: shop.open()).damage.map(\.object) == lost)
+    #expect(try Find(["*"], SnapshotChoice(), isDeletedOnly: true, in: shop.open()).damage.map(\.object) == lost)
+  }
+
   @Test func aSealedRepositoryNeedsAnIdentity() throws {
     let shop = try TestShop(workers: 1, store: MemoryStore(), isSealed: true)
     TestFiles.write("an order", to: shop.source.appending("orders"))

@@ -133,7 +133,7 @@ import Testing
     for options in [[], ["--recipient", other, "--writer", writer], ["--passphrase", "--recipient", other]] {
       let result = tool.run(["key", "add"] + options, configure: identity("identity"))
       #expect(result.exitStatus == 2)
-      #expect(result.error.hasPrefix("Error: Say one of --recipient, --writer and --passphrase.\n"))
+      #expect(result.error.hasPrefix("holdfast: Say one of --recipient, --writer and --passphrase.\n"))
     }
     #expect(tool.run("key", "list").output.contains(", revision 1, "))
   }

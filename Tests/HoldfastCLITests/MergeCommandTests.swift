@@ -86,12 +86,13 @@ import Testing
     let shown = tool.plain(tool.run("list").output).replacing(/[0-9.]+ (B|KiB)(?=[ ]|\n)/, with: "SIZE")
     #expect(
       shown == """
-        SNAPSHOT  TAKEN  STORED  STANDS FOR  CONSISTENCY
+        SNAPSHOT  TAKEN  STORED  STANDS FOR
         source  (DIR/source)
-        ID  full  TIME  #1  SIZE  SIZE  stable
-        └─ ID  incremental  TIME  #2  SIZE  SIZE  stable
-        ID  full  TIME  #3  SIZE  SIZE  stable; merged from ID
-        └─ ID  incremental  TIME  #4  SIZE  SIZE  stable
+        ID  full  TIME  #1  SIZE  SIZE
+        └─ ID  incr  TIME  #2  SIZE  SIZE
+        ID  full  TIME  #3  SIZE  SIZE
+          merged from ID
+        └─ ID  incr  TIME  #4  SIZE  SIZE
 
         """)
     let list = try #require(

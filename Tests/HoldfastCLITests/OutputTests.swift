@@ -61,15 +61,15 @@ import Testing
     let result = tool.run("list")
     #expect(result.exitStatus == 0)
     #expect(result.error == "")
-    let shown = tool.plain(result.output).replacing(/[0-9.]+ (B|KiB)(?=[ ])/, with: "SIZE")
+    let shown = tool.plain(result.output).replacing(/[0-9.]+ (B|KiB)(?=[ \n])/, with: "SIZE")
     #expect(
       shown == """
-        SNAPSHOT  TAKEN  STORED  STANDS FOR  CONSISTENCY
+        SNAPSHOT  TAKEN  STORED  STANDS FOR
         source  (DIR/source)
-        ID  full  TIME  #1  SIZE  SIZE  stable
-        ├─ ID  incremental  TIME  #2  SIZE  SIZE  stable
-        └─ ID  differential  TIME  #3  SIZE  SIZE  stable
-          └─ ID  incremental  TIME  #4  SIZE  SIZE  stable
+        ID  full  TIME  #1  SIZE  SIZE
+        ├─ ID  incr  TIME  #2  SIZE  SIZE
+        └─ ID  diff  TIME  #3  SIZE  SIZE
+          └─ ID  incr  TIME  #4  SIZE  SIZE
 
         """)
   }

@@ -78,7 +78,7 @@ struct RememberingTool {
     #expect(lines(tool.run("list").output).count == 3)
     let shown = lines(tool.run("list", "--deleted").output)
     #expect(shown.count == 4)
-    #expect(shown[2].hasSuffix("REMOVED; stable"))
+    #expect(shown[2].hasSuffix("REMOVED"))
     #expect(tool.run("show").output.contains(second))
     let restored = tool.run("restore", first, "--target", "back")
     #expect(restored.exitStatus == 0)
@@ -102,7 +102,7 @@ struct RememberingTool {
   @Test func tagsAreHungOnAndTakenOff() {
     fill(1)
     #expect(tool.run("backup", "source", "--full", "--quiet", "--tag", "release", "--tag", "q4").exitStatus == 0)
-    #expect(lines(tool.run("list").output)[3].hasSuffix("tagged q4, release"))
+    #expect(lines(tool.run("list").output).contains("  tagged q4, release"))
     #expect(lines(tool.run("show").output).last == "tagged  q4, release")
     #expect(tool.run("show", "--json").output.contains(#""release""#))
     #expect(tool.run("backup", "source", "--json", "--dry-run", "--tag", "mine").output.contains(#""mine""#))

@@ -93,7 +93,7 @@ import Testing
     ] {
       let result = RunningProcess(tool.start(["restore", "--target", "x"] + options)).wait()
       #expect(result.exitStatus == 2)
-      #expect(result.error.hasPrefix("Error: \(message)\n"))
+      #expect(result.error.hasPrefix("holdfast: \(message)\n"))
     }
   }
 }

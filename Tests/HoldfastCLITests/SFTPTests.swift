@@ -27,7 +27,7 @@ import Testing
     expectSuccess(run(location, command, "backup", "source", "--name", "shop"))
     let listed = run(location, command, "list")
     #expect(listed.output.contains("full"))
-    #expect(listed.output.contains("incremental"))
+    #expect(listed.output.contains("  incr  "))
     expectSuccess(run(location, command, "verify", "--data"))
     expectSuccess(run(location, command, "restore", "latest", "--target", "restored"))
     #expect(

@@ -215,12 +215,12 @@ import Testing
   }
 
   @Test(arguments: [
-    (["--max-age", "1d2h"], "Error: The value '1d2h' is invalid for '--max-age <time>'"),
-    (["--max-age", "-1h"], "Error: Missing value for '--max-age <time>'"),
-    (["--max-chain", "0"], "Error: --max-chain is at least 1."),
-    (["--nagios", "--json"], "Error: --nagios and --json exclude each other."),
-    (["--source", "a/b"], "Error: The value 'a/b' is invalid for '--source <name>'"),
-    (["extra"], "Error: Unexpected argument 'extra'"),
+    (["--max-age", "1d2h"], "holdfast: The value '1d2h' is invalid for '--max-age <time>'"),
+    (["--max-age", "-1h"], "holdfast: Missing value for '--max-age <time>'"),
+    (["--max-chain", "0"], "holdfast: --max-chain is at least 1."),
+    (["--nagios", "--json"], "holdfast: --nagios and --json exclude each other."),
+    (["--source", "a/b"], "holdfast: The value 'a/b' is invalid for '--source <name>'"),
+    (["extra"], "holdfast: Unexpected argument 'extra'"),
   ])
   func whatIsTypedWronglyIsTold(arguments: [String], message: String) {
     let result = Tool().run(["status"] + arguments)

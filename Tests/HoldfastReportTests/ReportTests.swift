@@ -165,6 +165,27 @@ import Testing
 
   // MARK: Tables
 
+  /// A list of snapshots fits a terminal of 80 columns, whatever the names and the notes.
+  @Test func aListFitsATerminal() throws {
+    let shop = try TestShop(workers: 1, store: MemoryStore())
+    TestFiles.write("an order", to: shop.source.appending("orders"))
+    let name = try #require(SourceName(String(repeating: "orders-", count: 9)))
+    for kind in [SnapshotKind.full, .differential, .incremental] {
+      try shop.backup(kind) { options in
+        options.name = name
+        options.tags = Set(["nightly", "before-the-upgrade", "q4"].compactMap { Tag($0) })
+      }
+    }
+    let latest = try shop.snapshot()
+    try shop.repository.notes.pin(latest, reason: "the auditors want to see the state of the shop before the migration")
+    let notes = try shop.repository.notes.read(name).notes
+    let lines = SnapshotTree(try shop.repository.catalog.allSnapshots { _ in }) { notes[$0] }.lines
+    #expect(lines.allSatisfy { $0.count <= 80 }, "\(lines.joined(separator: "\n"))")
+    let text = lines.joined(separator: " ").replacing(/[ ]+/, with: " ")
+    #expect(text.contains("pinned: the auditors want to see the state of the shop before the migration; tagged"))
+    #expect(lines.contains { $0.contains("└─ \(latest.id.short)  incr  ") })
+  }
+
   @Test func columnsAreAsWideAsTheirWidestCell() {
     var table = Table(rightAligned: [1])
     table.add(["a", "1", "end"])

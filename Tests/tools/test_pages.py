@@ -9,12 +9,14 @@ import zlib
 
 from support import TestInDirectory, script
 
+from tools import many_bodies
 from tools.many_snapshots import CHAIN, JOURNAL_RUNS, add_snapshots, journal, line
 
 HELP = {"command": {
     "commandName": "holdfast", "abstract": "Back up.", "arguments": [], "subcommands": [
         {"commandName": "take", "superCommands": ["holdfast"], "abstract": "Take one.", "shouldDisplay": True,
-         "discussion": "Take one.\n\n'tis `bold` \\ and long-ish.\n\nEXIT STATUS:\n  0  done\n  1  not done\n",
+         "discussion": "Take one.\n\n'tis `bold` \\ and long-ish.\n\nEXAMPLES:\n  holdfast take it\n\n"
+                       "EXIT STATUS:\n  0  done\n  1  not done\n",
          "arguments": [
              {"kind": "positional", "valueName": "source", "isOptional": False, "isRepeating": True,
               "shouldDisplay": True, "abstract": "What to take."},
@@ -43,6 +45,7 @@ class ManPageTests(TestInDirectory):
         for part in ('"holdfast 9"', "holdfast\\-take \\- Take one", "\\fIsource\\fR ...",
                      "[\\fB\\-\\-repository\\fR \\fIdir\\fR]", "\\fB\\-r\\fR, \\fB\\-\\-repository\\fR",
                      "Where. (default: here)", "\\&'tis \\fBbold\\fR \\e and long\\-ish.", ".SH EXIT STATUS",
+                     ".SH EXAMPLES\n.nf\nholdfast take it\n.fi",
                      "HOLDFAST_REPOSITORY", "\\(ti/.cache/holdfast", "\\fBholdfast\\fR(1)"):
             self.assertIn(part, page)
         self.assertNotIn("secret", page)
@@ -58,6 +61,20 @@ class ManPageTests(TestInDirectory):
 
 class ManySnapshotsTests(TestInDirectory):
     """Scripts/many-snapshots, without holdfast."""
+
+    def test_bodies_are_containers_whose_records_are_counted(self) -> None:
+        for is_full in (True, False):
+            body = many_bodies.make(bytes(16), bytes(range(16)), 7, is_full, 1_700_000_000)
+            offset, frames, width, length = struct.unpack("<QIIQ", body.data[-32:-8])
+            self.assertEqual((width, length, body.data[-8:]), (56, len(body.data), b"TSAFDLOH"))
+            index, plain = body.data[offset:offset + frames * width], b""
+            whole = body.data[:64] + index + body.data[-32:]
+            self.assertEqual(body.digest, hashlib.sha256(whole).hexdigest())
+            for start in range(0, len(index), width):
+                at, stored = struct.unpack_from("<QI", index, start)
+                plain += zlib.decompress(body.data[at:at + stored])
+            records = many_bodies.FILES + 5 if is_full else 5
+            self.assertEqual(plain[-len(end := b"\0" + many_bodies.varint(records)):], end)
 
     def test_manifests_follow_each_other_from_fulls_on(self) -> None:
         pattern = {"snapshot": "0" * 32, "source": {"name": "source-01"}, "archives": [{"id": "", "length": 1}],

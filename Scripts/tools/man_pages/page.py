@@ -89,7 +89,8 @@ class Page:
         self.date, self.version, self.see = date, version, see
         self.arguments = [a for a in command.get("arguments", []) if a["shouldDisplay"]]
         text, _, table = command.get("discussion", "").partition("EXIT STATUS:")
-        self.text = text
+        self.text, _, examples = text.partition("EXAMPLES:")
+        self.examples = [row.strip() for row in examples.strip().splitlines()]
         self.statuses = dict(row.strip().split(None, 1) for row in table.strip().splitlines())
 
     def names(self) -> set[str]:
@@ -129,6 +130,8 @@ class Page:
         lines += [".SH OPTIONS"] + [row for argument in self.arguments for row in described(argument)]
         if self.statuses:
             lines += [".SH EXIT STATUS"] + tagged(self.statuses)
+        if self.examples:
+            lines += [".SH EXAMPLES", ".nf"] + [line(example) for example in self.examples] + [".fi"]
         for title, items in (("ENVIRONMENT", self.environment()), ("FILES", self.files())):
             lines += [f".SH {title}"] + tagged(items) if items else []
         return lines + [".SH SEE ALSO", ",\n".join(f"\\fB{escaped(name)}\\fR(1)" for name in self.see)]

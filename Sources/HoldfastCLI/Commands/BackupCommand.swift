@@ -23,7 +23,7 @@ package struct BackupCommand: ParsableCommand {
       up all configured sources, one after the other. A source can be given by its configured name, unless there is a \
       file or directory of that name.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast backup /srv/orders", "holdfast backup /srv/orders --full --tag before-upgrade"))
       """)
 
   @Argument(

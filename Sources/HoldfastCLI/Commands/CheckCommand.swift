@@ -12,7 +12,7 @@ struct CheckCommand: ParsableCommand {
       this host may. Says what is kept of the promises that a repository needs, and warns of what is weaker. It needs \
       no repository there, and says whether there is one; `init` does the same before it makes one. For the snapshots themselves see `verify`.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast check -r s3:https://s3.example.org/shop-backup", "holdfast check -r sftp:backup@nas/volume/shop --json"))
       """)
 
   @OptionGroup var location: RepositoryOptions

@@ -24,7 +24,7 @@ struct CompletionsCommand: ParsableCommand {
       Snapshots and sources are looked up in the repository of the command line, otherwise in HOLDFAST_REPOSITORY. No \
       key is needed, and nothing is asked.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast completions bash > /etc/bash_completion.d/holdfast", "holdfast completions fish > ~/.config/fish/completions/holdfast.fish"))
       """)
 
   @Argument(help: "The shell: bash, zsh or fish.")

@@ -13,7 +13,7 @@ struct ConfigCommand: ParsableCommand {
       ~/.config/holdfast/holdfast.yaml instead, if it exists. The directory HOLDFAST_CONFIG_DIR takes the place of both. \
       With --config, only that file is read.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast config check", "holdfast config show"))
       """,
     subcommands: [ConfigCheckCommand.self, ConfigShowCommand.self, ConfigExampleCommand.self])
 }
@@ -29,7 +29,7 @@ struct ConfigurationOptions: ParsableArguments {
 struct ConfigCheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check", abstract: "Find all mistakes in the configuration.",
-    discussion: ExitStatusTable.text)
+    discussion: HelpEnd.text("holdfast config check", "holdfast config check --config new.yaml"))
 
   @OptionGroup var files: ConfigurationOptions
   @OptionGroup var output: OutputOptions
@@ -59,7 +59,7 @@ struct ConfigCheckCommand: ParsableCommand {
 struct ConfigShowCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Show all values in effect and where they come from; secrets are hidden.",
-    discussion: ExitStatusTable.text)
+    discussion: HelpEnd.text("holdfast config show", "holdfast config show --json"))
 
   @OptionGroup var files: ConfigurationOptions
   @OptionGroup var output: OutputOptions
@@ -96,7 +96,7 @@ struct ConfigShowCommand: ParsableCommand {
 struct ConfigExampleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "example", abstract: "Print an example configuration that explains every key.",
-    discussion: ExitStatusTable.text)
+    discussion: HelpEnd.text("holdfast config example > /etc/holdfast/holdfast.yaml", "holdfast config example | less"))
 
   func run() throws {
     // The text ends with a newline, and `output` adds one.

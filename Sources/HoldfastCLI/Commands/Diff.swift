@@ -12,7 +12,7 @@ struct Diff: ParsableCommand {
     discussion: """
       + added   - removed   M contents changed   U mode, owner, times or attributes changed   T type changed
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast diff 3f9c0a12 latest", "holdfast diff 3f9c0a12 7be1d0c4 --json"))
       """)
 
   @Argument(help: "The older snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)

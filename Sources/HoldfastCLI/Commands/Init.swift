@@ -18,7 +18,7 @@ struct Init: ParsableCommand {
       and give the public key that it prints to --recipient. This machine then takes backups that it cannot read \
       itself.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast init -r /backup/shop --passphrase", "holdfast init -r s3:https://s3.example.org/shop-backup --unsealed"))
       """)
 
   @OptionGroup var location: RepositoryOptions

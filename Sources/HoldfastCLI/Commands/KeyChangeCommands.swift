@@ -34,7 +34,7 @@ struct KeyAdd: ParsableCommand {
       This needs the identity of a recipient. The next backup takes a full; a new recipient can open that and all \
       later snapshots.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast key add RECIPIENT --label safe --identity recovery.key", "holdfast key add --writer WRITER --label shop-2 --identity recovery.key"))
       """)
 
   @Option(help: ArgumentHelp("Public key to encrypt to, as `holdfast key generate` prints it.", valueName: "recipient"))
@@ -92,7 +92,7 @@ struct KeyRemove: ParsableCommand {
       from the next full on.
       The snapshots of a revoked writer that are in the repository now still count: look at `holdfast list` first.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast key remove safe --identity recovery.key", "holdfast key remove shop-2 --identity recovery.key"))
       """)
 
   @Argument(help: "The recipient or writer: its name, its ID, or the beginning of the ID.")
@@ -125,7 +125,7 @@ struct KeyPermit: ParsableCommand {
       a writer that is added later may prune only if it is allowed to. Removals by a writer without this right do not \
       count.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast key permit shop-2 --prune --identity recovery.key", "holdfast key permit shop-2 --no-prune --identity recovery.key"))
       """)
 
   @Argument(help: "The writer: its name, its public key, or the beginning of the key.")
@@ -154,7 +154,7 @@ struct KeyRotate: ParsableCommand {
       Nothing is encrypted again: the old identity can still open what was encrypted to it. The next backup takes a \
       full for the new recipient.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast key rotate safe --recipient RECIPIENT --identity old.key", "holdfast key rotate safe --recipient RECIPIENT --label new-safe"))
       """)
 
   @Argument(help: "The recipient to replace: its name, its ID, or the beginning of the ID.")

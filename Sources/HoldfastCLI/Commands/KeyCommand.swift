@@ -12,7 +12,7 @@ internal import HoldfastSystem
 struct KeyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "key", abstract: "Make keys, and manage the recipients and writers of a repository.",
-    discussion: ExitStatusTable.text,
+    discussion: HelpEnd.text("holdfast key generate recovery.key", "holdfast key list"),
     subcommands: [
       KeyGenerate.self, KeyList.self, KeyAdd.self, KeyRemove.self, KeyRotate.self, KeyPermit.self, KeyForget.self,
     ])
@@ -26,7 +26,7 @@ struct KeyGenerate: ParsableCommand {
       on a machine other than the one that takes backups. With --writer, it makes the key with which a machine signs \
       its snapshots.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast key generate recovery.key", "holdfast key generate --writer /etc/holdfast/writer.key"))
       """)
 
   @Argument(help: "The key file, which must not exist.", completion: .file())
@@ -65,7 +65,7 @@ struct KeyGenerate: ParsableCommand {
 struct KeyList: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "Show the recipients and writers of a repository.",
-    discussion: ExitStatusTable.text)
+    discussion: HelpEnd.text("holdfast key list", "holdfast key list -r /backup/shop --json"))
 
   @OptionGroup var location: RepositoryOptions
   @OptionGroup var output: OutputOptions
@@ -103,7 +103,7 @@ struct KeyForget: ParsableCommand {
       The next command then trusts the repository that it finds. Compare `holdfast key list` with what you have \
       written down.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast key forget -r /backup/shop", "holdfast key forget -r s3:https://s3.example.org/shop-backup"))
       """)
 
   @OptionGroup var location: RepositoryOptions

@@ -9,7 +9,7 @@ internal import HoldfastSystem
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the snapshots, each below its parent.",
-    discussion: ExitStatusTable.text)
+    discussion: HelpEnd.text("holdfast list", "holdfast list --name orders --json"))
 
   @Flag(help: "Include removed snapshots that can still be undeleted.")
   var deleted = false

@@ -17,7 +17,7 @@ struct MergeCommand: ParsableCommand {
       full stands for the snapshot: it has its state and its time, and later snapshots build on it. To merge in a \
       sealed repository, the machine needs an identity that opens it and must be a writer.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast merge --dry-run", "holdfast merge 3f9c0a12"))
       """)
 
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)

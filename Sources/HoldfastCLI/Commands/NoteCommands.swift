@@ -42,7 +42,7 @@ struct TagCommand: ParsableCommand {
       A tag is a word of up to 64 bytes. `holdfast prune --keep-tag` keeps snapshots with a tag. Tags are not \
       encrypted, not even in a sealed repository.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast tag 3f9c0a12 --add before-upgrade", "holdfast tag latest --remove nightly"))
       """)
 
   @Option(help: ArgumentHelp("Add this tag. May be repeated.", valueName: "tag"))
@@ -73,7 +73,7 @@ struct PinCommand: ParsableCommand {
     discussion: """
       Everything that it builds on is kept too. The reason is not encrypted, not even in a sealed repository.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast pin 3f9c0a12 --reason 'the tax office'", "holdfast pin latest"))
       """)
 
   @Option(help: ArgumentHelp("The reason, for people who read it later.", valueName: "text"))
@@ -91,7 +91,7 @@ struct PinCommand: ParsableCommand {
 struct UnpinCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "unpin", abstract: "Unpin a snapshot: the retention policy applies to it again.",
-    discussion: ExitStatusTable.text)
+    discussion: HelpEnd.text("holdfast unpin 3f9c0a12", "holdfast unpin latest --name orders"))
 
   @OptionGroup var options: NoteOptions
 
@@ -111,7 +111,7 @@ struct AcceptCommand: ParsableCommand {
       A snapshot that looks like a mass deletion, truncation or encryption of its source blocks `holdfast prune` until \
       it is accepted. Accepted changes count as usual from then on.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast accept 3f9c0a12 --reason 'old invoices removed'", "holdfast accept latest --name orders --reason 'as planned'"))
       """)
 
   @Option(help: ArgumentHelp("The reason, for people who read it later.", valueName: "text"))
@@ -133,7 +133,7 @@ struct UndeleteCommand: ParsableCommand {
       Everything that it builds on comes back with it. The next prune removes it again unless a rule keeps it: pin or \
       tag it. With --from, it comes back at a target that keeps more or less than home.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast undelete 3f9c0a12", "holdfast undelete 3f9c0a12 --from barn"))
       """)
 
   @Option(help: ArgumentHelp("Undo its removal at this target alone.", valueName: "target"))

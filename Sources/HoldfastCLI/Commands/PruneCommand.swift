@@ -93,7 +93,7 @@ struct PruneCommand: ParsableCommand {
       `keep` of another target counts there, and is shown for it: it may keep more or less than home. The next `sync` or \
       backup removes there what was collected. Home collects nothing that such a target keeps and does not have yet.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast prune --keep-daily 14 --keep-weekly 8 --dry-run", "holdfast prune --keep-last 96 --keep-monthly 12 --name orders"))
       """)
 
   @OptionGroup var rules: RetentionOptions

@@ -13,7 +13,7 @@ struct RunSourcesCommand: ParsableCommand {
       as the shortest interval, from cron or with `holdfast schedule install`. A source that another run works on is \
       skipped, which is no error. A source that fails does not stop the others.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast run --dry-run", "holdfast run orders --quiet"))
       """)
 
   @Argument(help: ArgumentHelp("Only these sources. (default: all configured sources)", valueName: "name"))

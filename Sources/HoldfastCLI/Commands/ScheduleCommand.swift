@@ -8,7 +8,7 @@ internal import HoldfastSystem
 struct ScheduleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "schedule", abstract: "Let systemd or cron run holdfast.",
-    discussion: ExitStatusTable.text,
+    discussion: HelpEnd.text("holdfast schedule install --every 15m", "holdfast schedule show"),
     subcommands: [ScheduleInstall.self, ScheduleShow.self, ScheduleRemove.self])
 }
 
@@ -46,7 +46,7 @@ struct ScheduleInstall: ParsableCommand {
       /tmp and /var/tmp, but not to the source. With hooks or other commands of the site (--before, --from-command), \
       and for a restore, it can do whatever its user can.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast schedule install --every 15m", "holdfast schedule install --every 1h --cron --dry-run"))
       """)
 
   @Argument(

@@ -8,7 +8,7 @@ struct ScheduleShow: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show",
     abstract: "Show installed schedules, whether their files are unchanged, and when they run next.",
-    discussion: ExitStatusTable.text)
+    discussion: HelpEnd.text("holdfast schedule show", "holdfast schedule show --json"))
 
   @OptionGroup var target: ScheduleOptions
   @OptionGroup var output: OutputOptions
@@ -55,7 +55,7 @@ struct ScheduleRemove: ParsableCommand {
     discussion: """
       This removes exactly the files that `holdfast schedule install` has written.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast schedule remove", "holdfast schedule remove --dry-run"))
       """)
 
   @OptionGroup var target: ScheduleOptions

@@ -18,7 +18,7 @@ struct ScrubCommand: ParsableCommand {
       only when the sound one is complete. Nothing else is ever written. It may be stopped at any time, and run again. \
       What was repaired does not count as damage: the command ends with 0 when nothing is left.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast scrub", "holdfast scrub --target barn --share 5% --repair"))
       """)
 
   @Option(

@@ -17,7 +17,7 @@ struct StatusCommand: ParsableCommand {
       determined is shown as unknown; an objective that cannot be shown to be met is missed. With --nagios: one line, \
       and the exit status of a Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast status", "holdfast status --max-age 26h --nagios"))
       """)
 
   @Option(

@@ -17,7 +17,7 @@ struct SyncCommand: ParsableCommand {
       gets its shards first. The targets are brought up side by side; one that fails does not keep the others. It may be stopped at \
       any time, and run again. A backup does the same for its own source when it is done.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast sync --dry-run", "holdfast sync --to barn"))
       """)
 
   @Option(help: ArgumentHelp("Only this target. May be repeated. (default: all)", valueName: "target"))

@@ -16,7 +16,7 @@ struct TargetAddCommand: ParsableCommand {
       run again. One that is a copy of the repository already gets what it lacks. With --seed, what a copy has that was \
       carried there on a disk is taken from that copy. Every object is proved on its way.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast target add barn", "holdfast target add barn --seed /mnt/disk/shop"))
       """)
 
   @Argument(help: ArgumentHelp("A target of the configuration.", valueName: "target"))
@@ -63,7 +63,7 @@ struct TargetRemoveCommand: ParsableCommand {
       Refuses if only it has a snapshot. Says where the newest snapshots are without it, and asks. What is there stays there; its numbers are given to \
       nobody else.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast target remove barn", "holdfast target remove barn -r shop"))
       """)
 
   @Argument(help: ArgumentHelp("A target of the list.", valueName: "target"))
@@ -97,7 +97,7 @@ struct TargetPromoteCommand: ParsableCommand {
       Writes the next revision of the list of targets, at the new home and at all others that answer. The old home may \
       be gone, or go on unaware: it keeps its numbers, and what only it has comes with a sync when it is back.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast target promote barn", "holdfast target promote barn -r shop"))
       """)
 
   @Argument(help: ArgumentHelp("A target of the configuration.", valueName: "target"))
@@ -131,7 +131,7 @@ struct TargetCheckCommand: ParsableCommand {
       Does for each target what `check` does for one location. This machine remembers if it could remove what it had \
       written: `status` says by that which copies are immutable.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast target check", "holdfast target check barn --json"))
       """)
 
   @Argument(help: ArgumentHelp("Only these targets. (default: all)", valueName: "target"))

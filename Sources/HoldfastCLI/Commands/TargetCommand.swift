@@ -10,7 +10,8 @@ internal import HoldfastSystem
 
 struct TargetCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "target", abstract: "Show and change the targets of a repository.", discussion: ExitStatusTable.text,
+    commandName: "target", abstract: "Show and change the targets of a repository.",
+    discussion: HelpEnd.text("holdfast target list", "holdfast target check"),
     subcommands: [
       TargetListCommand.self, TargetAddCommand.self, TargetRemoveCommand.self, TargetPromoteCommand.self,
       TargetCheckCommand.self,
@@ -77,7 +78,7 @@ struct TargetListCommand: ParsableCommand {
       many snapshots of home it does not have; or why it does not answer. Of a repository that is not configured, and of \
       another target that is named by its location, it shows the list of targets in it: any one leads to the others.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast target list", "holdfast target list -r /backup/shop --json"))
       """)
 
   @OptionGroup var location: RepositoryOptions

@@ -29,7 +29,7 @@ struct VerifyCommand: ParsableCommand {
       reads every stored byte, with the code that restores. For a sealed repository without an identity it checks \
       signatures, chains and presence, and with --data every stored byte against the signed digests.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast verify --data", "holdfast verify latest --data --junit verify.xml"))
       """)
 
   @Argument(

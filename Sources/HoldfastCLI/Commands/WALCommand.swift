@@ -12,7 +12,8 @@ internal import HoldfastSystem
 struct WALCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "wal", abstract: "Archive and restore the write-ahead log (WAL) of a PostgreSQL cluster.",
-    discussion: ExitStatusTable.text, subcommands: [WALPushCommand.self, WALFetchCommand.self, WALStatusCommand.self])
+    discussion: HelpEnd.text("holdfast wal status", "holdfast wal push pg_wal/000000010000000000000001 --name orders"),
+    subcommands: [WALPushCommand.self, WALFetchCommand.self, WALStatusCommand.self])
 }
 
 /// Chooses the archived WAL of a cluster.
@@ -95,7 +96,7 @@ struct WALPushCommand: ParsableCommand {
       damaged, and the status is 0 too. A different file of the same name is refused. An unfinished segment, pushed by \
       hand after a crash, is kept until the whole segment comes.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast wal push %p --name orders", "holdfast wal push pg_wal/000000010000000000000001 --name orders"))
       """)
 
   @Argument(help: "The path of the file (%p).", completion: .file())
@@ -160,7 +161,7 @@ struct WALFetchCommand: ParsableCommand {
       not archived, which PostgreSQL takes for the end of the log. For every other failure, even a wrong command line, \
       the status is 126 or more, and PostgreSQL stops.
 
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast wal fetch %f %p --name orders", "holdfast wal fetch 000000010000000000000001 segment --name orders"))
       """)
 
   @Argument(help: "The name of the file (%f).")

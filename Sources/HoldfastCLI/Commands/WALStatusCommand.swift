@@ -10,7 +10,7 @@ internal import HoldfastSystem
 struct WALStatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status", abstract: "Show the archived WAL of each source, its gaps, and how far recovery can reach.",
-    discussion: ExitStatusTable.text)
+    discussion: HelpEnd.text("holdfast wal status", "holdfast wal status --name orders --json"))
 
   @OptionGroup var location: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
