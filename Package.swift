@@ -94,16 +94,16 @@ let package = Package(
         "HoldfastEngine",
       ]),
     module(
+      "Drill",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastSource", "HoldfastStore", "HoldfastRepository",
+        "HoldfastEngine",
+      ]),
+    module(
       "Report",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine",
-        "HoldfastQuery", "HoldfastBrowse",
-      ]),
-    module(
-      "Operations",
-      [
-        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
-        "HoldfastRepository", "HoldfastEngine", "HoldfastBrowse", "HoldfastReport",
+        "HoldfastQuery", "HoldfastBrowse", "HoldfastDrill",
       ]),
     module(
       "Page",
@@ -111,12 +111,17 @@ let package = Package(
         "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine", "HoldfastReport",
       ]),
     module(
+      "Operations",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
+        "HoldfastRepository", "HoldfastEngine", "HoldfastBrowse", "HoldfastDrill", "HoldfastReport",
+      ]),
+    module(
       "CLI",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
-        "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastQuery", "HoldfastReport",
-        "HoldfastPage", "HoldfastBrowse",
-        "HoldfastOperations", argumentParser,
+        "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastQuery", "HoldfastBrowse",
+        "HoldfastDrill", "HoldfastReport", "HoldfastPage", "HoldfastOperations", argumentParser,
       ]),
     .executableTarget(
       name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings, linkerSettings: [releaseBinary]),
@@ -162,6 +167,12 @@ let package = Package(
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastRepository",
         "HoldfastEngine", "HoldfastTestShop",
+      ]),
+    tests(
+      of: "Drill",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastConfiguration", "HoldfastStore",
+        "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations", "HoldfastTestShop",
       ]),
     tests(
       of: "Report", ["HoldfastModel", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine", "HoldfastTestShop"]),

@@ -61,10 +61,16 @@ package enum ExampleConfiguration {
       verify:
         within: 30d              # every run proves so much that all is proved in this time, and repairs other targets
         # share: 5%              # at least, in every run
+      # drill:                   # restore on trial, open the databases, ask them, and measure the time
+      #   every: 7d
+      #   in: /var/lib/holdfast/drill
+      #   max-size: 100GiB
       objectives:                # for monitoring
         max-age: 1h
         max-chain: 130           # a day of 15 minutes has 96
         # prove-within: 35d
+        # restore-within: 30min  # as drills measure it
+        # drilled-within: 8d
 
     sources:
       orders:
@@ -82,6 +88,10 @@ package enum ExampleConfiguration {
         # before: systemctl stop shop
         # after: systemctl start shop
         # on-failure: logger -t holdfast 'no snapshot'
+        # drill:
+        #   database: orders.db  # which one the assertions ask, where there are several
+        #   # What the first column of the first row must be; `equals: 0` as well, and with none of them not 0 or NULL.
+        #   assertions: [{sql: SELECT count(*) FROM orders, at-least: 1000}, {sql: SELECT max(placed) FROM orders, within: 1h}]
       # accounts:
       #   repository: shop
       #   from-command: mariadb-dump --single-transaction accounts

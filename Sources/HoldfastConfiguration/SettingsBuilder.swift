@@ -71,6 +71,12 @@ struct SettingsBuilder {
     mistakes.append(Mistake(findings.sections[way] ?? findings.entries[way]?.position, message, hint: hint))
   }
 
+  /// Notes a mistake that concerns every source for which it counts, and is reported once.
+  mutating func noteOnce(_ way: [String], _ message: String, hint: String) {
+    let mistake = Mistake(findings.sections[way], message, hint: hint)
+    if !mistakes.contains(mistake) { mistakes.append(mistake) }
+  }
+
   /// Returns those of several keys that are in a map.
   private func present(_ keys: [String], in way: [String]) -> [String] {
     keys.filter { findings.seen.contains(way + [$0]) }
@@ -156,12 +162,15 @@ struct SettingsBuilder {
     made.grace = span(way + ["grace"]) ?? made.grace
     made.verify.share = text(rules, way + ["verify", "share"]).flatMap { TextRule.share(of: $0) }
     made.verify.within = span(way + ["verify", "within"])
+    made.drill = drill(name, way)
     made.objectives.maxAge = span(way + ["objectives", "max-age"])
     made.objectives.maxChain = text(rules, way + ["objectives", "max-chain"]).flatMap { Int($0) }
     made.objectives.proveWithin = span(way + ["objectives", "prove-within"])
+    made.objectives.restoreWithin = span(way + ["objectives", "restore-within"])
+    made.objectives.drilledWithin = span(way + ["objectives", "drilled-within"])
   }
 
-  private mutating func span(_ way: [String]) -> TimeSpan? { text(schema.source, way).flatMap { TimeSpan($0) } }
+  mutating func span(_ way: [String]) -> TimeSpan? { text(schema.source, way).flatMap { TimeSpan($0) } }
 
   /// Returns the policy below `keep`; `nil` when there is none.
   /// - Parameters:

@@ -51,13 +51,25 @@ package struct NagiosLine {
       return "'\(status.name)_\(label)'=\(PrometheusText.number(value))\(unit);;"
         + (critical.map { PrometheusText.number($0) } ?? "") + ";0"
     }
-    return [
+    let known = [
       datum("age", status.completeAge?.rounded().seconds, "s", critical: status.objectives.maxAge?.seconds),
       datum(
         "chain", status.newest?.chainLength.map { Double($0) }, "",
         critical: status.objectives.maxChain.map { Double($0) }),
       datum("stored", Double(status.storedBytes), "B"),
       datum("restore", status.restoreDuration.map { ($0.seconds * 1000).rounded() / 1000 }, "s"),
+    ]
+    let objectives = status.objectives
+    guard status.drills.count > 0 || objectives.drilledWithin != nil || objectives.restoreWithin != nil else {
+      return known
+    }
+    return known + [
+      datum(
+        "drilled", status.drills.passedAge?.rounded().seconds, "s",
+        critical: objectives.drilledWithin?.seconds),
+      datum(
+        "rto", status.drills.worstTime.map { ($0.seconds * 1000).rounded() / 1000 }, "s",
+        critical: objectives.restoreWithin?.seconds),
     ]
   }
 }

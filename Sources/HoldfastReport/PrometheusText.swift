@@ -25,6 +25,7 @@ package struct PrometheusText {
     addVerdict(statuses)
     addSnapshots(statuses)
     addProof(statuses)
+    addDrills(statuses)
     addRuns(statuses)
     add(
       "target_answers", "Whether a target answers: 1, else 0.",
@@ -59,7 +60,7 @@ package struct PrometheusText {
       }
     }
     add(
-      "objective", "The objectives of the source: seconds for age and proof, snapshots for chain.",
+      "objective", "The objectives of the source, in seconds; for chain in snapshots.",
       judged.map { ($0.labels, $0.value) })
     add(
       "objective_missed", "Whether an objective is missed: 1, else 0.", judged.map { ($0.labels, $0.isMissed ? 1 : 0) })
@@ -114,6 +115,26 @@ package struct PrometheusText {
     }
   }
 
+  private mutating func addDrills(_ statuses: [SourceStatus]) {
+    each("drill_time_seconds", "When the last drill ended, in seconds since 1970.", statuses) {
+      $0.drills.last.map { Self.seconds($0.ended) }
+    }
+    each("drill_exit_status", "How the last drill ended.", statuses) { $0.drills.last.map { Double($0.status) } }
+    each("drills", "Drills that the journal remembers.", statuses) { Double($0.drills.count) }
+    each("drills_passed", "Those of them that passed.", statuses) { Double($0.drills.passed) }
+    each(
+      "drill_failure_ratio_bound",
+      "Bound on the share of restores that fail, with 95 % confidence, by the drills passed since the last failure.",
+      statuses
+    ) { $0.drills.failureRateBound }
+    let times = statuses.flatMap { status in
+      [("median", status.drills.medianTime), ("worst", status.drills.worstTime)].map { name, time in
+        (labels: ["source": status.name.text, "of": name], value: time?.seconds)
+      }
+    }
+    add("drill_restore_seconds", "How long a restore took in the last drills, until the database answered.", times)
+  }
+
   private mutating func addRuns(_ statuses: [SourceStatus]) {
     each("backup_exit_status", "How the last backup ended.", statuses) { $0.lastBackup.map { Double($0.status) } }
     each("failed_backups", "Backups that failed since the last that did not.", statuses) { Double($0.failedBackups) }
@@ -165,6 +186,8 @@ extension Objectives {
     case .age: maxAge?.seconds
     case .chain: maxChain.map { Double($0) }
     case .proof: proveWithin?.seconds
+    case .restore: restoreWithin?.seconds
+    case .drill: drilledWithin?.seconds
     }
   }
 }

@@ -4,7 +4,8 @@ package import HoldfastModel
 /// The result of a run on one source, or its plan in a dry run.
 package struct RunJSON: Encodable {
   struct Step: Encodable {
-    /// `full`, `differential`, `incremental`, `merge`, `merge-elsewhere`, `prune` or `prove`.
+    /// `full`, `differential`, `incremental`, `merge`, `merge-elsewhere`, `prune`, `prove`,
+    /// `drill` or `drill-elsewhere`.
     let step: String
     let reason: String
     /// Absent when the step was not done.
@@ -44,6 +45,8 @@ package struct RunJSON: Encodable {
     case .prune: "prune"
     case .pruneElsewhere: "prune-elsewhere"
     case .verify: "prove"
+    case .drill: "drill"
+    case .drillElsewhere: "drill-elsewhere"
     }
   }
 }
@@ -58,6 +61,8 @@ package enum StepText {
     case .prune: "would prune"
     case .pruneElsewhere: "a prune is due, and runs on a machine that may"
     case .verify(_, let count): "would prove \(Amount.share(Double(count) / Double(VerifyRound.parts))) of its data"
+    case .drill: "would drill the newest snapshot"
+    case .drillElsewhere: "a drill is due, and runs where an identity is"
     }
   }
 }

@@ -74,6 +74,31 @@ package struct StatusJSON: Encodable {
     }
   }
 
+  private struct Drills: Encodable {
+    let last: Known<Run>
+    /// The time since the last drill that passed.
+    let passedAgeSeconds: Known<TimeSpan>
+    let count: Int
+    let passed: Int
+    /// Since the last drill that failed.
+    let passedInRow: Int
+    /// With 95 % confidence, by the drills that passed in a row; unknown below three.
+    let failureRateBound: Known<Double>
+    /// The times until the restored database answered, of the last five that passed.
+    let medianRestoreSeconds: Known<TimeSpan>
+    let worstRestoreSeconds: Known<TimeSpan>
+    /// Those that no writer of a sealed repository has signed; they do not count.
+    let unsigned: Int
+
+    init(_ drills: DrillStatus) {
+      (last, passedAgeSeconds) = (Known(drills.last.map { Run($0) }), Known(drills.passedAge))
+      (count, passed, passedInRow) = (drills.count, drills.passed, drills.passedInRow)
+      failureRateBound = Known(drills.failureRateBound)
+      (medianRestoreSeconds, worstRestoreSeconds) = (Known(drills.medianTime), Known(drills.worstTime))
+      unsigned = drills.unsigned
+    }
+  }
+
   private struct Concern: Encodable {
     let level: String
     let text: String
@@ -108,6 +133,7 @@ package struct StatusJSON: Encodable {
     let lastVerify: Known<Run>
     let provedShare: Known<Double>
     let provedWithinSeconds: TimeSpan
+    let drills: Drills
     let restoreSpeed: Known<Speed>
     let restoreSeconds: Known<TimeSpan>
     let runs: Int
@@ -133,6 +159,7 @@ package struct StatusJSON: Encodable {
       (lastBackup, failedBackups) = (Known(status.lastBackup.map { Run($0) }), status.failedBackups)
       lastVerify = Known(status.lastVerify.map { Run($0) })
       (provedShare, provedWithinSeconds) = (Known(status.provedShare), status.provedWindow)
+      drills = Drills(status.drills)
       restoreSpeed = Known(status.speed.map { Speed($0) })
       restoreSeconds = Known(status.restoreDuration)
       (runs, failedRuns, failureRate) = (status.runs, status.failedRuns, Known(status.failureRate))

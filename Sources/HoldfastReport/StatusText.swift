@@ -40,6 +40,8 @@ package enum StatusText {
     table.add(["chain", chain(status)])
     table.add(["stored", stored(status)])
     table.add(["verified", verified(status)])
+    table.add(["drilled", drilled(status.drills)])
+    if status.drills.count > 0 { table.add(["RTO", recoveryTime(status.drills)]) }
     table.add(["restore", restore(status)])
     table.add(["runs", runs(status)])
     if status.objectives.maxAge != nil {
@@ -90,6 +92,24 @@ package enum StatusText {
     let data = (verify.share ?? 0) == 0 ? "manifests only" : "\(Amount.share(verify.share ?? 0)) of the data"
     let scope = verify.snapshot == nil ? "" : " of one chain"
     return "\(time(verify.ended, verify.age)), \(outcome), \(data)\(scope); \(proved)"
+  }
+
+  private static func drilled(_ drills: DrillStatus) -> String {
+    guard let last = drills.last else { return "never: RTO \(unknown)" }
+    let result = drills.passedInRow > 0 ? "passed" : "FAILED"
+    let bound =
+      drills.failureRateBound.map {
+        "with 95 % confidence fewer than \(Amount.share($0)) of restores fail"
+      } ?? "the failure rate is \(unknown): \(DrillStatus.boundMin) must pass in a row"
+    return "\(time(last.ended, last.age)), \(result); \(drills.passed) of \(drills.count) passed; \(bound)"
+  }
+
+  private static func recoveryTime(_ drills: DrillStatus) -> String {
+    guard let median = drills.medianTime, let worst = drills.worstTime else {
+      return "\(unknown): no drill has passed"
+    }
+    let count = Amount.count(UInt64(drills.restoreTimes.count), "drill")
+    return "\(Amount.duration(median)) (median of \(count)), \(Amount.duration(worst)) at worst"
   }
 
   private static func restore(_ status: SourceStatus) -> String {

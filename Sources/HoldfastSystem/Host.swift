@@ -40,6 +40,18 @@ package struct Host: Sendable {
 }
 
 extension Host {
+  /// Returns the path of this program.
+  package func program() throws -> Path {
+    do throws(SystemError) {
+      return try files.resolve(Path("/proc/self/exe"))
+    } catch {
+      guard error.isNotFound else { throw error }
+      throw EngineError(
+        .machine, "where this program lies cannot be told: /proc is not mounted",
+        hint: "Mount it: mount -t proc proc /proc")
+    }
+  }
+
   /// The name of this machine, for people; empty if it cannot be printed.
   package static var name: String {
     var bytes = [CChar](repeating: 0, count: 65)

@@ -4,8 +4,8 @@ internal import HoldfastModel
 
 /// A shell command that ends when this process ends, for whatever reason: a process between this one and the command
 /// watches both (`Supervise.c`). Only one thread may use it.
-final class SupervisedCommand {
-  enum Status: Equatable {
+package final class SupervisedCommand {
+  package enum Status: Equatable {
     case exited(Int32)
     case signaled(Int32)
     /// It has ended, but other code has fetched its exit status.
@@ -22,7 +22,7 @@ final class SupervisedCommand {
   ///   - input: its standard input; `nil` for none. Not closed here.
   ///   - output: its standard output; `nil` for the standard error of this process. Not closed here.
   /// - Throws: `SystemError` if there is no shell, or no process can be made.
-  init(_ text: String, additions: [String: String], input: Int32?, output: Int32?) throws(SystemError) {
+  package init(_ text: String, additions: [String: String], input: Int32?, output: Int32?) throws(SystemError) {
     let added = additions.map { strdup("\($0)=\($1)") }
     defer { for entry in added { free(entry) } }
     var environment = Self.inherited(without: additions.keys.map { $0 + "=" }) + added + [nil]
@@ -60,7 +60,7 @@ final class SupervisedCommand {
   }
 
   /// Returns how it ended; `nil` while it runs.
-  func poll() -> Status? {
+  package func poll() -> Status? {
     if let status { return status }
     var raw: Int32 = 0
     let ended = waitpid(process, &raw, WNOHANG)
@@ -72,7 +72,7 @@ final class SupervisedCommand {
   }
 
   /// Ends it and its children. They get some seconds to end by themselves.
-  func end() {
+  package func end() {
     guard poll() == nil else { return }
     kill(process, SIGTERM)
     while poll() == nil { Pause.forAnotherThread() }

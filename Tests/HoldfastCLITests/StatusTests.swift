@@ -39,6 +39,7 @@ import Testing
           chain  2 snapshots long; 2 of 2 snapshots can be restored, in 1 chain, on 1 place
           stored  SIZE, growth unknown
           verified  SECONDS ago (TIME), sound, SHARE of the data; proved within 8 d: SHARE
+          drilled  never: RTO unknown
           restore  about SECONDS at SIZE/s, as in the last restore
           runs  4 remembered in SECONDS, 0 failed (SHARE)
           available  SHARE of the last SECONDS
@@ -58,6 +59,7 @@ import Testing
           chain  2 snapshots long; 2 of 2 snapshots can be restored, in 1 chain, on 1 place
           stored  SIZE, growth unknown
           verified  no verify is remembered; proved within 30 d: unknown
+          drilled  never: RTO unknown
           restore  unknown: no restore and no verify --data is remembered
           runs  none is remembered
           available  unknown
@@ -204,7 +206,7 @@ import Testing
         "source", "level", "missed", "concerns", "newest", "completeAgeSeconds", "snapshots", "restorableSnapshots",
         "backupDegree", "redundancyDegree", "storedBytes", "parityBytes", "growthBytesPerDay", "damage", "notedDamage",
         "suspicions",
-        "lastBackup", "failedBackups", "lastVerify", "provedShare", "provedWithinSeconds", "restoreSpeed",
+        "lastBackup", "failedBackups", "lastVerify", "provedShare", "provedWithinSeconds", "drills", "restoreSpeed",
         "restoreSeconds", "runs", "failedRuns", "failureRate", "rememberedSeconds", "availability",
       ])
     #expect(source["missed"] as? [String] == ["chain"])

@@ -6,7 +6,7 @@ import Testing
   /// From the mildest to the worst.
   private static let order: [HoldfastModel.ExitStatus] = [
     .done, .repairableDamage, .incomplete, .objectiveMissed, .locked, .usage, .wrongKey, .noRepository, .failed,
-    .fetchFailed, .dataLoss, .interrupted,
+    .fetchFailed, .drillFailed, .dataLoss, .interrupted,
   ]
 
   @Test func everyPairIsInOneOrder() {

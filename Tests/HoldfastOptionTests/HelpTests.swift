@@ -70,7 +70,7 @@ import Testing
     Wrong(
       "cat", "latest",
       says:
-        "holdfast: Missing expected argument '<path>'\nUsage: holdfast cat <snapshot> <path> [<options>]\nHINT: Run `holdfast cat --help` for all options and examples."
+        "holdfast: Missing expected argument '<path>'\nHelp:  <path>  The path of the file: relative to the source, or absolute below its path.\nUsage: holdfast cat <snapshot> <path> [<options>]\nHINT: Run `holdfast cat --help` for all options and examples."
     ),
   ])
   func whatIsTypedWronglyIsToldWithWhatWasMeant(wrong: Wrong) throws {

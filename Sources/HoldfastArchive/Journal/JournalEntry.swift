@@ -1,7 +1,8 @@
 internal import FoundationEssentials
 package import HoldfastModel
 
-/// One run, as the journal of a source keeps it (format.md, section 13). It is information only: nobody signs it.
+/// One run, as the journal of a source keeps it (format.md, section 13). It is information only: nobody signs it,
+/// except for the evidence of a drill in a sealed repository.
 package struct JournalEntry: Hashable, Sendable, Codable {
   package static let textsMax = 10
   package static let textBytesMax = 200
@@ -44,6 +45,8 @@ package struct JournalEntry: Hashable, Sendable, Codable {
   package var begin: Double?
   /// True if the restore was made over existing files.
   package var isDelta: Bool?
+  /// For a drill that came to a result.
+  package var drill: DrillEvidence?
   /// Number of paths that were not captured or restored whole.
   package var incomplete: UInt64
   /// Number of warnings, failures included.
@@ -84,7 +87,7 @@ package struct JournalEntry: Hashable, Sendable, Codable {
     case command, host, began, ended, took, status, snapshot, sequence, kind, readBytes, storedBytes, provedBytes
     case restoredBytes, share, begin
     case isDelta = "delta"
-    case incomplete, warnings, texts
+    case drill, incomplete, warnings, texts
   }
 }
 
@@ -114,7 +117,7 @@ extension JournalEntry {
       && counts.allSatisfy { ($0 ?? 0) <= Limits.sizeMax }
       && [share, begin].allSatisfy { $0.map { (0...1).contains($0) } ?? true }
       && texts.count <= Self.textsMax && texts.allSatisfy { Self.isSound($0, Self.textBytesMax) }
-      && Self.isSound(host, Self.hostBytesMax)
+      && Self.isSound(host, Self.hostBytesMax) && drill?.isSound ?? true
   }
 
   private static func isSound(_ text: String, _ bytesMax: Int) -> Bool {

@@ -13,6 +13,7 @@ package struct Holdfast: ParsableCommand {
       Init.self, CheckCommand.self, BackupCommand.self, RunSourcesCommand.self, ListCommand.self, Show.self, Diff.self,
       RestoreCommand.self, CatCommand.self, QueryCommand.self, BisectCommand.self,
       RestoreCommand.self, CatCommand.self, LsCommand.self, FindCommand.self, HistoryCommand.self,
+      RestoreCommand.self, DrillCommand.self, CatCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
       UnpinCommand.self, TagCommand.self, AcceptCommand.self, StatusCommand.self, ReportCommand.self, SyncCommand.self,
       ScrubCommand.self,

@@ -34,7 +34,7 @@ struct KeyAdd: ParsableCommand {
       This needs the identity of a recipient. The next backup takes a full; a new recipient can open that and all \
       later snapshots.
 
-      \(HelpEnd.text("holdfast key add RECIPIENT --label safe --identity recovery.key", "holdfast key add --writer WRITER --label shop-2 --identity recovery.key"))
+      \(HelpEnd.text("holdfast key add --recipient RECIPIENT --label safe --identity old.key", "holdfast key add --writer WRITER --label shop-2 --identity recovery.key"))
       """)
 
   @Option(help: ArgumentHelp("Public key to encrypt to, as `holdfast key generate` prints it.", valueName: "recipient"))

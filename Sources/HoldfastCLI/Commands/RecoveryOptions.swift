@@ -87,41 +87,7 @@ extension RestoreCommand {
     let plan = try RecoveryPlanner(repository, target: target, timeline: recovery.timeline).plan(
       from: named, of: source.name
     ) { progress.warn($0.message) }
-    return RecoverySettings(plan, restoreCommand: try restoreCommand(plan, context, repository))
-  }
-
-  /// Returns the command that the server of the restored cluster will run: this program, with this repository.
-  private func restoreCommand(
-    _ plan: RecoveryPlan, _ context: RepositoryContext, _ repository: Repository
-  ) throws -> String {
-    let program = try ThisProcess.program(context.machine.host)
-    var words = [ShellText.quotedForServer(try text(program)), "wal", "fetch", "%f", "%p"]
-    words += ["--repository", ShellText.quotedForServer(try text(context.location))]
-    if context.configured != nil, context.location.directory == nil,
-      let file = try context.machine.loader().location.named
-    {
-      // The server does not have the variables of this shell.
-      words += ["--config", ShellText.quotedForServer(try text(file))]
-    }
-    words += ["--name", plan.snapshot.sourceName.text, "--system", plan.system.description]
-    if let keyring = repository.keyring.sealed?.revision.digest {
-      words += ["--expect-keyring", keyring.description]
-      words += try context.keys.identityOptions(ShellText.quotedForServer)
-    }
-    return words.joined(separator: " ")
-  }
-
-  /// Returns a location as text for a configuration file.
-  private func text(_ location: StoreLocation) throws -> String {
-    try location.directory.map { try text($0) } ?? location.description
-  }
-
-  /// Returns a path as text for a configuration file.
-  private func text(_ path: Path) throws -> String {
-    guard let text = String(validating: path.bytes, as: UTF8.self) else {
-      throw EngineError(.usage, "\(path) cannot be written into a restore_command", hint: "Use a path of UTF-8.")
-    }
-    return text
+    return RecoverySettings(plan, restoreCommand: try context.restoreCommand(for: plan, in: repository))
   }
 
   func show(_ settings: RecoverySettings, isDryRun: Bool) {

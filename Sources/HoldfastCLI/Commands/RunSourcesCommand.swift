@@ -7,11 +7,11 @@ internal import HoldfastSystem
 
 struct RunSourcesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run", abstract: "Back up, merge, prune and verify the configured sources, as due.",
+    commandName: "run", abstract: "Back up, merge, prune, verify and drill the configured sources, as due.",
     discussion: """
-      The configuration of a source says what is due: schedule, merge-after, keep, verify. Run this at least as often \
-      as the shortest interval, from cron or with `holdfast schedule install`. A source that another run works on is \
-      skipped, which is no error. A source that fails does not stop the others.
+      The configuration of a source says what is due: schedule, merge-after, keep, verify, drill. Run this at least as \
+      often as the shortest interval, from cron or with `holdfast schedule install`. A source that another run works \
+      on is skipped, which is no error. A source that fails does not stop the others.
 
       \(HelpEnd.text("holdfast run --dry-run", "holdfast run orders --quiet"))
       """)

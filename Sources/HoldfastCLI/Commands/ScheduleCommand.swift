@@ -147,7 +147,7 @@ struct ScheduleInstall: ParsableCommand {
     let environment = machine.environment
     let command = command.isEmpty ? ["run", "--quiet"] : command
     let scheduled = try ScheduledCommand(command, machine)
-    let program = try self.program.map { try environment.absolute($0) } ?? ThisProcess.program(machine.host)
+    let program = try self.program.map { try environment.absolute($0) } ?? machine.host.program()
     var schedule = Schedule(
       name, cadence, program: String(decoding: program.bytes, as: UTF8.self), arguments: command)
     schedule.isOfUser = scheduler.kind == .systemdOfUser

@@ -49,7 +49,8 @@ struct ScheduledCommand {
     let site = isConfigured ? try load() : try? load()
     self.site = site
     repository = Self.value("-r", "--repository", arguments)
-    isRestore = parsed is RestoreCommand
+    let drills = parsed is RunSourcesCommand && site?.sources.contains { $0.drill.every != nil } == true
+    isRestore = parsed is RestoreCommand || parsed is DrillCommand || drills
     isByCommandLine = arguments.contains { argument in
       Self.commands.contains { argument == $0 || argument.hasPrefix($0 + "=") }
     }

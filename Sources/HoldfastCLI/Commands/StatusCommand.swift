@@ -35,6 +35,17 @@ struct StatusCommand: ParsableCommand {
   var proveWithin: TimeSpan?
 
   @Option(
+    help: ArgumentHelp(
+      "Maximum time of a restore until the database answers, as drills measure it: 30min, 2h.", valueName: "time"),
+    transform: TimeSpan.argument)
+  var restoreWithin: TimeSpan?
+
+  @Option(
+    help: ArgumentHelp("Time within which a drill must have passed: 8d, 5w.", valueName: "time"),
+    transform: TimeSpan.argument)
+  var drilledWithin: TimeSpan?
+
+  @Option(
     name: [.customLong("source"), .customLong("name")],
     help: ArgumentHelp("Only this source.", valueName: "name"))
   var source: SourceName?
@@ -84,6 +95,8 @@ struct StatusCommand: ParsableCommand {
     objectives.maxAge = maxAge ?? objectives.maxAge
     objectives.maxChain = maxChain ?? objectives.maxChain
     objectives.proveWithin = proveWithin ?? objectives.proveWithin
+    objectives.restoreWithin = restoreWithin ?? objectives.restoreWithin
+    objectives.drilledWithin = drilledWithin ?? objectives.drilledWithin
     return objectives
   }
 
@@ -157,6 +170,8 @@ extension Objectives {
     maxAge = settings?.maxAge
     maxChain = settings?.maxChain
     proveWithin = settings?.proveWithin
+    restoreWithin = settings?.restoreWithin
+    drilledWithin = settings?.drilledWithin
   }
 }
 

@@ -161,7 +161,7 @@ struct WALFetchCommand: ParsableCommand {
       not archived, which PostgreSQL takes for the end of the log. For every other failure, even a wrong command line, \
       the status is 126 or more, and PostgreSQL stops.
 
-      \(HelpEnd.text("holdfast wal fetch %f %p --name orders", "holdfast wal fetch 000000010000000000000001 segment --name orders"))
+      \(HelpEnd.text("holdfast wal fetch 00000002.history pg_wal/RECOVERYHISTORY --name orders", "holdfast wal fetch 000000010000000000000001 segment --name orders"))
       """)
 
   @Argument(help: "The name of the file (%f).")

@@ -30,18 +30,6 @@ extension ProcessEnvironment {
 
 /// Prepares the process before anything else runs.
 enum ThisProcess {
-  /// Returns the path of this program.
-  static func program(_ host: Host) throws -> Path {
-    do throws(SystemError) {
-      return try host.files.resolve(Path("/proc/self/exe"))
-    } catch {
-      guard error.isNotFound else { throw error }
-      throw EngineError(
-        .machine, "where this program lies cannot be told: /proc is not mounted",
-        hint: "Mount it: mount -t proc proc /proc")
-    }
-  }
-
   /// A variable of the environment, which is read here and nowhere else.
   fileprivate static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 

@@ -57,6 +57,7 @@ struct Findings {
     case .map(let rules, let context): check(node, against: rules, context: context, way: way, schema)
     case .named(let rules, let context): checkNamed(node, rules, context, way: way, schema)
     case .items(let rules, let context): checkItems(node, rules, context, way: way, schema)
+    case .numbered(let rules, let context): checkNumbered(node, rules, context, way: way, schema)
     case .text(let text): add(entry(node, rule.name, text, isList: false), at: way)
     case .list(let text): add(entry(node, rule.name, text, isList: true), at: way)
     }
@@ -84,18 +85,35 @@ struct Findings {
     }
   }
 
+  /// Returns the maps in a list; `nil` when it is no list.
+  private mutating func listed(_ node: Node, _ rules: [KeyRule], _ context: String, _ way: [String]) -> [Node]? {
+    sections[way] = node.position
+    if case .sequence(let items) = node.content { return items }
+    faulty.insert(Array(way.dropLast()))
+    note(
+      node.position, "\(way.last ?? context) is \(node.kindName), not a list",
+      hint: "Write a list of maps: [\(Self.example(rules)), …].")
+    return nil
+  }
+
+  private mutating func checkNumbered(
+    _ node: Node, _ rules: [KeyRule], _ context: String, way: [String], _ schema: Schema
+  ) {
+    for (index, item) in (listed(node, rules, context, way) ?? []).enumerated() {
+      let own = way + [String(index + 1)]
+      items[way, default: []].append(String(index + 1))
+      guard pairs(of: item, context, Self.example(rules)) != nil else {
+        faulty.insert(own)
+        continue
+      }
+      check(item, against: rules, context: context, way: own, schema)
+    }
+  }
+
   private mutating func checkItems(
     _ node: Node, _ rules: [KeyRule], _ context: String, way: [String], _ schema: Schema
   ) {
-    let name = way.last ?? context
-    sections[way] = node.position
-    guard case .sequence(let items) = node.content else {
-      faulty.insert(Array(way.dropLast()))
-      return note(
-        node.position, "\(name) is \(node.kindName), not a list",
-        hint: "Write a list of maps: [\(Self.example(rules)), …].")
-    }
-    for item in items {
+    for item in listed(node, rules, context, way) ?? [] {
       guard let pairs = pairs(of: item, context, Self.example(rules)), let own = itemName(pairs, item, context, way)
       else {
         faulty.insert(Array(way.dropLast()))

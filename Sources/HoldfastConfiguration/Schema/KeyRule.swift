@@ -10,6 +10,8 @@ struct KeyRule: Sendable {
     case named([KeyRule], context: String)
     /// A list of such maps, each with a `name` of its own, by which its keys are found.
     case items([KeyRule], context: String)
+    /// A list of such maps without names. Their keys are found by the place in the list, from 1 on.
+    case numbered([KeyRule], context: String)
   }
 
   /// The sources to which a key applies.

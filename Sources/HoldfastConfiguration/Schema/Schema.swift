@@ -15,6 +15,8 @@ struct Schema: Sendable {
   let source: [KeyRule]
   /// The keys for the capture of a source. They are contained in `source` too.
   let capture: [CaptureOption]
+  /// The keys of one assertion of a drill.
+  static let assertion = makeAssertion()
   let notification: [KeyRule]
 
   init(isCompression: @escaping @Sendable (String) -> Bool) {
@@ -94,15 +96,32 @@ struct Schema: Sendable {
       KeyRule("grace", .text(.duration), initial: "7d"),
       KeyRule(
         "verify", .map([KeyRule("share", .text(.share)), KeyRule("within", .text(.duration))], context: "verify")),
+      KeyRule("drill", .map(makeDrill(), context: "drill")),
       KeyRule(
         "objectives",
         .map(
           [
             KeyRule("max-age", .text(.duration)), KeyRule("max-chain", .text(.count(1...100_000))),
-            KeyRule("prove-within", .text(.duration)),
+            KeyRule("prove-within", .text(.duration)), KeyRule("restore-within", .text(.duration)),
+            KeyRule("drilled-within", .text(.duration)),
           ], context: "objectives")),
     ]
     return subject + capture + log + keeping
+  }
+
+  private static func makeDrill() -> [KeyRule] {
+    [
+      KeyRule("every", .text(.duration)), KeyRule("in", .text(.path)), KeyRule("max-size", .text(.size)),
+      KeyRule("database", .text(.database)),
+      KeyRule("assertions", .numbered(assertion, context: "an assertion")),
+    ]
+  }
+
+  private static func makeAssertion() -> [KeyRule] {
+    [
+      KeyRule("sql", .text(.statement)), KeyRule("equals", .text(.line)), KeyRule("at-least", .text(.number)),
+      KeyRule("within", .text(.duration)),
+    ]
   }
 
   private static func makeKeep() -> [KeyRule] {
@@ -127,7 +146,9 @@ struct Schema: Sendable {
       (rules.contains { $0.name == key } ? [context] : [])
         + rules.flatMap { rule -> [String] in
           switch rule.content {
-          case .map(let inner, let name), .named(let inner, let name), .items(let inner, let name): search(inner, name)
+          case .map(let inner, let name), .named(let inner, let name), .items(let inner, let name),
+            .numbered(let inner, let name):
+            search(inner, name)
           default: []
           }
         }

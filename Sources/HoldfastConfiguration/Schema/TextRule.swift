@@ -70,6 +70,29 @@ struct TextRule: Sendable {
     "a rate", "Write bytes a second, such as \(ByteRate.examples).", examples: ByteRate.examples
   ) { ByteRate($0) != nil }
 
+  static let size = TextRule("a size", "Write bytes, such as \(ByteSize.examples).", examples: ByteSize.examples) {
+    ByteSize($0) != nil
+  }
+
+  static let database = TextRule(
+    "a database", "Write the path of its file below the source, or the name of a database of PostgreSQL."
+  ) { text in
+    let path = Path(text)
+    return !path.isEmpty && path.isSoundEntryPath
+  }
+
+  static let statement = TextRule("a statement of SQL", "It is what the database shall answer.") { text in
+    !text.utf8.contains(0) && text.unicodeScalars.contains { !$0.properties.isWhitespace }
+  }
+
+  static let line = TextRule("a value", "It stands on one line.") { text in
+    text.unicodeScalars.allSatisfy { Path.isPrintable($0) }
+  }
+
+  static let number = TextRule("a number", "Write digits, and a point if need be, such as 12.5.") { text in
+    Double(text)?.isFinite ?? false
+  }
+
   static let yesOrNo = TextRule("yes or no", "Write yes or no.") { truth(of: $0) != nil }
 
   static let continueOrFail = TextRule("continue or fail", "Write continue or fail.") {

@@ -15,6 +15,8 @@ package struct SourceSettings: Hashable, Sendable {
     package internal(set) var maxAge: TimeSpan?
     package internal(set) var maxChain: Int?
     package internal(set) var proveWithin: TimeSpan?
+    package internal(set) var restoreWithin: TimeSpan?
+    package internal(set) var drilledWithin: TimeSpan?
   }
 
   /// The part of the log of a PostgreSQL cluster that `wal push` and `wal fetch` move before the server asks for it.
@@ -68,6 +70,7 @@ package struct SourceSettings: Hashable, Sendable {
   /// The duration for which a removal can be undone.
   package internal(set) var grace = TimeSpan.days(7)
   package internal(set) var verify = Verify()
+  package internal(set) var drill = DrillSettings()
   package internal(set) var objectives = Objectives()
 
   var runsCommands: Bool {

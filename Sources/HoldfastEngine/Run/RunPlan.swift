@@ -13,6 +13,9 @@ package struct RunPlan: Hashable, Sendable {
     case pruneElsewhere
     /// A part of the verify round is due.
     case verify(first: Int, count: Int)
+    case drill
+    /// A drill is due, but this machine has no key for it.
+    case drillElsewhere
   }
 
   package struct Line: Hashable, Sendable {
@@ -42,6 +45,7 @@ package struct RunPlan: Hashable, Sendable {
       lines.append(Line(step: mayPrune ? .prune : .pruneElsewhere, reason: "what no rule keeps goes"))
     }
     planVerify(history, policy, now, takes: kind != nil)
+    planDrill(history, policy, now, takes: kind != nil, opens: opens)
   }
 
   // MARK: Taking
@@ -124,6 +128,31 @@ package struct RunPlan: Hashable, Sendable {
     guard share > 0 else { return }
     let count = Int(saturating: (min(1, share) * Double(VerifyRound.parts)).rounded(.up))
     lines.append(Line(step: .verify(first: first, count: count), reason: reason))
+  }
+}
+
+// MARK: Drills
+
+extension RunPlan {
+  /// The longest wait after a drill that failed or could not be made: it must not be forgotten for a week, nor be
+  /// repeated every 15 minutes.
+  private static let repeatAfter = TimeSpan.days(1)
+
+  private mutating func planDrill(
+    _ history: RunHistory, _ policy: RunPolicy, _ now: Timestamp, takes: Bool, opens: Bool
+  ) {
+    guard let every = policy.drillEvery, takes || !history.items.isEmpty else { return }
+    let reason: String
+    if let last = history.lastDrill {
+      let interval = last.passed ? every : min(every, Self.repeatAfter)
+      let age = now - last.time
+      guard age >= interval - Self.early(interval) || age < -Self.skew else { return }
+      let when = age < .zero ? "lies ahead of the clock" : "was \(Amount.duration(age.rounded())) ago"
+      reason = last.passed ? "the last drill \(when)" : "the last drill \(when), and did not pass"
+    } else {
+      reason = "this machine has made no drill yet"
+    }
+    lines.append(Line(step: opens ? .drill : .drillElsewhere, reason: reason))
   }
 }
 

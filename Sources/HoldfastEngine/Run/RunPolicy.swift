@@ -13,6 +13,8 @@ package struct RunPolicy: Hashable, Sendable {
   package var verifyShare: Double?
   /// The time within which all stored bytes are verified.
   package var verifyWithin: TimeSpan?
+  /// The time after which the source is drilled again; `nil` if it is not.
+  package var drillEvery: TimeSpan?
 
   package init() {}
 }
@@ -40,6 +42,8 @@ package struct RunHistory: Hashable, Sendable {
   package var items: [Item] = []
   /// The progress of this machine in the current verify round; `nil` before the first.
   package var verifyRound: VerifyRound?
+  /// The last drill by this machine; `nil` before the first.
+  package var lastDrill: LastDrill?
 
   package init() {}
 
@@ -84,4 +88,15 @@ package struct VerifyRound: Hashable, Sendable, Codable {
     try container.encode(next, forKey: .next)
     try container.encode(time.seconds, forKey: .time)
   }
+}
+
+/// The last drill of a source that a machine has made.
+package struct LastDrill: Hashable, Sendable, Codable {
+  /// Its beginning, in whole seconds since 1970-01-01 UTC.
+  package var seconds: Int64
+  package var passed: Bool
+
+  package init(at time: Timestamp, passed: Bool) { (seconds, self.passed) = (time.seconds, passed) }
+
+  var time: Timestamp { Timestamp(seconds: seconds, nanoseconds: 0) }
 }

@@ -12,6 +12,14 @@ struct VerifyProgress: Hashable, MachineRecord {
   var rounds: [String: VerifyRound] = [:]
 }
 
+/// The last drills of this machine, by source: like the verify rounds, they are not kept in the repository.
+struct DrillProgress: Hashable, MachineRecord {
+  static let kind = "drilled"
+
+  var repository: Identifier?
+  var drills: [String: LastDrill] = [:]
+}
+
 extension RunHistory {
   /// Reads the history that a run on a source needs.
   /// - Parameter onDamage: gets the errors for parts that cannot be read.
@@ -21,6 +29,7 @@ extension RunHistory {
       items = try repository.catalog.allSnapshots(of: name, onDamage: onDamage).map { RunHistory.Item($0) }
     }
     verifyRound = repository.machine.load(VerifyProgress.self).rounds[name.text]
+    lastDrill = repository.machine.load(DrillProgress.self).drills[name.text]
   }
 }
 
@@ -31,6 +40,13 @@ extension MachineRecords {
     try change(VerifyProgress.self) { record in
       record.rounds[name.text] = VerifyRound(next: (first + count) % VerifyRound.parts, time: time)
     }
+  }
+}
+
+extension MachineRecords {
+  /// Remembers that a source was drilled.
+  package func remember(_ drill: LastDrill, of name: SourceName) throws {
+    try change(DrillProgress.self) { $0.drills[name.text] = drill }
   }
 }
 

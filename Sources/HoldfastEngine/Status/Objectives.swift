@@ -8,6 +8,10 @@ package struct Objectives: Sendable, Hashable {
   package var maxChain: Int?
   /// The time within which every stored byte must be verified again.
   package var proveWithin: TimeSpan?
+  /// The longest time that a restore may take until the database answers (RTO), as drills measure it.
+  package var restoreWithin: TimeSpan?
+  /// The time within which a drill must have passed.
+  package var drilledWithin: TimeSpan?
 
   package init() {}
 
@@ -16,5 +20,5 @@ package struct Objectives: Sendable, Hashable {
 
 /// The kind of an objective.
 package enum Objective: String, CaseIterable, Sendable {
-  case age, chain, proof
+  case age, chain, proof, restore, drill
 }

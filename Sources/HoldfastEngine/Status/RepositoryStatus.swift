@@ -34,13 +34,27 @@ extension SourceStatus {
       }
       do {
         let reading = try journal.read(name, in: journals)
-        facts.journal = reading.entries
+        facts.keep(reading.entries, signedFor: repository)
         facts.journalDamage = reading.damage.map(\.message)
       } catch let error as any OperatorError where !error.isTransient {
         // The journal is only information: the values that depend on it are then not known.
         facts.journalDamage = [error.message]
       }
       return StatusComputation(facts, objectives(name), now: repository.host.clock.now()).run()
+    }
+  }
+}
+
+extension StatusComputation.Facts {
+  /// Keeps the entries of the journal. In a sealed repository anybody who can write to the store could add a drill that
+  /// passed, so evidence counts only with the signature of a writer.
+  fileprivate mutating func keep(_ entries: [JournalEntry], signedFor repository: Repository) {
+    journal = entries
+    guard let keyring = repository.keyring.sealed?.keyring else { return }
+    for (index, entry) in entries.enumerated()
+    where entry.drill != nil && !entry.hasSignedDrill(of: name, in: repository.id, by: keyring) {
+      journal[index].drill = nil
+      unsignedDrills += 1
     }
   }
 }

@@ -120,6 +120,7 @@ package struct SourceStatus: Sendable {
   package var provedWindow = TimeSpan.zero
   /// The snapshots of the newest snapshot's chain, the newest first; empty if one of them is missing.
   package var chain: [ChainLink] = []
+  package var drills = DrillStatus()
   package var speed: Speed?
   /// The expected duration of a restore of the newest snapshot.
   package var restoreDuration: TimeSpan?

@@ -18,6 +18,9 @@ package struct StatusComputation {
     /// The entries of the journal, the oldest first.
     package var journal: [JournalEntry]
     package var journalDamage: [String]
+    /// The number of drills whose evidence is not signed by a writer of the sealed repository. In `journal` they have
+    /// none.
+    package var unsignedDrills = 0
 
     package init(
       _ name: SourceName, snapshots: [Snapshot], damage: [String] = [], journal: [JournalEntry] = [],
@@ -132,6 +135,7 @@ package struct StatusComputation {
     status.failedBackups = backups.reversed().prefix { $0.hasFailed }.count
     status.lastVerify = journal.counted.last { $0.command == .verify }.map { run($0) }
     status.standingDamage = journal.standingDamage.map { run($0) }
+    status.drills = DrillStatus(journal.counted, unsigned: facts.unsignedDrills) { run($0) }
   }
 
   private func run(_ entry: JournalEntry) -> SourceStatus.Run {

@@ -28,7 +28,28 @@ extension StatusComputation {
     if let within = objectives.proveWithin, let text = verifyMiss(within) {
       missed.append(SourceStatus.Missed(objective: .proof, text: text))
     }
+    if let within = objectives.restoreWithin, let text = restoreMiss(status.drills, within) {
+      missed.append(SourceStatus.Missed(objective: .restore, text: text))
+    }
+    if let within = objectives.drilledWithin, let text = drillMiss(status.drills, within) {
+      missed.append(SourceStatus.Missed(objective: .drill, text: text))
+    }
     return missed
+  }
+
+  /// Returns a text if a restore may take longer than `within`, or nobody knows: only drills tell.
+  private func restoreMiss(_ drills: DrillStatus, _ within: TimeSpan) -> String? {
+    let allowed = "\(Amount.duration(within)) are allowed"
+    guard let worst = drills.worstTime else {
+      return "how long a restore takes is unknown: no drill has passed, and \(allowed)"
+    }
+    return worst > within ? "a drill took \(Amount.duration(worst)) to restore, and \(allowed)" : nil
+  }
+
+  private func drillMiss(_ drills: DrillStatus, _ within: TimeSpan) -> String? {
+    let allowed = "\(Amount.age(within)) are allowed"
+    guard let age = drills.passedAge else { return "no drill has passed, and \(allowed)" }
+    return age > within ? "the last drill that passed was \(Amount.age(age)) ago, and \(allowed)" : nil
   }
 
   private func ageMiss(_ status: SourceStatus, _ maxAge: TimeSpan) -> String? {
@@ -67,7 +88,7 @@ extension StatusComputation {
         concern(.critical, "\(Amount.count(lost, "snapshot")) cannot be restored: what \(what) on is missing"))
     }
     if status.newest == nil, objectives.maxAge == nil { found.append(concern(.critical, "there is no snapshot")) }
-    found += verifyConcerns(status) + newestConcerns(status)
+    found += verifyConcerns(status) + drillConcerns(status.drills) + newestConcerns(status)
     if let suspicion = status.suspicions.first {
       let id = suspicion.id.short
       let more = status.suspicions.count > 1 ? " (and \(status.suspicions.count - 1) more)" : ""
@@ -101,6 +122,18 @@ extension StatusComputation {
     case .repairableDamage: found.append(concern(.warning, "the last verify found damage that costs no data"))
     default:
       found.append(concern(.warning, "the last verify failed" + (status.lastVerify?.text.map { ": \($0)" } ?? "")))
+    }
+    return found
+  }
+
+  private func drillConcerns(_ drills: DrillStatus) -> [SourceStatus.Concern] {
+    var found: [SourceStatus.Concern] = []
+    if drills.count > 0, drills.passedInRow == 0 {
+      found.append(concern(.critical, "the last drill failed" + (drills.last?.text.map { ": \($0)" } ?? "")))
+    }
+    if drills.unsigned > 0 {
+      let count = Amount.count(UInt64(drills.unsigned), "drill")
+      found.append(concern(.warning, "\(count) in the journal without the signature of a writer, and not counted"))
     }
     return found
   }

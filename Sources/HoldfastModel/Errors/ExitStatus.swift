@@ -9,6 +9,7 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
   case wrongKey = 12
   case repairableDamage = 20
   case dataLoss = 21
+  case drillFailed = 22
   case objectiveMissed = 30
   case fetchFailed = 126
   case interrupted = 130
@@ -26,6 +27,7 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
     case .wrongKey: "wrong key"
     case .repairableDamage: "damage that costs no snapshot any data"
     case .dataLoss: "damage that costs data"
+    case .drillFailed: "a drill failed: what was restored is not what it should be"
     case .objectiveMissed: "an objective is missed"
     case .fetchFailed: "`wal fetch` failed: anything but a file that the archive does not have"
     case .interrupted: "interrupted by a signal before it was done; run the same command again"
@@ -48,8 +50,9 @@ extension ExitStatus: Comparable {
     case .noRepository: 7
     case .failed: 8
     case .fetchFailed: 9
-    case .dataLoss: 10
-    case .interrupted: 11
+    case .drillFailed: 10
+    case .dataLoss: 11
+    case .interrupted: 12
     }
   }
 

@@ -14,7 +14,7 @@ package struct ConfiguredSource {
   let cache: StateCache
   /// The targets that its runs write to.
   let runTargets: RunTargets
-  private let context: RepositoryContext
+  let context: RepositoryContext
 
   /// A snapshot that was taken.
   package struct Taken {

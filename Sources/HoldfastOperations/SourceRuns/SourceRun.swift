@@ -6,7 +6,7 @@ internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// The work of `holdfast run` on one source. It determines what is due and takes the snapshot. Later, when the
-/// snapshots of all sources are taken, it merges, prunes and verifies.
+/// snapshots of all sources are taken, it merges, prunes, verifies and drills.
 package struct SourceRun {
   /// A step of the plan, and its result.
   package struct Done {
@@ -46,7 +46,9 @@ package struct SourceRun {
     let opened = try ConfiguredSource(source, of: run, request)
     let progress = WatchedProgress(run.observer.makeProgress(), watch: nil, of: source.name)
     let history = try RunHistory(of: source.name, in: opened.repository) { progress.warn($0.message) }
-    let opens = try source.mergeAfter == nil || opened.repository.catalog.opensNewest(of: source.name)
+    let opens =
+      try (source.mergeAfter == nil && source.drill.every == nil)
+      || opened.repository.catalog.opensNewest(of: source.name)
     // Without a writer key, the prune itself reports that.
     let mayPrune = source.retention == nil || (try? opened.repository.keyring.mayPrune()) ?? true
     let plan = RunPlan(
@@ -100,6 +102,7 @@ package struct SourceRun {
   /// verified.
   private func isWorthwhile(_ step: RunPlan.Step, after done: [Done], _ opened: ConfiguredSource) -> Bool {
     if case .verify = step { return (try? opened.repository.catalog.isKnown(source.name)) ?? true }
+    if case .drill = step { return (try? opened.repository.catalog.isKnown(source.name)) ?? true }
     return !done.contains { $0.line.step.isTake && $0.outcome.error != nil }
   }
 
@@ -117,6 +120,15 @@ package struct SourceRun {
         summary: "a prune is due, and runs on a machine that may: `holdfast prune --name \(source.name)`")
     case .prune: watched(.prune, opened) { watch, _ in try prune(opened, watch) }
     case .verify(let first, let count): watched(.verify, opened) { try verify(first, count, opened, $0, $1) }
+    case .drill:
+      watched(.drill, opened) { watch, progress in
+        let result = try opened.drill(watch, progress)
+        return outcome(result.status, result.summary)
+      }
+    case .drillElsewhere:
+      SourceOutcome(
+        source: source.name,
+        summary: "a drill is due, and runs where an identity is: `holdfast drill \(source.name)`")
     }
   }
 
@@ -298,6 +310,7 @@ extension SourceSettings {
     policy.prunes = retention != nil
     policy.verifyShare = verify.share
     policy.verifyWithin = verify.within
+    policy.drillEvery = drill.every
     return policy
   }
 }

@@ -23,6 +23,8 @@ package struct RunRecord: Sendable {
     package var begin: Double?
     /// True if a restore was made over existing files.
     package var isDelta = false
+    /// For a drill that came to a result.
+    package var drill: DrillEvidence?
     /// Number of paths that were not captured or restored whole.
     package var incomplete: UInt64 = 0
     /// The faults that were found in this source.
@@ -73,6 +75,7 @@ package struct RunRecord: Sendable {
     entry.share = part.share
     entry.begin = part.begin
     entry.isDelta = part.isDelta ? true : nil
+    entry.drill = part.drill
     entry.incomplete = part.incomplete
     entry.warnings = warningCount + UInt64(part.findings.count) + (failure == nil ? 0 : 1)
     if !isSealed { entry.keep(texts: (failure.map { [$0] } ?? []) + part.findings + warnings) }

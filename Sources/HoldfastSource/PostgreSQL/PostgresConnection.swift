@@ -46,7 +46,7 @@ package final class PostgresConnection: @unchecked Sendable {
 
   /// Runs one statement.
   /// - Returns: its rows; a NULL is `nil`.
-  func query(_ statement: String, _ parameters: [String] = []) throws -> [[[UInt8]?]] {
+  package func query(_ statement: String, _ parameters: [String] = []) throws -> [[[UInt8]?]] {
     let sent = Self.withCStrings(parameters) {
       libpq.send(session, statement, Int32(parameters.count), nil, $0, nil, nil, 0)
     }
@@ -70,7 +70,7 @@ package final class PostgresConnection: @unchecked Sendable {
   }
 
   /// Returns the single value of the first row, as text.
-  func value(_ statement: String, _ parameters: [String] = []) throws -> String {
+  package func value(_ statement: String, _ parameters: [String] = []) throws -> String {
     String(decoding: try bytes(statement, parameters), as: UTF8.self)
   }
 

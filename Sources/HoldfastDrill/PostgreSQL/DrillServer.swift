@@ -1,0 +1,224 @@
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// A private PostgreSQL server on a restored cluster. It listens on a socket in the scratch directory alone, archives
+/// nothing, and reaches no other server. It is stopped when this is released, and when this process ends.
+final class DrillServer {
+  private static let port = 5432
+  /// The longest path of a socket (unix(7)).
+  private static let socketPathMax = 107
+  private static let logBytesMax = 1 << 20
+  let programs: PostgresPrograms
+  private let cluster: Path
+  private let scratch: Scratch
+  private let host: Host
+  private var process: SupervisedCommand?
+  /// The roles that may be the superuser of the cluster, the likeliest first.
+  private var roles: [String]
+  /// The words before a command that run it as the server's user.
+  private let asServer: String
+
+  /// - Parameters:
+  ///   - cluster: the restored data directory.
+  ///   - isRoot: true if this process is root: the server runs as the owner of the cluster then.
+  init(on cluster: Path, in scratch: Scratch, isRoot: Bool, host: Host) throws {
+    (self.cluster, self.scratch, self.host) = (cluster, scratch, host)
+    let versionFile = try host.files.open(cluster.appending(PostgresCluster.versionFile), .read)
+    let version = String(decoding: try versionFile.contents(max: 64), as: UTF8.self)
+    programs = try PostgresPrograms(version: version.filter { !$0.isWhitespace }, files: host.files)
+    let owner = try versionFile.status()
+    guard let account = Accounts.name(of: owner.userID) else {
+      throw EngineError(
+        .machine, "the restored cluster belongs to the user \(owner.userID), whom this machine does not have",
+        hint: "Make that user, or drill where there is one.")
+    }
+    roles = account == "postgres" ? [account] : ["postgres", account]
+    asServer = isRoot ? "setpriv --reuid=\(owner.userID) --regid=\(owner.groupID) --init-groups " : ""
+    let socket = scratch.server.appending(".s.PGSQL.\(Self.port)")
+    guard socket.bytes.count <= Self.socketPathMax else {
+      throw EngineError(
+        .usage, "the path \(socket) is too long for a socket of PostgreSQL",
+        hint: "Name a directory with a shorter path with --in DIR.")
+    }
+    try makeFiles(isRoot ? owner : nil)
+    guard isRoot else { return }
+    guard owner.userID != 0 else {
+      throw EngineError(
+        .machine, "the restored cluster belongs to root, and no PostgreSQL server runs as root",
+        hint: "Run the drill as another user than root.")
+    }
+    try checkPassable(to: owner, account)
+    try scratch.give(to: owner)
+  }
+
+  /// - Parameter owner: the user of the server; `nil` for the user of this process.
+  private func makeFiles(_ owner: FileStatus?) throws {
+    let files = host.files
+    try files.makeDirectory(scratch.server, permissions: 0o700)
+    var made = [try files.open(scratch.server, .directory)]
+    // Nobody but this user and root gets as far as the socket.
+    for (name, text) in [("postgresql.conf", ""), ("pg_ident.conf", ""), ("pg_hba.conf", "local all all trust\n")] {
+      let file = try files.open(scratch.server.appending(name), .create, permissions: 0o600)
+      try Array(text.utf8).withUnsafeBytes { try file.write($0, at: 0) }
+      made.append(file)
+    }
+    guard let owner else { return }
+    for file in made { try file.setOwner(userID: owner.userID, groupID: owner.groupID) }
+  }
+
+  /// Refuses a place that the user of the server cannot reach: it would look like a server that cannot start.
+  private func checkPassable(to owner: FileStatus, _ account: String) throws {
+    var above = scratch.place.path
+    while true {
+      let status = try host.files.status(of: above, followLink: true)
+      let needed: UInt32 =
+        status.userID == owner.userID ? 0o100 : status.groupID == owner.groupID ? 0o010 : 0o001
+      guard status.mode & needed != 0 else {
+        throw EngineError(
+          .machine, "the server runs as \(account), who cannot pass through \(above)",
+          hint: "Run `chmod o+x \(above)`, or name another directory with --in DIR.")
+      }
+      guard above != Path("/"), let parent = above.parent else { return }
+      above = parent.isEmpty ? Path("/") : parent
+    }
+  }
+
+  deinit { stop() }
+
+  // MARK: Settings
+
+  /// The settings on the command line, which override those of the cluster. What the cluster brings along must neither
+  /// reach the site's servers (replication, subscriptions, background workers, archiving) nor need what only the site
+  /// has (certificates, memory, directories).
+  private var settings: [(String, String)] {
+    let directory = text(scratch.server)
+    return [
+      ("config_file", directory + "/postgresql.conf"), ("hba_file", directory + "/pg_hba.conf"),
+      ("ident_file", directory + "/pg_ident.conf"), ("external_pid_file", directory + "/pid"), ("listen_addresses", ""),
+      ("unix_socket_directories", directory), ("unix_socket_permissions", "0700"), ("port", String(Self.port)),
+      ("archive_mode", "off"), ("archive_command", ""), ("archive_cleanup_command", ""), ("recovery_end_command", ""),
+      ("primary_conninfo", ""), ("primary_slot_name", ""), ("synchronous_standby_names", ""), ("hot_standby", "off"),
+      ("max_logical_replication_workers", "0"), ("shared_preload_libraries", ""), ("session_preload_libraries", ""),
+      ("local_preload_libraries", ""), ("autovacuum", "off"), ("ssl", "off"), ("shared_buffers", "128MB"),
+      ("huge_pages", "off"), ("logging_collector", "off"), ("log_destination", "stderr"), ("lc_messages", "C"),
+    ]
+  }
+
+  private static let logName = "log"
+
+  /// The last lines that the server wrote.
+  func logTail(_ count: Int) -> [String] { lines(of: Self.logName).suffix(count).map(String.init) }
+
+  private func lines(of name: String) -> [Substring] {
+    guard let file = try? host.files.open(scratch.server.appending(name), .read),
+      let bytes = try? file.contents(max: Self.logBytesMax)
+    else { return [] }
+    return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+  }
+
+  /// Starts a program as the user of the server.
+  /// - Parameter name: the file for what it says. It is opened here, where no link under its name is followed.
+  private func start(_ command: String, output name: String) throws -> SupervisedCommand {
+    let file = try host.files.open(scratch.server.appending(name), .create, permissions: 0o600)
+    return try SupervisedCommand(
+      "umask 077; cd / && exec \(asServer)\(command) 2>&1", additions: [:], input: nil, output: file.descriptor)
+  }
+
+  // MARK: Start and stop
+
+  /// Starts the server, and returns when it has replayed its log and takes connections.
+  /// - Throws: `DrillFailure` if the server ends before that.
+  func start() throws {
+    let options = settings.map { "-c " + ShellText.quoted("\($0)=\($1)") }.joined(separator: " ")
+    let running = try start(
+      "\(quoted(programs.server)) -D \(quoted(cluster)) \(options)", output: Self.logName)
+    process = running
+    while !isReady {
+      try host.cancellation.check()
+      if running.poll() != nil { throw ended() }
+      Pause.briefly()
+    }
+    try chooseRole()
+  }
+
+  /// True if the server has written that it takes connections: the eighth line of its lock file, which pg_ctl waits for
+  /// as well (PostgreSQL's utils/pidfile.h).
+  private var isReady: Bool {
+    guard let file = try? host.files.open(cluster.appending("postmaster.pid"), .read),
+      let bytes = try? file.contents(max: 4096)
+    else { return false }
+    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+    return lines.count >= 8 && lines[7].hasPrefix("ready")
+  }
+
+  /// Finds the role that is the superuser of the cluster.
+  private func chooseRole() throws {
+    for _ in roles {
+      do {
+        _ = try connect("template1")
+        return
+      } catch let error as PostgresFailure {
+        guard error.hint?.contains("does not exist") == true else { throw error }
+        roles = Array(roles.dropFirst()) + roles.prefix(1)
+      }
+    }
+    throw EngineError(
+      .usage, "the restored cluster has no role \(roles.map { "\(Path($0))" }.joined(separator: ", nor "))",
+      hint: "Make the user who owns the cluster a superuser of it.")
+  }
+
+  private func ended() -> DrillFailure {
+    let said = lines(of: Self.logName)
+    let last = said.last { $0.contains("FATAL:") || $0.contains("PANIC:") } ?? said.last
+    return DrillFailure(
+      "the server of the restored cluster ended before it took connections" + (last.map { ": \(Path($0))" } ?? ""),
+      hint: "The log of the drill has what it said.")
+  }
+
+  func stop() {
+    process?.end()
+    process = nil
+  }
+
+  private func quoted(_ path: Path) -> String { ShellText.quoted(text(path)) }
+
+  // MARK: Sessions
+
+  /// Opens a session as the superuser.
+  /// - Throws: `PostgresFailure`.
+  func connect(_ database: String) throws -> PostgresConnection {
+    let words = [("host", text(scratch.server)), ("port", String(Self.port)), ("user", roles[0]), ("dbname", database)]
+    let info = words.map { "\($0)='\($1.replacing("\\", with: "\\\\").replacing("'", with: "\\'"))'" }
+    return try PostgresConnection(info.joined(separator: " "), cancellation: host.cancellation)
+  }
+
+  private func text(_ path: Path) -> String { String(decoding: path.bytes, as: UTF8.self) }
+
+  /// Runs `pg_amcheck` on all databases.
+  /// - Returns: `false` if it is not installed.
+  /// - Throws: `DrillFailure` if it finds damage.
+  func runAmcheck() throws -> Bool {
+    guard let program = programs.amcheck else { return false }
+    let words = [
+      quoted(program), "--all", "--install-missing", "--host=" + quoted(scratch.server), "--port=\(Self.port)",
+      "--username=" + ShellText.quoted(roles[0]),
+    ]
+    let name = "amcheck"
+    let running = try start(words.joined(separator: " "), output: name)
+    while running.poll() == nil {
+      if host.cancellation.isRaised { running.end() }
+      try host.cancellation.check()
+      Pause.briefly()
+    }
+    let first = lines(of: name).first.map { Path($0).description } ?? "it says nothing"
+    switch running.poll() {
+    case .exited(0): return true
+    // Its exit status for damage; another one means that it could not look.
+    case .exited(2): throw DrillFailure("the restored cluster does not pass pg_amcheck: \(first)")
+    default:
+      throw EngineError(.machine, "pg_amcheck failed: \(first)", hint: "The log of the drill has what the server said.")
+    }
+  }
+}

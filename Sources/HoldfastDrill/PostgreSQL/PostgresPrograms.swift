@@ -1,0 +1,28 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// The programs of PostgreSQL on this machine, for one major version.
+struct PostgresPrograms {
+  let server: Path
+  /// `nil` if it is not installed.
+  let amcheck: Path?
+
+  /// - Parameter version: the contents of `PG_VERSION`, such as 15.
+  init(version: String, files: FileSystem) throws {
+    // The directories of Debian's packages and of PostgreSQL's own for Red Hat.
+    let directories = ["/usr/lib/postgresql/\(version)/bin", "/usr/pgsql-\(version)/bin"].map { Path($0) }
+    func program(_ name: String, in directory: Path) -> Path? {
+      let path = directory.appending(name)
+      return (try? files.status(of: path, followLink: true))?.kind == .file ? path : nil
+    }
+    guard let directory = directories.first(where: { program("postgres", in: $0) != nil }),
+      let server = program("postgres", in: directory)
+    else {
+      throw EngineError(
+        .machine, "PostgreSQL \(Path(version)) is not installed, and the restored cluster cannot be opened",
+        hint: "Install its server (Debian: apt-get install postgresql-\(Path(version))), or drill on another machine.")
+    }
+    self.server = server
+    amcheck = program("pg_amcheck", in: directory)
+  }
+}

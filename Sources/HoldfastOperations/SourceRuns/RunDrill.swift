@@ -1,0 +1,45 @@
+internal import HoldfastArchive
+internal import HoldfastConfiguration
+internal import HoldfastDrill
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastSystem
+internal import Synchronization
+
+extension ConfiguredSource {
+  /// Drills the newest snapshot, which is read like by a restore: from any target that has it.
+  /// - Returns: the status, and a summary in words.
+  func drill(_ watch: RunWatch, _ progress: any ProgressObserver) throws -> (status: ExitStatus, summary: String) {
+    let began = host.clock.now()
+    let remember = { (passed: Bool) in
+      do {
+        try repository.machine.remember(LastDrill(at: began, passed: passed), of: settings.name)
+      } catch {
+        progress.warn(
+          "this machine cannot remember its drills: \(describe(error).message); set HOLDFAST_STATE_DIR")
+      }
+    }
+    do {
+      let opened = host.clock.uptime()
+      let warnings = Mutex<[String]>([])
+      defer { warnings.withLock { $0 }.forEach(progress.warn) }
+      let read = try context.openToRead(from: .all, for: settings.name) { text in
+        warnings.withLock { $0.append(text) }
+      }
+      let snapshot = try SnapshotSelector(.latest, source: settings.name).choose(in: read.catalog) {
+        progress.warn($0.message)
+      }
+      let report = try DrillTask(settings.drill, at: context).perform(
+        on: snapshot, in: read, openingTime: host.clock.uptime() - opened, watch, progress)
+      for text in context.noteDamage(metIn: read) { watch.tellAndRecord(Notice(.warning, text), as: text) }
+      remember(report.failure == nil)
+      watch.tell(report, of: settings.name)
+      return (report.exitStatus, report.failure == nil ? "drill: \(report.verdict)" : "the drill failed")
+    } catch {
+      let known = describe(error)
+      if ![.interrupted, .locked].contains(known.exitStatus) { remember(false) }
+      throw error
+    }
+  }
+}
