@@ -31,7 +31,7 @@ static const struct {
 static const struct {
     int limit, value;
 } limits[] = {
-    {0, 64 << 20}, // LENGTH: bytes of a value or a row
+    {0, holdfast_value_bytes_max}, // LENGTH
     {1, 1 << 20},  // SQL_LENGTH
     {7, 0},        // ATTACHED
     {8, 1000},     // LIKE_PATTERN_LENGTH: matching is not interrupted

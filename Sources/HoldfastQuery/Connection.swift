@@ -112,6 +112,7 @@ final class Connection {
     let reason = shown(sqlite.error_message(handle))
     switch code & 0xff {
     case holdfast_sqlite_interrupt.code: return Interrupted()
+    case holdfast_sqlite_too_big.code: return QueryError.tooLong
     case holdfast_sqlite_no_memory.code: return QueryError.tooMuchMemory
     case holdfast_sqlite_not_a_database.code: return QueryError.notADatabase(path)
     case holdfast_sqlite_corrupt.code: return QueryError.malformed(path, reason)

@@ -1,3 +1,4 @@
+internal import CQuery
 package import HoldfastModel
 
 /// Why a query has no answer, or only a part of one.
@@ -21,6 +22,8 @@ package enum QueryError: OperatorError, Equatable {
   case unfinished(Path, beside: Path, snapshot: String)
   /// Sorting or grouping takes more memory than a query may have.
   case tooMuchMemory
+  /// A value or a row is longer than a query may have.
+  case tooLong
   case tookTooLong(TimeSpan)
 
   package var message: String {
@@ -38,6 +41,8 @@ package enum QueryError: OperatorError, Equatable {
       "the snapshot has \(other) beside \(path), with changes that are not in \(path) yet"
     case .tooMuchMemory:
       "the statement needs more than \(Amount.bytes(UInt64(Connection.heapBytesMax))) of memory, for sorting or grouping"
+    case .tooLong:
+      "a value or a row has more than \(Amount.bytes(UInt64(holdfast_value_bytes_max))), the most that a query may have"
     case .tookTooLong(let limit): "the statement took longer than \(limit), and was stopped"
     }
   }
@@ -55,6 +60,7 @@ package enum QueryError: OperatorError, Equatable {
       "Find the last sound one with `holdfast bisect \(path) --assert \"SELECT integrity_check = 'ok' FROM pragma_integrity_check\"`."
     case .unfinished(let path, let other, let snapshot):
       "Restore both, and ask the copy: `holdfast restore \(snapshot) --path \(path) --path \(other) --target DIR`."
+    case .tooLong: "Restore the database and ask the copy."
     case .tooMuchMemory: "Ask for less at once, or restore the database and ask the copy."
     case .tookTooLong: "Ask for less at once, or give it more time with --timeout."
     }
@@ -63,7 +69,7 @@ package enum QueryError: OperatorError, Equatable {
   package var exitStatus: ExitStatus {
     switch self {
     case .noStatement, .severalStatements, .refused, .notUnderstood: .usage
-    case .noLibrary, .stopped, .notADatabase, .malformed, .unfinished, .tooMuchMemory, .tookTooLong: .failed
+    case .noLibrary, .stopped, .notADatabase, .malformed, .unfinished, .tooMuchMemory, .tooLong, .tookTooLong: .failed
     }
   }
 

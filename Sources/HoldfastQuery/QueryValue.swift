@@ -8,6 +8,14 @@ package enum QueryValue: Hashable, Sendable {
   case text([UInt8])
   case blob([UInt8])
 
+  /// The bytes of a text or a BLOB; 0 for others.
+  var byteCount: Int {
+    switch self {
+    case .null, .integer, .real: 0
+    case .text(let bytes), .blob(let bytes): bytes.count
+    }
+  }
+
   /// True if an assertion that gives this value holds: it is neither 0 nor NULL, nor an empty text.
   package var holds: Bool {
     switch self {

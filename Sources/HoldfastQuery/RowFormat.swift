@@ -65,8 +65,10 @@ package enum RowFormat: Sendable {
 /// The first rows say how wide the columns are; later ones may be wider.
 package struct RowTable {
   private static let measuredRows = 200
+  private static let measuredBytes = 1 << 20
   private let columns: [String]
   private var waiting: [[QueryValue]] = []
+  private var waitingBytes = 0
   private var widths: [Int]?
 
   package init(_ columns: [String]) { self.columns = columns.map { Path($0).description } }
@@ -75,7 +77,8 @@ package struct RowTable {
   package mutating func add(_ row: [QueryValue]) -> [String] {
     if let widths { return [Self.line(row, widths)] }
     waiting.append(row)
-    return waiting.count < Self.measuredRows ? [] : flush()
+    waitingBytes += row.reduce(0) { $0 + $1.byteCount }
+    return waiting.count < Self.measuredRows && waitingBytes < Self.measuredBytes ? [] : flush()
   }
 
   /// Returns the last lines.

@@ -23,8 +23,9 @@ package final class SnapshotBytes {
   private var kept: [UInt64: ExtentBytes] = [:]
   private var keptBytes = 0
   private var clock: UInt64 = 0
-  /// The page after the last one that was fetched, and the number of frames that were fetched with it.
-  private var last: (end: UInt64, frames: Int) = (0, 1)
+  /// The page after the last one that was fetched, and the number of frames that were fetched with it; `nil` when
+  /// nothing is known of how the file is read.
+  private var last: (end: UInt64, frames: Int)?
 
   package init(_ file: SnapshotFile, in repository: Repository) throws {
     self.file = file
@@ -68,16 +69,25 @@ package final class SnapshotBytes {
       found.lastUse = clock
       return found
     }
-    try fetch(index, in: extents)
+    try fetchAhead(index, in: extents)
     guard let fetched = kept[extent.first] else { throw SystemError.endOfFile(file.path.description) }
     return fetched
   }
 
-  /// Fetches the frame of an extent with all extents of the file that lie in it. Whoever reads on where the last fetch
-  /// ended gets twice as many frames.
-  private func fetch(_ index: Int, in extents: [PageExtent]) throws {
-    let isNext = extents[index].first == last.end
-    let count = isNext ? min(2 * last.frames, Self.framesAheadMax) : 1
+  /// Fetches the frame of an extent. Whoever reads on where the last fetch ended gets twice as many frames.
+  private func fetchAhead(_ index: Int, in extents: [PageExtent]) throws {
+    guard let last, last.end == extents[index].first else { return try fetch(1, from: index, in: extents) }
+    do {
+      try fetch(min(2 * last.frames, Self.framesAheadMax), from: index, in: extents)
+    } catch  where error.isDamage {
+      // Damage to frames that nobody has asked for yet stops no query.
+      try fetch(1, from: index, in: extents)
+    }
+  }
+
+  /// Fetches the frame of an extent and the ones that follow, with all extents of the file that lie in them.
+  private func fetch(_ count: Int, from index: Int, in extents: [PageExtent]) throws {
+    last = nil
     var frames: Set<Frame> = []
     for extent in extents[index...] {
       if let frame = Frame(extent), frames.count < count || frames.contains(frame) { frames.insert(frame) }
@@ -99,12 +109,7 @@ package final class SnapshotBytes {
       bytesFetched += fetched.storedBytes
       failure = failure ?? fetched.failure
     }
-    // Read-ahead must not fail a query that needs none of it: then only the frame itself is fetched.
-    if let failure {
-      guard frames.count > 1 else { throw failure }
-      last = (0, 1)
-      return try fetch(index, in: extents)
-    }
+    if let failure { throw failure }
     last = (end, count)
     keep(added)
   }

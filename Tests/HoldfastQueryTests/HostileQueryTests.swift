@@ -104,6 +104,11 @@ import Testing
       QueryError.tooMuchMemory.description
         == "the statement needs more than 128.0 MiB of memory, for sorting or grouping\nHINT: Ask for less at once, or restore the database and ask the copy."
     )
+    #expect(throws: QueryError.tooLong) { try database.rows("SELECT zeroblob(70000000)") }
+    #expect(
+      QueryError.tooLong.description
+        == "a value or a row has more than 64.0 MiB, the most that a query may have\nHINT: Restore the database and ask the copy."
+    )
     #expect(throws: Interrupted.self) {
       try database.run("\(endless) SELECT i FROM n WHERE i % 1000000000 = 1") { _ in
         asked.shop.host.cancellation.raise()

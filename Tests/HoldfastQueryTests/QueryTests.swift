@@ -175,6 +175,35 @@ import Testing
     _ = try asked.database("latest", Path("c.db"))
   }
 
+  /// A damaged frame that would be fetched ahead stops only the query that needs it.
+  @Test func damageThatNobodyAskedForStopsNoQuery() throws {
+    let asked = try QueryShop()
+    let program = try TestDatabase(asked.place, TestDatabase.orders)
+    try program.order(500)
+    try asked.shop.backup()
+    let snapshot = try asked.shop.snapshot()
+    let archive = try #require(snapshot.envelope.archives.first)
+    let frames = try asked.shop.frames(of: snapshot)
+    let file = try SnapshotFiles(of: snapshot, in: asked.shop.repository).file(at: QueryShop.name)
+    let sound = try SnapshotBytes(file, in: asked.shop.repository)
+    let frame = Limits.archiveFrameBytes
+    func read(_ bytes: SnapshotBytes, _ count: Int) throws -> [UInt8] {
+      var read = [UInt8](repeating: 0, count: count)
+      try read.withUnsafeMutableBytes { try bytes.read(into: $0, at: 0) }
+      return read
+    }
+    let expected = try read(sound, 3 * frame)
+    #expect(expected == TestFiles.read(asked.place, at: 0, count: 3 * frame))
+    // The frame of the fourth extent.
+    var extents = file.extents
+    for _ in 0..<3 { _ = try extents.next() }
+    let damaged = frames[Int(try #require(try extents.next()?.location).frame)]
+    let key = Keys.archive(snapshot.sourceName, archive.sequence, archive.id)
+    asked.store.contents[key]?[Int(damaged.offset) + Int(damaged.storedCount) / 2] ^= 0x55
+    #expect(try read(SnapshotBytes(file, in: asked.shop.repository), 3 * frame) == expected)
+    #expect(throws: (any Error).self) { try read(SnapshotBytes(file, in: asked.shop.repository), 4 * frame) }
+  }
+
   @Test func damageIsNamedAsCatNamesIt() throws {
     let asked = try QueryShop()
     let program = try TestDatabase(asked.place, TestDatabase.orders)

@@ -56,6 +56,9 @@ sqlite3 *holdfast_connection_handle(holdfast_connection *);
 /// All statements must be finalized before.
 void holdfast_disconnect(holdfast_connection *);
 
+/// The most bytes of a value or a row.
+enum { holdfast_value_bytes_max = 64 << 20 };
+
 enum {
     holdfast_sqlite_ok = 0,
     holdfast_sqlite_error = 1,
