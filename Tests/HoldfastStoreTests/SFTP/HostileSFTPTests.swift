@@ -112,7 +112,7 @@ import Testing
   }
 
   /// Whatever a server answers: an error for people, or a result, soon.
-  @Test(arguments: Trials.seeds(byDay: 3, atNight: 12)) func randomAnswersDoNoHarm(seed: UInt64) throws {
+  @Test(arguments: Trials.first(3, of: (UInt64(1)...12).shuffled())) func randomAnswersDoNoHarm(seed: UInt64) throws {
     let store = store(.random(seed: seed))
     let calls: [(String, () throws -> Void)] = [
       ("list", { _ = try store.list("", .everything, after: nil, max: 10) }),
