@@ -82,7 +82,7 @@ import Testing
     let shop = try Shop(isSealed: isSealed)
     #expect(shop.containers.count == 4)
     for key in shop.containers {
-      for (name, apply) in Self.faults {
+      for (name, apply) in Trials.first(3, of: Self.faults.shuffled()) {
         let place = "\(key): \(name)"
         shop.store.contents = shop.whole
         var bytes = try #require(shop.whole[key])
