@@ -58,7 +58,7 @@ struct RememberingTool {
         "  keep  ID  full  TIME  #3  the newest; one of the last 1",
         "would keep 2, remove 1; BYTES would be free now, BYTES when the grace period is over",
       ])
-    #expect(lines(tool.run("list").output).count == 5)
+    #expect(lines(tool.run("list").output).count == 6, "three snapshots, and the reason of the pin")
     let done = tool.run("prune", "--keep-last", "1")
     #expect(lines(done.output)[2] == "  removed  ID  full  TIME  #2  no rule keeps it")
     let again = tool.run("prune", "--keep-last", "1")
