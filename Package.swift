@@ -117,11 +117,17 @@ let package = Package(
         "HoldfastRepository", "HoldfastEngine", "HoldfastBrowse", "HoldfastDrill", "HoldfastReport",
       ]),
     module(
+      "Watch",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastSource", "HoldfastStore", "HoldfastConfiguration",
+        "HoldfastRepository", "HoldfastEngine", "HoldfastOperations",
+      ]),
+    module(
       "CLI",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
         "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastQuery", "HoldfastBrowse",
-        "HoldfastDrill", "HoldfastReport", "HoldfastPage", "HoldfastOperations", argumentParser,
+        "HoldfastDrill", "HoldfastReport", "HoldfastPage", "HoldfastOperations", "HoldfastWatch", argumentParser,
       ]),
     .executableTarget(
       name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings, linkerSettings: [releaseBinary]),
@@ -187,6 +193,12 @@ let package = Package(
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
         "HoldfastRepository", "HoldfastEngine", "HoldfastTestShop",
+      ]),
+    tests(
+      of: "Watch",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
+        "HoldfastRepository", "HoldfastEngine", "HoldfastOperations", "HoldfastTestShop",
       ]),
     // Tests of the command line as its users run it: the binary. They need no module above the store, and so are
     // compiled while the Engine is optimized.

@@ -65,6 +65,13 @@ package enum ExampleConfiguration {
       #   every: 7d
       #   in: /var/lib/holdfast/drill
       #   max-size: 100GiB
+      watch:                     # for `holdfast watch`, which takes a snapshot whenever something changes
+        min-interval: 2s         # from the beginning of one to that of the next
+        max-interval: 60s        # no change waits longer for quiet; for PostgreSQL, from one to the next
+        quiet: 0                 # so long nothing changes before one is taken
+        levels: {differential: 5min, merge: 1d}   # what keeps chains short
+        heartbeat: 10s           # the lease of the source is renewed so often
+        lease: 60s               # after so much silence another host may take it
       objectives:                # for monitoring
         max-age: 1h
         max-chain: 130           # a day of 15 minutes has 96

@@ -163,6 +163,7 @@ struct SettingsBuilder {
     made.verify.share = text(rules, way + ["verify", "share"]).flatMap { TextRule.share(of: $0) }
     made.verify.within = span(way + ["verify", "within"])
     made.drill = drill(name, way)
+    made.watch = watch(way)
     made.objectives.maxAge = span(way + ["objectives", "max-age"])
     made.objectives.maxChain = text(rules, way + ["objectives", "max-chain"]).flatMap { Int($0) }
     made.objectives.proveWithin = span(way + ["objectives", "prove-within"])

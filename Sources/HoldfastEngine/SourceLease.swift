@@ -1,7 +1,7 @@
 internal import HoldfastArchive
-internal import HoldfastModel
-internal import HoldfastRepository
-internal import HoldfastStore
+package import HoldfastModel
+package import HoldfastRepository
+package import HoldfastStore
 internal import HoldfastSystem
 
 extension Lease {
@@ -15,12 +15,29 @@ extension Lease {
       )
     }
     if let lease = try take(on: name, of: repository, waits: false, onWait: onWait) { return lease }
+    // A watch never ends, so nobody waits for it.
+    if let watch = watchError(on: name, of: repository) { throw watch }
     if waits {
       progress.note("another run is backing up \(name); waiting for it")
       if let lease = try take(on: name, of: repository, waits: true) { return lease }
     }
     throw EngineError(
       .transient, "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
+  }
+
+  /// Returns the error of a run that finds the lease with `holdfast watch`; `nil` if something else holds it.
+  package static func watchError(on name: SourceName, of repository: Repository) -> EngineError? {
+    guard let watch = try? LeaseNumbers(store: repository.store, name: name.text).newest()?.record, watch.beat != nil,
+      !watch.isGivenBack
+    else { return nil }
+    // Anyone who can write to the store can write this.
+    let host = Path(watch.host)
+    let isHere = watch.host == Host.name && watch.process > 1
+    return EngineError(
+      .transient, "`holdfast watch` takes the snapshots of \(name), on \(host), process \(watch.process)",
+      hint:
+        "Leave it to that; or stop it there first, with `systemctl stop` and its unit\(isHere ? ", or `kill \(watch.process)`" : "").",
+      exitStatus: .locked)
   }
 
   /// - Parameters:
@@ -30,6 +47,7 @@ extension Lease {
   static func take(
     on name: SourceName, of repository: Repository, waits: Bool, outlasts: Bool = true, onWait: () -> Void = {}
   ) throws -> Lease? {
+    if let held = repository.held, held.source == name { return held.lease.lent() }
     let store = repository.store
     let isNear = store.capabilities.isNear
     var listing: Future<[String]>?

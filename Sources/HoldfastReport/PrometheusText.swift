@@ -27,6 +27,7 @@ package struct PrometheusText {
     addProof(statuses)
     addDrills(statuses)
     addRuns(statuses)
+    addWatches(statuses)
     add(
       "target_answers", "Whether a target answers: 1, else 0.",
       targets.map { (["target": $0.name], (try? $0.standings.get()) == nil ? 0 : 1) })
@@ -142,6 +143,22 @@ package struct PrometheusText {
     each("run_failure_ratio", "Share of these that failed.", statuses) { $0.failureRate }
     each("availability_ratio", "Share of the time in which the newest complete snapshot was young enough.", statuses) {
       $0.availability
+    }
+  }
+
+  private mutating func addWatches(_ statuses: [SourceStatus]) {
+    each("watch_beat_age_seconds", "Time since the last heartbeat of the watch, by the clocks of both hosts.", statuses)
+    {
+      $0.watch?.age?.seconds
+    }
+    each("watch_beat_interval_seconds", "Time from one heartbeat of the watch to the next.", statuses) {
+      $0.watch?.interval.seconds
+    }
+    each("watch_missed_beats", "Heartbeats of the watch that should have come since the last one.", statuses) {
+      $0.watch?.missedBeats.map { Double($0) }
+    }
+    each("watch_lag_seconds", "How long the oldest change without a snapshot had waited at that heartbeat.", statuses) {
+      $0.watch?.lag.seconds
     }
   }
 

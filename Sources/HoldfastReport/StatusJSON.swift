@@ -99,6 +99,22 @@ package struct StatusJSON: Encodable {
     }
   }
 
+  private struct Watch: Encodable {
+    let host: String
+    let process: Int32
+    let beatAgeSeconds: Known<TimeSpan>
+    let beatIntervalSeconds: TimeSpan
+    let missedBeats: Known<Int>
+    let sequence: Known<UInt64>
+    let lagSeconds: TimeSpan
+
+    init(_ watch: WatchStatus) {
+      (host, process, sequence) = (watch.host, watch.process, Known(watch.sequence))
+      (beatAgeSeconds, beatIntervalSeconds) = (Known(watch.age), watch.interval)
+      (missedBeats, lagSeconds) = (Known(watch.missedBeats), watch.lag)
+    }
+  }
+
   private struct Concern: Encodable {
     let level: String
     let text: String
@@ -141,8 +157,10 @@ package struct StatusJSON: Encodable {
     let failureRate: Known<Double>
     let rememberedSeconds: Known<TimeSpan>
     let availability: Known<Double>
+    let watch: Known<Watch>
 
     init(_ status: SourceStatus) {
+      watch = Known(status.watch.map { Watch($0) })
       source = status.name.text
       level = StatusText.word(status.level)
       missed = status.missed.map(\.objective.rawValue)

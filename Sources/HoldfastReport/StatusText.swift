@@ -44,6 +44,7 @@ package enum StatusText {
     if status.drills.count > 0 { table.add(["RTO", recoveryTime(status.drills)]) }
     table.add(["restore", restore(status)])
     table.add(["runs", runs(status)])
+    if let watch = status.watch { table.add(["watched", watched(watch)]) }
     if status.objectives.maxAge != nil {
       let share = status.availability.map { Amount.share($0) } ?? unknown
       table.add(["available", share + (status.remembered.map { " of the last \(Amount.age($0))" } ?? "")])
@@ -60,6 +61,14 @@ package enum StatusText {
   private static func time(_ time: Timestamp?, _ age: TimeSpan?) -> String {
     guard let time else { return unknown }
     return (age.map { "\(Amount.age($0)) ago" } ?? "in the future") + " (\(TimeText.local(time)))"
+  }
+
+  private static func watched(_ watch: WatchStatus) -> String {
+    let age = watch.age.map { "last heartbeat \(Amount.age($0)) ago" } ?? "last heartbeat in the future"
+    let missed = watch.missedBeats.map { $0 > 0 ? ", \(Amount.count(UInt64($0), "heartbeat")) missed" : "" } ?? ""
+    let newest = watch.sequence.map { "number \($0)" } ?? "nothing yet"
+    return "on \(watch.host), process \(watch.process): \(age), every \(watch.interval)\(missed); "
+      + "took \(newest), \(Amount.duration(watch.lag)) behind"
   }
 
   private static func chain(_ status: SourceStatus) -> String {

@@ -37,6 +37,9 @@ package struct Repository: Sendable {
   /// if there is none. `nil` when the run knows no other targets.
   package var highestElsewhere: (@Sendable (_ source: SourceName, _ known: UInt64) -> UInt64)?
 
+  /// The lease on a source that is held for longer than one run. Runs on that source use it, and do not take another.
+  package var held: (source: SourceName, lease: Lease)?
+
   /// The record of the answers of its targets, if it is read from several.
   package var outcomes: TargetOutcomes?
 

@@ -46,8 +46,20 @@ package struct ChangeDetection: Sendable {
     guard let file = entry.file, file.consistency == .sqliteReadTransaction else {
       return isUnchanged(status, since: entry) && capture.mark.isEmpty && capture.isByMetadata
     }
-    return !isParanoid && !capture.isByMetadata && file.size == capture.size && entry.identity.mark == capture.mark
-      && status.inode == entry.identity.inode && status.modified == entry.attributes.modified
+    return !capture.isByMetadata && file.size == capture.size && entry.identity.mark == capture.mark
+      && hasSameMetadata(status, as: entry)
+  }
+
+  /// Returns true if the main file of a database in WAL mode is as the parent recorded it, while nobody could write to
+  /// it. Then the database differs from the parent's only in what was committed to the WAL since.
+  package func isMainFileUnchanged(of capture: SQLiteCapture, since entry: Entry) -> Bool {
+    guard entry.file?.consistency == .sqliteReadTransaction, !capture.isByMetadata, let status = capture.mainStatus
+    else { return false }
+    return hasSameMetadata(status, as: entry)
+  }
+
+  private func hasSameMetadata(_ status: FileStatus, as entry: Entry) -> Bool {
+    !isParanoid && status.inode == entry.identity.inode && status.modified == entry.attributes.modified
       && status.changed == entry.identity.changed && status.mode == entry.attributes.mode
       && status.userID == entry.attributes.userID && status.groupID == entry.attributes.groupID && !isRacy(status)
   }

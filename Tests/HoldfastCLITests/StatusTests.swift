@@ -207,7 +207,7 @@ import Testing
         "backupDegree", "redundancyDegree", "storedBytes", "parityBytes", "growthBytesPerDay", "damage", "notedDamage",
         "suspicions",
         "lastBackup", "failedBackups", "lastVerify", "provedShare", "provedWithinSeconds", "drills", "restoreSpeed",
-        "restoreSeconds", "runs", "failedRuns", "failureRate", "rememberedSeconds", "availability",
+        "restoreSeconds", "runs", "failedRuns", "failureRate", "rememberedSeconds", "availability", "watch",
       ])
     #expect(source["missed"] as? [String] == ["chain"])
     #expect(source["provedShare"] is NSNull && source["failureRate"] is NSNull && source["lastBackup"] is NSNull)

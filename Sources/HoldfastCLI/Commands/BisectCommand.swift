@@ -23,11 +23,7 @@ struct BisectCommand: ParsableCommand {
       The exit status of bisect is 0 where the change was found or the test holds in the newest snapshot, 1 where it \
       holds in none, 21 where damage kept a snapshot from being examined.
 
-      EXAMPLES:
-        holdfast bisect orders.db --assert "SELECT count(*) > 1000 FROM orders"
-        holdfast bisect orders.db --test '/usr/local/bin/audit "$HOLDFAST_DATABASE"'
-
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast bisect orders.db --assert 'SELECT count(*) > 1000 FROM orders'", "holdfast bisect orders.db --test '/usr/local/bin/audit \"$HOLDFAST_DATABASE\"'"))
       """)
 
   @Argument(help: "The path of the database in the snapshots, as `show --files` prints it.")
@@ -64,12 +60,12 @@ struct BisectCommand: ParsableCommand {
 
   func run() throws {
     let machine = location.machine(output)
-    let path = try PathArgument.entryPath(database)
     let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
       copy, limit: rate.limit(machine), looksAround: source.name == nil)
     let (newest, all) = try SnapshotSelector(.latest, source: source.name).chooseAmongAll(in: repository.catalog) {
       Console.warn($0.message)
     }
+    let path = try repository.entryPath(TypedPath(database), of: newest)
     let isQuiet = output.quiet
     let bisect = Bisect(
       path, by: chosenTest, in: all.filter { $0.sourceName == newest.sourceName }, of: repository

@@ -20,11 +20,7 @@ struct DrillCommand: ParsableCommand {
       kept in the journal, signed in a sealed repository; `status` takes from it how long a restore takes. The log of \
       the last drill stays in DIR/holdfast-drill-NAME/log.
 
-      Examples:
-        holdfast drill orders --in /var/tmp/drill
-        holdfast drill orders --draw 7 --assert 'SELECT count(*) FROM orders'
-
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast drill orders --in /var/tmp/drill", "holdfast drill orders --draw 7 --assert 'SELECT count(*) FROM orders'"))
       """)
 
   @Argument(help: ArgumentHelp("The source. (default: the only one)", valueName: "name"))

@@ -16,11 +16,7 @@ struct QueryCommand: ParsableCommand {
       reads is allowed. A terminal gets a table, a pipe gets rows without a header: values separated by tabs, with \\t, \
       \\n, \\r and \\\\ for a tab, a newline, a carriage return and a backslash. NULL is empty, a BLOB is x'…'.
 
-      EXAMPLES:
-        holdfast query orders.db "SELECT count(*), max(created) FROM orders"
-        holdfast query --at 2026-11-22T14:05 orders.db "SELECT * FROM items" --csv
-
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast query orders.db 'SELECT count(*), max(created) FROM orders'", "holdfast query --at 2026-11-22T14:05 orders.db 'SELECT * FROM items' --csv"))
       """)
 
   @Argument(
@@ -64,16 +60,16 @@ struct QueryCommand: ParsableCommand {
   func run() throws {
     let machine = location.machine(output)
     let name = words.count == 3 ? SnapshotSelector.Name(words[0]) : .latest
-    let (path, sql) = (try PathArgument.entryPath(words[words.count - 2]), words[words.count - 1])
     let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
       copy, limit: rate.limit(machine), looksAround: source.name == nil)
     let chosen = try SnapshotSelector(name, source: source.name, at: at.flatMap { WrittenTime($0)?.last })
       .choose(in: repository.catalog) { Console.warn($0.message) }
+    let path = try repository.entryPath(TypedPath(words[words.count - 2]), of: chosen)
     let database = try SnapshotDatabase(
       path, in: SnapshotFiles(of: chosen, in: repository), of: repository)
     let rows = try QueryOutput(form, chosen, path, files: machine.host.files)
     do {
-      try database.run(sql, timeout: timeout, onColumns: rows.begin) { row in
+      try database.run(words[words.count - 1], timeout: timeout, onColumns: rows.begin) { row in
         try rows.add(row)
         return true
       }

@@ -16,10 +16,7 @@ struct ReportCommand: ParsableCommand {
       The report is one HTML file that needs nothing else, and can be mailed and printed. It shows what `holdfast \
       status` shows, and how that has changed.
 
-        holdfast report --html report.html
-        holdfast report --html /srv/www/holdfast.html --since 90d
-
-      \(ExitStatusTable.text)
+      \(HelpEnd.text("holdfast report --html report.html", "holdfast report --html /srv/www/holdfast.html --since 90d"))
       """)
 
   @Option(help: ArgumentHelp("Write the report to this file.", valueName: "file"), completion: .file())

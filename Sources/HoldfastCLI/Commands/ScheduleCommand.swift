@@ -23,8 +23,9 @@ struct ScheduleOptions: ParsableArguments {
     completion: .directory)
   var root: String?
 
-  func scheduleName() throws -> ScheduleName {
-    guard let name = ScheduleName(name) else { throw ScheduleError.noName(name ?? "") }
+  /// - Parameter usual: the name if none is given.
+  func scheduleName(orElse usual: String? = nil) throws -> ScheduleName {
+    guard let name = ScheduleName(name ?? usual) else { throw ScheduleError.noName(name ?? "") }
     return name
   }
 
@@ -41,6 +42,9 @@ struct ScheduleInstall: ParsableCommand {
       and with --cron, a line in /etc/cron.d. A schedule of the same name is replaced.
 
       holdfast schedule install --every 15m -- backup /srv/shop --repository /backup --quiet
+
+      With --watch it installs a service that runs all the time, holdfast-watch unless --name says otherwise: \
+      `holdfast watch --quiet`, or the command after --.
 
       A run that finds another one at work is no failure. The service is sandboxed: it can write to the repository, \
       /tmp and /var/tmp, but not to the source. With hooks or other commands of the site (--before, --from-command), \
@@ -59,9 +63,12 @@ struct ScheduleInstall: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "When to run: 15m, 6h, hourly, daily, weekly, monthly, \"02:30\", \"Mon,Thu 02:30\", or a systemd calendar event.",
+      "When to run: 15m, 6h, hourly, daily, weekly, monthly, \"02:30\", \"Mon,Thu 02:30\", or a systemd calendar event. (default: hourly)",
       valueName: "when"))
-  var every = "hourly"
+  var every: String?
+
+  @Flag(help: "Install `holdfast watch` as a service of systemd.")
+  var watch = false
 
   @Option(
     help: ArgumentHelp(
@@ -123,7 +130,9 @@ struct ScheduleInstall: ParsableCommand {
   func run() throws {
     let machine = MachineContext.ofThisProcess()
     let (host, environment) = (machine.host, machine.environment)
-    let name = try target.scheduleName()
+    let name = try target.scheduleName(orElse: watch ? "watch" : nil)
+    guard !watch || every == nil && delay == nil && timeout == nil else { throw ScheduleError.noPeriod }
+    let every = every ?? "hourly"
     guard let cadence = Cadence(every) else { throw ScheduleError.noCadence(every) }
     let root = try target.root.map { try environment.absolute($0) }
     let scheduler = try SchedulerDirectory.chosen(machine, root: root, cron: cron)
@@ -135,9 +144,9 @@ struct ScheduleInstall: ParsableCommand {
     // A schedule of the same name in another scheduler would run in addition.
     plan.remove = try all.flatMap { other in
       let present = try other.present(name)
-      return other.directory == scheduler.directory ? [] : present
+      return other.directory == scheduler.directory ? present.filter { !items.map(\.path).contains($0) } : present
     }
-    if scheduler.isLive { plan.commandsAfter = scheduler.commandsToStart(name) }
+    if scheduler.isLive { plan.commandsAfter = scheduler.commandsToStart(schedule) }
     try plan.perform(scheduler, host, isDry: dryRun, output)
   }
 
@@ -145,14 +154,16 @@ struct ScheduleInstall: ParsableCommand {
     _ name: ScheduleName, _ cadence: Cadence, _ scheduler: SchedulerDirectory, _ machine: MachineContext
   ) throws -> Schedule {
     let environment = machine.environment
-    let command = command.isEmpty ? ["run", "--quiet"] : command
+    let command = command.isEmpty ? [watch ? "watch" : "run", "--quiet"] : command
     let scheduled = try ScheduledCommand(command, machine)
+    guard scheduled.isWatch == watch else { throw ScheduleError.otherKind(isWatch: scheduled.isWatch) }
     let program = try self.program.map { try environment.absolute($0) } ?? machine.host.program()
     var schedule = Schedule(
       name, cadence, program: String(decoding: program.bytes, as: UTF8.self), arguments: command)
     schedule.isOfUser = scheduler.kind == .systemdOfUser
     guard user == nil || !schedule.isOfUser else { throw ScheduleError.otherUser }
     if let user, !Schedule.isUser(user) { throw ScheduleError.noUser(user) }
+    schedule.isService = watch ? true : nil
     schedule.user = user
     schedule.delay = delay ?? schedule.delay
     schedule.timeout = timeout

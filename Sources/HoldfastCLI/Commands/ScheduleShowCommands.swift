@@ -35,7 +35,8 @@ struct ScheduleShow: ParsableCommand {
     for found in installed {
       let words = [found.schedule.program] + found.schedule.arguments
       Console.output(
-        "\(found.schedule.name): by \(found.scheduler.kind.rawValue), --every \(ScheduleText.shown(found.schedule.cadence.text))"
+        "\(found.schedule.name): by \(found.scheduler.kind.rawValue), "
+          + (found.schedule.runsAlways ? "--watch" : "--every \(ScheduleText.shown(found.schedule.cadence.text))")
       )
       Console.output("  runs \(words.map(ScheduleText.shown).joined(separator: " "))")
       for item in try found.scheduler.items(found.schedule) {
@@ -73,7 +74,7 @@ struct ScheduleRemove: ParsableCommand {
     plan.remove = try schedulers.flatMap { try $0.present(name) }
     guard !plan.remove.isEmpty else { throw ScheduleError.notInstalled(name) }
     if schedulers[0].isLive {
-      plan.commandsBefore = [schedulers[0].commandToStop(name)]
+      plan.commandsBefore = [schedulers[0].commandToStop(name, plan.remove)]
       plan.commandsAfter = [schedulers[0].commandToForget]
     }
     try plan.perform(schedulers[0], machine.host, isDry: dryRun, output)

@@ -27,6 +27,8 @@ struct ScheduledCommand {
   let site: Settings?
   /// True if it works on configured sources, and so needs nothing from the environment for them.
   let isConfigured: Bool
+  /// True if it is `holdfast watch`, which runs all the time.
+  let isWatch: Bool
   private let repository: String?
   private let isByCommandLine: Bool
   private let isRestore: Bool
@@ -42,8 +44,10 @@ struct ScheduledCommand {
     let config = Self.value(nil, "--config", arguments)
     if let config, !config.hasPrefix("/") { throw ScheduleError.relativePath(config) }
     let backup = parsed as? BackupCommand
+    isWatch = parsed is WatchCommand
     isConfigured =
-      parsed is RunSourcesCommand || backup.map { $0.source == nil && $0.command.fromCommand == nil } ?? false
+      parsed is RunSourcesCommand || isWatch
+      || backup.map { $0.source == nil && $0.command.fromCommand == nil } ?? false
     let load = { try machine.naming(config).loader().load() }
     // If the run depends on a configuration that is wrong, the installing user is told.
     let site = isConfigured ? try load() : try? load()

@@ -106,7 +106,19 @@ struct Schema: Sendable {
             KeyRule("drilled-within", .text(.duration)),
           ], context: "objectives")),
     ]
-    return subject + capture + log + keeping
+    return subject + capture + log + keeping + [makeWatch()]
+  }
+
+  private static func makeWatch() -> KeyRule {
+    func span(_ name: String) -> KeyRule { KeyRule(name, .text(.duration), use: .directories) }
+    return KeyRule(
+      "watch",
+      .map(
+        [
+          span("min-interval"), span("max-interval"), span("quiet"),
+          KeyRule("levels", .map([span("differential"), span("merge")], context: "levels"), use: .directories),
+          span("heartbeat"), span("lease"),
+        ], context: "watch"), use: .directories)
   }
 
   private static func makeDrill() -> [KeyRule] {

@@ -71,6 +71,7 @@ package struct SourceSettings: Hashable, Sendable {
   package internal(set) var grace = TimeSpan.days(7)
   package internal(set) var verify = Verify()
   package internal(set) var drill = DrillSettings()
+  package internal(set) var watch = WatchSettings()
   package internal(set) var objectives = Objectives()
 
   var runsCommands: Bool {

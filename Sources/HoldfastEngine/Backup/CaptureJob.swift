@@ -18,6 +18,8 @@ enum CaptureStep {
   case chunk(Chunk)
   /// A hole in a large file: its number of pages, and the extents of it that were not zeros before.
   case hole(LargeFile, pageCount: UInt64, changed: [PageExtent])
+  /// Pages of a large file that are proved to be as the base has them, with their digests.
+  case known(LargeFile, pageCount: UInt64, digests: [UInt8])
   /// The last step of a large file.
   case end(LargeFile)
 }

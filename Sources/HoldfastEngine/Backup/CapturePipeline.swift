@@ -36,8 +36,8 @@ final class CapturePipeline {
     bases = BaseSearch(parent)
     links = HardLinks(root: root, files: host.files)
     opener = FileOpener(
-      host: host, root: root, databases: databases, bases: bases, links: links, record: record, scratch: scratch,
-      progress: progress)
+      host: host, root: root, databases: databases, bases: bases, links: links, record: record, detection: detection,
+      scratch: scratch, progress: progress)
     let results = CaptureResults(
       host: host, root: root, parent: parent, databases: databases, links: links, opener: opener, record: record,
       spareJob: try CaptureJob(host: host, compression: compression), progress: progress)

@@ -62,6 +62,9 @@ final class CaptureResults {
       case .hole(let file, let pageCount, let changed):
         skippedBytes &+= pageCount &* UInt64(file.pageSize)
         try file.addHole(pageCount: pageCount, changed: changed)
+      case .known(let file, let pageCount, let digests):
+        skippedBytes &+= pageCount &* UInt64(file.pageSize)
+        file.addKnown(digests, pageCount: pageCount)
       case .end(let file):
         files += 1
         try finish(file)

@@ -19,13 +19,15 @@ final class FileOpener {
   private let bases: BaseSearch
   private let links: HardLinks
   private let record: ChangeRecord
+  private let detection: ChangeDetection
   private let scratch: ScratchSpace
   private let progress: any ProgressObserver
 
   init(
     host: Host, root: OpenFile, databases: LiveDatabases, bases: BaseSearch, links: HardLinks, record: ChangeRecord,
-    scratch: ScratchSpace, progress: any ProgressObserver
+    detection: ChangeDetection, scratch: ScratchSpace, progress: any ProgressObserver
   ) {
+    self.detection = detection
     (self.host, self.root, self.databases, self.bases) = (host, root, databases, bases)
     (self.links, self.record, self.scratch, self.progress) = (links, record, scratch, progress)
   }
@@ -109,7 +111,21 @@ final class FileOpener {
       ?? PageSize.choose(head: head.used, size: database.size, isInPostgreSQL: false)
     return try LargeFile(
       item: item, source: database, before: item.status.with(size: database.size, allocated: database.allocated),
-      pageSize: pageSize, previous: previous, base: base, after: earlier, scratch: scratch)
+      pageSize: pageSize, previous: previous, base: base,
+      changes: changes(of: database, since: previous, base, pageSize), after: earlier, scratch: scratch)
+  }
+
+  /// Returns the parts of a database in WAL mode that may differ from the parent: those that were committed since.
+  /// - Returns: `nil` if that cannot be told for certain. Then all of it is read and compared.
+  private func changes(
+    of database: SQLiteCapture, since previous: Entry?, _ base: BaseFile?, _ pageSize: UInt32
+  ) -> ChangedRanges? {
+    guard let previous, let base, base.isSamePath, base.file.pageSize == pageSize,
+      detection.isMainFileUnchanged(of: database, since: previous),
+      let written = database.pages(since: previous.identity.mark)
+    else { return nil }
+    return ChangedRanges(
+      written.numbers, of: written.size, size: database.size, baseSize: base.file.size, pageSize: UInt64(pageSize))
   }
 
   private func beginAgain(_ database: SQLiteCapture) throws(SQLiteFailure) {

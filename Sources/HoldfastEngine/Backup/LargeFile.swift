@@ -17,6 +17,8 @@ final class LargeFile {
   let before: FileStatus
   let pageSize: UInt32
   let attempt: Int
+  /// The parts that may differ from the base; `nil` if all may.
+  let changes: ChangedRanges?
   /// The digests that this attempt is compared with: those of the base, replaced by those of earlier attempts.
   private(set) var feed: DigestFeed?
   private var digest = PageDigestStream()
@@ -33,9 +35,10 @@ final class LargeFile {
 
   init(
     item: ScannedItem, source: any CapturedBytes, before: FileStatus, pageSize: UInt32, previous: Entry?,
-    base: BaseFile?,
+    base: BaseFile?, changes: ChangedRanges? = nil,
     after earlier: LargeFile? = nil, scratch: ScratchSpace
   ) throws {
+    self.changes = base?.isSamePath == true && earlier == nil ? changes : nil
     self.item = item
     self.source = source
     self.before = before
@@ -85,6 +88,15 @@ final class LargeFile {
       }
     }
     return changed
+  }
+
+  /// Adds pages that are proved to be as the base has them, by its digests.
+  func addKnown(_ digests: [UInt8], pageCount: UInt64) {
+    guard !isLost else { return }
+    guard UInt64(digests.count / PageDigest.byteCount) == pageCount else {
+      return failure = SystemError.endOfFile("the parent's state")
+    }
+    digest.add(digests)
   }
 
   /// Adds pages of zeros that the file system does not store.

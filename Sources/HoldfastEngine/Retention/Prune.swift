@@ -179,7 +179,11 @@ package struct Prune {
 
   /// - Returns: the plan as it was carried out.
   private func prune(_ name: SourceName, _ planner: PrunePlanner, _ report: inout Report) throws -> PrunePlan {
-    let lease = try Lease.take(on: name, of: repository, waits: options.waitsForLock)
+    var lease = try Lease.take(on: name, of: repository, waits: false)
+    if lease == nil, let watch = Lease.watchError(on: name, of: repository) {
+      throw Refusal(scope: watch.scope, message: watch.message, hint: watch.hint, exitStatus: .locked)
+    }
+    if lease == nil, options.waitsForLock { lease = try Lease.take(on: name, of: repository, waits: true) }
     defer { lease?.end() }
     guard let lease else {
       throw Refusal(

@@ -48,6 +48,36 @@ package struct RunPlan: Hashable, Sendable {
     planDrill(history, policy, now, takes: kind != nil, opens: opens)
   }
 
+  /// The plan of a watch for one more change.
+  package static let incremental: RunPlan = {
+    var plan = RunPlan()
+    plan.lines = [Line(step: .take(.incremental), reason: "something changed")]
+    return plan
+  }()
+
+  /// The plan of a watch that has taken increments: a differential stands in their place from now on, or a full if the
+  /// policy demands one; then prunes and verifies are made up for.
+  /// - Parameter merges: true if the chain then becomes a new full, which is due once a day or so. What is to be
+  ///   verified with every run is verified with that.
+  package init(
+    gathering history: RunHistory, _ policy: RunPolicy, merges: Bool, now: Timestamp, opens: Bool, mayPrune: Bool
+  ) {
+    var rule = policy
+    rule.intervals = policy.intervals.filter { $0.key == .full }
+    let isFull = history.items.isEmpty || !rule.intervals.isEmpty && Self.due(history, rule, now).kind == .full
+    lines = [Line(step: .take(isFull ? .full : .differential), reason: "increments are gathered")]
+    if merges, !isFull {
+      lines.append(Line(step: opens ? .merge : .mergeElsewhere, reason: "the chain is to become short"))
+    }
+    if policy.prunes {
+      lines.append(Line(step: mayPrune ? .prune : .pruneElsewhere, reason: "what no rule keeps goes"))
+    }
+    // A share of every run would be one of every few minutes.
+    planVerify(history, policy, now, takes: merges || isFull)
+  }
+
+  private init() {}
+
   // MARK: Taking
 
   private mutating func planCapture(_ history: RunHistory, _ policy: RunPolicy, _ now: Timestamp) -> SnapshotKind? {

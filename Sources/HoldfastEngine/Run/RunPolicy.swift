@@ -29,13 +29,14 @@ package struct RunHistory: Hashable, Sendable {
     package var started: Timestamp
     package var sequence: UInt64
     package var standsFor: UInt64
+    package var storedBytes: UInt64
 
     package init(
       id: Identifier, parent: Identifier?, kind: SnapshotKind, started: Timestamp, sequence: UInt64,
-      standsFor: UInt64? = nil
+      standsFor: UInt64? = nil, storedBytes: UInt64 = 0
     ) {
       (self.id, self.parent, self.kind, self.started) = (id, parent, kind, started)
-      (self.sequence, self.standsFor) = (sequence, standsFor ?? sequence)
+      (self.sequence, self.standsFor, self.storedBytes) = (sequence, standsFor ?? sequence, storedBytes)
     }
   }
 
@@ -47,18 +48,21 @@ package struct RunHistory: Hashable, Sendable {
 
   package init() {}
 
-  /// The number of snapshots after the full up to the newest; `nil` if it is not known.
-  var increments: Int? {
+  /// The snapshots from the newest down to its full; `nil` if not all of them are known.
+  package var newestChain: [Item]? {
     guard var tip = items.max(by: { ($0.standsFor, $0.sequence) < ($1.standsFor, $1.sequence) }) else { return nil }
     let known = Dictionary(items.map { ($0.id, $0) }) { $1 }
-    var count = 0
+    var chain = [tip]
     while let parent = tip.parent {
-      count += 1
-      guard count <= items.count, let next = known[parent] else { return nil }
+      guard chain.count < items.count, let next = known[parent] else { return nil }
+      chain.append(next)
       tip = next
     }
-    return tip.kind == .full ? count : nil
+    return tip.kind == .full ? chain : nil
   }
+
+  /// The number of snapshots after the full up to the newest; `nil` if it is not known.
+  var increments: Int? { newestChain.map { $0.count - 1 } }
 }
 
 /// The progress of verifies in the fixed order of all stored objects.

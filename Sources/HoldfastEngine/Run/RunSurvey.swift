@@ -55,6 +55,6 @@ extension RunHistory.Item {
     let envelope = snapshot.envelope
     self.init(
       id: snapshot.id, parent: envelope.parent?.snapshot, kind: envelope.kind, started: envelope.started,
-      sequence: snapshot.sequence, standsFor: snapshot.standsFor)
+      sequence: snapshot.sequence, standsFor: snapshot.standsFor, storedBytes: envelope.storedBytes)
   }
 }

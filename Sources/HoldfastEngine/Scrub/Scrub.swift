@@ -238,9 +238,10 @@ extension ScrubTarget {
   func lease(on source: SourceName) throws -> Lease {
     guard repository.store.capabilities.objectLock == nil else { throw TargetError.locked(target: location) }
     guard let lease = try Lease.take(on: source, of: repository, waits: false) else {
-      throw EngineError(
-        .transient, "another run works on \(source) in \(location)",
-        hint: "Wait for it, and run the same command again.", exitStatus: .locked)
+      throw Lease.watchError(on: source, of: repository)
+        ?? EngineError(
+          .transient, "another run works on \(source) in \(location)",
+          hint: "Wait for it, and run the same command again.", exitStatus: .locked)
     }
     return lease
   }

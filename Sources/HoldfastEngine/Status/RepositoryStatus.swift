@@ -40,6 +40,8 @@ extension SourceStatus {
         // The journal is only information: the values that depend on it are then not known.
         facts.journalDamage = [error.message]
       }
+      // The heartbeat is only information.
+      facts.lease = try? LeaseNumbers(store: repository.store, name: name.text).newest()?.record
       return StatusComputation(facts, objectives(name), now: repository.host.clock.now()).run()
     }
   }

@@ -107,6 +107,8 @@ package struct SourceStatus: Sendable {
   package var suspicions: [Suspicion] = []
   package var journalDamage: [String] = []
 
+  /// The watch of the source; `nil` if nobody watches it.
+  package var watch: WatchStatus?
   package var lastBackup: Run?
   package var lastVerify: Run?
   /// The last verify that found damage to data; `nil` if a later one has shown that it is gone.

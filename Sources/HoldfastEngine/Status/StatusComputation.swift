@@ -1,6 +1,7 @@
 package import HoldfastArchive
 package import HoldfastModel
 internal import HoldfastRepository
+package import HoldfastStore
 internal import HoldfastSystem
 
 /// Computes the status of a source from its snapshots, its journal, its objectives and the time. It reads nothing.
@@ -21,6 +22,8 @@ package struct StatusComputation {
     /// The number of drills whose evidence is not signed by a writer of the sealed repository. In `journal` they have
     /// none.
     package var unsignedDrills = 0
+    /// The newest number of the source's lease; `nil` if there is none.
+    package var lease: LeaseRecord?
 
     package init(
       _ name: SourceName, snapshots: [Snapshot], damage: [String] = [], journal: [JournalEntry] = [],
@@ -59,6 +62,7 @@ package struct StatusComputation {
     status.damage = facts.damage
     status.notedDamage = facts.notedDamage
     status.journalDamage = facts.journalDamage
+    status.watch = facts.lease.flatMap { WatchStatus($0) { age(of: $0) } }
     status.suspicions = facts.snapshots.filter { facts.suspicious.contains($0.id) }.sorted { Snapshot.isOlder($1, $0) }
       .map {
         SourceStatus.Suspicion(

@@ -139,8 +139,11 @@ extension StatusComputation {
   }
 
   private func newestConcerns(_ status: SourceStatus) -> [SourceStatus.Concern] {
-    guard let newest = status.newest else { return [] }
     var found: [SourceStatus.Concern] = []
+    if let watch = status.watch, watch.isSilent, let age = watch.age {
+      found.append(concern(.warning, "the watch on \(watch.host) was not heard of for \(Amount.age(age))"))
+    }
+    guard let newest = status.newest else { return found }
     if newest.age == nil {
       found.append(concern(.warning, "the time of the newest snapshot lies ahead of this machine's clock"))
     }

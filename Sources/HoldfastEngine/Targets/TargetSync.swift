@@ -175,9 +175,10 @@ package struct TargetSync: Sendable {
 
   private func takeLease(on source: SourceName, of repository: Repository) throws -> Lease {
     guard let lease = try Lease.take(on: source, of: repository, waits: false) else {
-      throw EngineError(
-        .transient, "another run works on \(source) in \(repository.location)",
-        hint: "Wait for it, and run the same command again.", exitStatus: .locked)
+      throw Lease.watchError(on: source, of: repository)
+        ?? EngineError(
+          .transient, "another run works on \(source) in \(repository.location)",
+          hint: "Wait for it, and run the same command again.", exitStatus: .locked)
     }
     return lease
   }

@@ -4,7 +4,7 @@ internal import HoldfastSystem
 
 /// A receiver of notifications, its events, and the way to reach it.
 struct NotificationTarget: Sendable {
-  enum Way: Sendable {
+  enum Way: Hashable, Sendable {
     /// A URL in the style of Healthchecks: `/start` is appended for a beginning, `/fail` for a failure.
     case ping(HTTPAddress)
     /// A URL that accepts JSON.

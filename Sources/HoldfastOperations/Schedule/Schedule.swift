@@ -31,6 +31,11 @@ package struct Schedule: Sendable, Codable, Equatable {
   package var onFailure: String?
   /// True if it belongs to a user's systemd and not to the machine's.
   package var isOfUser = false
+  /// True if the command is a service that runs all the time, as `holdfast watch` is; `nil` if it runs periodically.
+  package var isService: Bool?
+
+  /// True if it is a service, which has no cadence.
+  package var runsAlways: Bool { isService ?? false }
 
   package init(_ name: ScheduleName, _ cadence: Cadence, program: String, arguments: [String]) {
     self.name = name

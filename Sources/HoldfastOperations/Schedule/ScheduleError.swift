@@ -6,6 +6,11 @@ package enum ScheduleError: OperatorError, Equatable {
   case noCadence(String)
   case notForCron(String)
   case lineEndInCron
+  case serviceInCron
+  /// - Parameter isWatch: true if the command is `holdfast watch`, false if `--watch` is given for another one.
+  case otherKind(isWatch: Bool)
+  /// `--every`, `--delay` or `--timeout` for a service.
+  case noPeriod
   case tooLongForCron
   case noCommandLine(String)
   case relativePath(String)
@@ -26,6 +31,10 @@ package enum ScheduleError: OperatorError, Equatable {
     case .noName(let text): "\"\(Path(text))\" is not the name of a schedule"
     case .noCadence(let text): "\"\(Path(text))\" does not say how often"
     case .notForCron(let text): "cron cannot run anything \"\(Path(text))\""
+    case .serviceInCron: "cron cannot keep a service running"
+    case .otherKind(true): "`holdfast watch` runs all the time, and cannot be started periodically"
+    case .otherKind(false): "only `holdfast watch` runs all the time, and --watch is given for another command"
+    case .noPeriod: "what runs all the time has no --every, --delay or --timeout"
     case .lineEndInCron: "a line of a crontab cannot hold a line end"
     case .tooLongForCron: "the command is too long for cron"
     case .noCommandLine(let reason): "what shall run is no command line of holdfast: \(reason)"
@@ -47,6 +56,10 @@ package enum ScheduleError: OperatorError, Equatable {
     case .noName: "Take 1 to 32 letters, digits, _ or -, other than failure."
     case .noCadence: "Say 15m, 6h, hourly, daily, \"02:30\", \"Mon,Thu 02:30\", or a calendar event of systemd.time(7)."
     case .notForCron: "Say 15m, 6h, hourly, daily, weekly, monthly, \"02:30\" or \"Mon,Thu 02:30\"."
+    case .serviceInCron: "Let whatever keeps services running here start `holdfast watch`, or leave --watch out."
+    case .otherKind(true): "Say --watch."
+    case .otherKind(false): "Leave --watch out, and say --every."
+    case .noPeriod: "Leave them out, or leave --watch out."
     case .lineEndInCron, .tooLongForCron: "Put what shall run into a script or a configuration file."
     case .noCommandLine:
       "Say it after --, as in: holdfast schedule install -- backup /srv/shop --repository /backup --quiet"
@@ -65,8 +78,8 @@ package enum ScheduleError: OperatorError, Equatable {
 
   package var exitStatus: ExitStatus {
     switch self {
-    case .noName, .noCadence, .notForCron, .lineEndInCron, .tooLongForCron, .noCommandLine, .relativePath, .otherUser,
-      .noUser, .proxyWithLogin:
+    case .noName, .noCadence, .notForCron, .lineEndInCron, .serviceInCron, .otherKind, .noPeriod,
+      .tooLongForCron, .noCommandLine, .relativePath, .otherUser, .noUser, .proxyWithLogin:
       .usage
     case .foreignFile, .notInstalled, .noScheduler, .cronIsOfRoot, .noHome: .failed
     }

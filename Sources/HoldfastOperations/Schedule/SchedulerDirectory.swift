@@ -81,6 +81,7 @@ package struct SchedulerDirectory {
   package func items(_ schedule: Schedule) throws -> [Item] {
     let settings = try "# " + Self.json(schedule)
     guard kind != .cron else {
+      guard !schedule.runsAlways else { throw ScheduleError.serviceInCron }
       let crontab = Path("/etc/cron.d").appending(schedule.name.unit)
       // Anyone who can open a file can lock it. Only root can open the file of cron; runs of another user have a lock
       // file of their own.
@@ -92,9 +93,10 @@ package struct SchedulerDirectory {
     let units = SystemdUnits.files(schedule, mark: Self.mark, settings: settings).map {
       Item(path: directory.appending($0.name), content: .text($0.text))
     }
-    let timer = SystemdUnits.timer(schedule.name)
+    let started = SystemdUnits.started(schedule)
     let link = Item(
-      path: directory.appending("timers.target.wants").appending(timer), content: .link(target: "../" + timer))
+      path: directory.appending(SystemdUnits.wanting(schedule) + ".wants").appending(started),
+      content: .link(target: "../" + started))
     return units + [link]
   }
 
@@ -103,7 +105,12 @@ package struct SchedulerDirectory {
     guard kind != .cron, let any = Cadence("daily") else {
       return [Item(path: directory.appending(name.unit), content: .text(""))]
     }
-    return try items(Schedule(name, any, program: "", arguments: []))
+    var schedule = Schedule(name, any, program: "", arguments: [])
+    schedule.isOfUser = kind == .systemdOfUser
+    let periodic = try items(schedule)
+    schedule.isService = true
+    let known = Set(periodic.map(\.path))
+    return try periodic + items(schedule).filter { !known.contains($0.path) }
   }
 
   private static func json(_ schedule: Schedule) throws -> String {
@@ -221,18 +228,23 @@ package struct SchedulerDirectory {
 
   private var systemctl: String { kind == .systemdOfUser ? "systemctl --user" : "systemctl" }
 
-  package func commandsToStart(_ name: ScheduleName) -> [String] {
-    ["\(systemctl) daemon-reload", "\(systemctl) restart \(SystemdUnits.timer(name))"]
+  package func commandsToStart(_ schedule: Schedule) -> [String] {
+    ["\(systemctl) daemon-reload", "\(systemctl) restart \(SystemdUnits.started(schedule))"]
   }
 
-  /// Returns the command that stops the timer. It must run before the files are removed.
-  package func commandToStop(_ name: ScheduleName) -> String { "\(systemctl) stop \(SystemdUnits.timer(name))" }
+  /// Returns the command that stops what is started. It must run before the files are removed.
+  /// - Parameter files: the files of the schedule.
+  package func commandToStop(_ name: ScheduleName, _ files: [Path]) -> String {
+    let timer = SystemdUnits.timer(name)
+    let isPeriodic = files.contains { $0.lastComponent.elementsEqual(timer.utf8) }
+    return "\(systemctl) stop \(isPeriodic ? timer : SystemdUnits.service(name))"
+  }
 
   package var commandToForget: String { "\(systemctl) daemon-reload" }
 
   /// Returns the next times of the schedule as systemd writes them; empty when systemd cannot be asked.
   package func nextTimes(_ schedule: Schedule, _ cancellation: Cancellation) -> [String] {
-    guard kind != .cron else { return [] }
+    guard kind != .cron, !schedule.runsAlways else { return [] }
     let command =
       isLive
       ? "\(systemctl) list-timers --no-pager --no-legend \(SystemdUnits.timer(schedule.name))"

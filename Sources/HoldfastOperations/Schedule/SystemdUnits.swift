@@ -23,11 +23,22 @@ package enum SystemdUnits {
   ///   - settings: the second line of the service, from which the schedule is read again.
   package static func files(_ schedule: Schedule, mark: String, settings: String) -> [File] {
     let unit = schedule.name.unit
-    return [
-      File(name: service(schedule.name), text: text([mark, settings], serviceLines(schedule))),
-      File(name: timer(schedule.name), text: text([mark], timerLines(schedule))),
-      File(name: "holdfast-failure@\(unit).service.service", text: text([mark], failureLines(schedule))),
-    ]
+    let timer = File(name: timer(schedule.name), text: text([mark], timerLines(schedule)))
+    return [File(name: service(schedule.name), text: text([mark, settings], serviceLines(schedule)))]
+      + (schedule.runsAlways ? [] : [timer]) + [
+        File(name: "holdfast-failure@\(unit).service.service", text: text([mark], failureLines(schedule)))
+      ]
+  }
+
+  /// Returns the unit that is started: the timer, or the service itself.
+  package static func started(_ schedule: Schedule) -> String {
+    schedule.runsAlways ? service(schedule.name) : timer(schedule.name)
+  }
+
+  /// Returns the unit that wants this one when the machine, or the user's systemd, has started.
+  package static func wanting(_ schedule: Schedule) -> String {
+    guard schedule.runsAlways else { return "timers.target" }
+    return schedule.isOfUser ? "default.target" : "multi-user.target"
   }
 
   package static func service(_ name: ScheduleName) -> String { name.unit + ".service" }
@@ -45,13 +56,11 @@ package enum SystemdUnits {
       "Description=holdfast: what \(schedule.name) runs by itself",
       "Documentation=man:holdfast-schedule(1)",
       "OnFailure=holdfast-failure@%n.service",
-      "",
-      "[Service]",
-      "Type=oneshot",
-      "ExecStart=" + command.joined(separator: " "),
-      "# Another run holds the lock: it does the work.",
-      "SuccessExitStatus=11",
-      "TimeoutStartSec=" + (schedule.timeout.map { String($0.wholeSeconds) } ?? "infinity"),
+    ]
+    if schedule.runsAlways { lines += startLimitLines }
+    lines += ["", "[Service]"]
+    lines += schedule.runsAlways ? alwaysLines(command) : onceLines(schedule, command)
+    lines += [
       "Nice=10",
       "CPUSchedulingPolicy=batch",
       "IOSchedulingClass=best-effort",
@@ -63,7 +72,44 @@ package enum SystemdUnits {
       "Environment=" + ScheduleText.unitValue("\($0.key)=\($0.value)")
     }
     lines += schedule.credentials.map { "LoadCredential=" + ScheduleText.unitValue("\($0.name):\($0.file)") }
-    return lines + confinementLines(schedule)
+    lines += confinementLines(schedule)
+    guard schedule.runsAlways else { return lines }
+    return lines + ["", "[Install]", "WantedBy=" + wanting(schedule)]
+  }
+
+  private static func onceLines(_ schedule: Schedule, _ command: [String]) -> [String] {
+    [
+      "Type=oneshot",
+      "ExecStart=" + command.joined(separator: " "),
+      "# Another run holds the lock: it does the work.",
+      "SuccessExitStatus=11",
+      "TimeoutStartSec=" + (schedule.timeout.map { String($0.wholeSeconds) } ?? "infinity"),
+    ]
+  }
+
+  /// systemd tells of the failure of a service only when it does not start it anew. One that ends again and again is
+  /// broken in a way that no new start mends, and somebody must hear of it.
+  private static let startLimitLines = [
+    "# After five starts in half an hour it stays failed, and OnFailure runs.",
+    "StartLimitIntervalSec=1800",
+    "StartLimitBurst=5",
+  ]
+
+  /// A service says when it is ready, and is started anew when it fails or gives no sign of life. With a wrong command
+  /// line or configuration (status 2) that would not help.
+  private static func alwaysLines(_ command: [String]) -> [String] {
+    [
+      "Type=notify",
+      "NotifyAccess=main",
+      "ExecStart=" + command.joined(separator: " "),
+      "Restart=on-failure",
+      "RestartSec=10",
+      "RestartPreventExitStatus=2",
+      "WatchdogSec=120",
+      "TimeoutStopSec=120",
+      "# It is ready before it opens anything.",
+      "TimeoutStartSec=120",
+    ]
   }
 
   private static func confinementLines(_ schedule: Schedule) -> [String] {

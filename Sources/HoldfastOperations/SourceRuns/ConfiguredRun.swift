@@ -1,6 +1,7 @@
 package import HoldfastArchive
 package import HoldfastConfiguration
 package import HoldfastModel
+package import HoldfastStore
 internal import HoldfastSystem
 
 /// The end of the run on one source.
@@ -11,6 +12,19 @@ package struct SourceOutcome {
   package var summary: String
   /// The reason why it failed; `nil` when it did not.
   package var error: (any OperatorError)?
+  /// The snapshot that was taken, or the full that a merge has made; `nil` if there is none.
+  package internal(set) var snapshot: Snapshot?
+
+  /// A snapshot that a step has committed.
+  package struct Snapshot: Hashable, Sendable {
+    package let sequence: UInt64
+    package let kind: SnapshotKind
+    package let storedBytes: UInt64
+
+    init(_ envelope: Envelope) {
+      (sequence, kind, storedBytes) = (envelope.sequence, envelope.kind, envelope.storedBytes)
+    }
+  }
 
   package init(
     source: SourceName, status: ExitStatus = .done, summary: String, error: (any OperatorError)? = nil
@@ -25,15 +39,20 @@ package struct ConfiguredRun {
   package let machine: MachineContext
   let observer: any SourceRunObserver
   /// Counts all runs as one for a ping receiver.
-  private let history = NotificationHistory()
+  private let history: NotificationHistory
+  /// The lease that is held for longer than this run: its source needs no other one.
+  let held: (source: SourceName, lease: Lease, repository: Identifier)?
   /// The longest wait for targets that are not needed; `nil` for the time in the configuration.
   let linger: TimeSpan?
   /// The targets that did not answer. They are waited for once, not for each source.
   let away = AwayTargets()
 
   package init(
-    settings: Settings, machine: MachineContext, observer: any SourceRunObserver, linger: TimeSpan? = nil
+    settings: Settings, machine: MachineContext, observer: any SourceRunObserver, linger: TimeSpan? = nil,
+    held: (source: SourceName, lease: Lease, repository: Identifier)? = nil,
+    notifying history: NotificationHistory = NotificationHistory()
   ) {
+    (self.held, self.history) = (held, history)
     (self.settings, self.machine, self.observer, self.linger) = (settings, machine, observer, linger)
   }
 
@@ -89,6 +108,22 @@ package struct ConfiguredRun {
 
   /// Returns the worst status of all.
   package static func status(of outcomes: [SourceOutcome]) -> ExitStatus { .worst(of: outcomes.map(\.status)) }
+
+  // MARK: Watching
+
+  /// Takes a snapshot of a source now, whatever its schedule says, and does the other work that belongs to it.
+  /// - Parameters:
+  ///   - gathering: `nil` for an incremental and nothing else; otherwise a differential is taken, and what is due is
+  ///     pruned and verified.
+  ///   - request: the keys of the command line.
+  package func performWatched(
+    _ source: SourceSettings, gathering: SourceRun.Gathering? = nil, _ request: RepositoryRequest
+  ) -> SourceRun.Report {
+    var run = SourceRun(source: source, run: self, request: request)
+    run.watch(gathering)
+    if run.report.failure != nil { observer.planned(run.report, isDryRun: false) }
+    return run.report
+  }
 
   // MARK: Due steps
 

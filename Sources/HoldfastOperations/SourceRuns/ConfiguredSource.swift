@@ -4,6 +4,7 @@ package import HoldfastConfiguration
 package import HoldfastEngine
 package import HoldfastModel
 package import HoldfastRepository
+internal import HoldfastStore
 internal import HoldfastSystem
 
 /// A source with its settings and its open repository. The settings come from a configuration, or from the command line
@@ -43,8 +44,12 @@ package struct ConfiguredSource {
     let machine = run.machine.reading(within: run.machine.limit(settings.limitRate))
     let context = try RepositoryContext(of: settings, in: run.settings, request, on: machine)
     try context.checkIsHome()
-    let (repository, place) = try context.openToCommit(for: settings.name, away: run.away) {
+    var (repository, place) = try context.openToCommit(for: settings.name, away: run.away) {
       run.observer.tell(Notice(.warning, $0))
+    }
+    // Of disks that take turns at a place, the lease is on one.
+    if let held = run.held, held.lease.location == repository.location, held.repository == repository.id {
+      repository.held = (held.source, held.lease)
     }
     try self.init(settings, in: repository, at: place, linger: run.linger, away: run.away)
   }

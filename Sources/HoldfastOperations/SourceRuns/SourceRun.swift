@@ -44,16 +44,23 @@ package struct SourceRun {
 
   private func plan() throws -> (ConfiguredSource, RunPlan) {
     let opened = try ConfiguredSource(source, of: run, request)
+    let plan = try makePlan(opened, mayMerge: source.mergeAfter != nil) { history, opens, mayPrune in
+      RunPlan(history, source.policy, now: run.machine.host.clock.now(), opens: opens, mayPrune: mayPrune)
+    }
+    return (opened, plan)
+  }
+
+  private func makePlan(
+    _ opened: ConfiguredSource, mayMerge: Bool,
+    _ plan: (_ history: RunHistory, _ opens: Bool, _ mayPrune: Bool) -> RunPlan
+  ) throws -> RunPlan {
     let progress = WatchedProgress(run.observer.makeProgress(), watch: nil, of: source.name)
     let history = try RunHistory(of: source.name, in: opened.repository) { progress.warn($0.message) }
     let opens =
-      try (source.mergeAfter == nil && source.drill.every == nil)
-      || opened.repository.catalog.opensNewest(of: source.name)
+      try (!mayMerge && source.drill.every == nil) || opened.repository.catalog.opensNewest(of: source.name)
     // Without a writer key, the prune itself reports that.
     let mayPrune = source.retention == nil || (try? opened.repository.keyring.mayPrune()) ?? true
-    let plan = RunPlan(
-      history, source.policy, now: run.machine.host.clock.now(), opens: opens, mayPrune: mayPrune)
-    return (opened, plan)
+    return plan(history, opens, mayPrune)
   }
 
   /// Only makes the plan.
@@ -78,6 +85,34 @@ package struct SourceRun {
       report.failure = run.run(.backup, source, isDryRun: false) { _ in throw error }
     }
     perform { $0.isTake }
+  }
+
+  /// The use that a watch makes of the increments that it has taken.
+  package enum Gathering: Hashable, Sendable {
+    /// A differential stands in their place: what comes next builds on it.
+    case differential
+    /// The same, and then the chain becomes a new full.
+    case merge
+  }
+
+  /// Takes a snapshot, and does what else belongs to it.
+  mutating func watch(_ gathering: Gathering?) {
+    do {
+      let opened = try ConfiguredSource(source, of: run, request)
+      self.opened = opened
+      if let gathering {
+        report.plan = try makePlan(opened, mayMerge: gathering == .merge) { history, opens, mayPrune in
+          RunPlan(
+            gathering: history, source.policy, merges: gathering == .merge, now: run.machine.host.clock.now(),
+            opens: opens, mayPrune: mayPrune)
+        }
+      } else {
+        report.plan = .incremental
+      }
+    } catch {
+      report.failure = run.run(.backup, source, isDryRun: false) { _ in throw error }
+    }
+    perform { _ in true }
   }
 
   /// Merges, prunes and verifies what is due.
@@ -158,9 +193,13 @@ package struct SourceRun {
     let taken = try opened.backup(options, watch, progress)
     let report = taken.report
     watch.tell(report, of: source.name)
-    guard let copies = try opened.bringUp(taken, progress) else { return outcome(report.exitStatus, report.summary) }
-    watch.tell(copies, of: source.name)
-    return outcome(max(report.exitStatus, copies.exitStatus), "\(report.summary); \(copies.summary)")
+    let copies = try opened.bringUp(taken, progress)
+    if let copies { watch.tell(copies, of: source.name) }
+    var result = outcome(
+      max(report.exitStatus, copies?.exitStatus ?? .done),
+      report.summary + (copies.map { "; \($0.summary)" } ?? ""))
+    result.snapshot = SourceOutcome.Snapshot(report.envelope)
+    return result
   }
 
   private func merge(
@@ -177,10 +216,13 @@ package struct SourceRun {
     let count = Amount.count(UInt64(report.chain.snapshots.count), "snapshot")
     let text =
       "merged \(count) into full \(envelope.snapshot.short), number \(envelope.sequence); stored \(Amount.bytes(envelope.storedBytes)) in \(Amount.duration(report.duration))"
-    guard let pass else { return outcome(.done, text) }
+    var result = outcome(.done, text)
+    result.snapshot = SourceOutcome.Snapshot(envelope)
+    guard let pass else { return result }
     let copies = try opened.runTargets.bringUp(source.name, envelope.sequence, after: pass, progress)
     watch.tell(copies, of: source.name)
-    return outcome(copies.exitStatus, "\(text); \(copies.summary)")
+    (result.status, result.summary) = (copies.exitStatus, "\(text); \(copies.summary)")
+    return result
   }
 
   private func prune(_ opened: ConfiguredSource, _ watch: RunWatch) throws -> SourceOutcome {

@@ -62,6 +62,22 @@ package final class SQLiteCapture: CapturedBytes {
   /// The bytes by which the WAL grew while it was held.
   package var walGrowth: UInt64 { state.withLock { $0.hold.logGrowthNow } }
 
+  /// The status of the main file while nobody could write to it; `nil` before the capture has begun.
+  var mainStatus: FileStatus? { state.withLock { $0.hold.view?.status } }
+
+  /// Returns the pages that were committed since an earlier capture of the same database in WAL mode, ascending, from 1
+  /// on. If the main file is as it was, all other pages are as they were, too.
+  /// - Parameter mark: the mark of that capture.
+  /// - Returns: the pages and the bytes of each; `nil` if that cannot be told.
+  package func pages(since mark: [UInt8]) -> (numbers: [UInt32], size: UInt64)? {
+    state.withLock { state in
+      guard state.attempt == 1, let view = state.hold.view, let pages = try? state.hold.pages(since: mark) else {
+        return nil
+      }
+      return (pages, view.pageSize)
+    }
+  }
+
   // MARK: Beginning and ending
 
   /// Begins the capture, unless it has begun.

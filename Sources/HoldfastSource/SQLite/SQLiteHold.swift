@@ -82,6 +82,15 @@ struct SQLiteHold: Sendable {
     if commit == nil { self.log = SQLiteFiles.Log(file: log.file, index: nil) }
   }
 
+  /// Returns the pages that were committed since an earlier capture, ascending. All others are as they were if the
+  /// main file is: a page is the newest one in the WAL, or that of the main file.
+  /// - Parameter mark: the mark of that capture.
+  /// - Returns: `nil` if that cannot be told: the WAL was begun anew since, or no program has the database open.
+  func pages(since mark: [UInt8]) throws(SystemError) -> [UInt32]? {
+    guard isLocked, let log, log.index != nil, let view, view.isWAL else { return nil }
+    return try WriteAheadLog.pages(after: mark, upTo: view.mark, in: log.file) { allowance.isCancelled }
+  }
+
   /// Reads the structure of the database. In rollback mode the lock is then released, unless it is to be kept.
   mutating func look() throws(SQLiteFailure) {
     do throws(SQLiteFailure) {

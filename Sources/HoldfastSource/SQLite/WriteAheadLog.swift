@@ -46,9 +46,37 @@ package struct WriteAheadLog {
   /// The number of frames up to the last commit.
   package var frameCount: Int { committedCount }
 
-  /// A value that distinguishes this generation and commit from every other one.
-  var mark: [UInt8] {
-    Array(header[16..<24]) + withUnsafeBytes(of: UInt32(committedCount).bigEndian) { Array($0) }
+  /// A value that distinguishes this generation and commit from every other one: salts, number of frames, and the
+  /// running checksum, which covers every frame up to the commit. A machine that lost its power may have lost frames
+  /// that were committed, and others have their numbers then.
+  package var mark: [UInt8] {
+    [UInt32(committedCount), committedSum.first, committedSum.second].reduce(into: Array(header[16..<24])) {
+      $0 += withUnsafeBytes(of: $1.bigEndian) { Array($0) }
+    }
+  }
+
+  /// Returns the pages that were committed after an earlier commit, ascending, each once.
+  /// - Parameters:
+  ///   - mark: the mark of the earlier commit.
+  ///   - last: the mark of the last commit that counts.
+  ///   - isCancelled: checked between two blocks.
+  /// - Returns: `nil` if the earlier commit is not in this generation of the WAL.
+  package static func pages(
+    after mark: [UInt8], upTo last: [UInt8], in file: OpenFile, isCancelled: () -> Bool
+  ) throws(SystemError) -> [UInt32]? {
+    guard let earlier = frameCount(mark), let count = frameCount(last), earlier <= count, var log = try Self(file)
+    else { return nil }
+    try log.walk(file, max: earlier, isCancelled: isCancelled)
+    guard log.mark == mark else { return nil }
+    try log.walk(file, max: count, isCancelled: isCancelled)
+    guard log.mark == last else { return nil }
+    return Array(Set(log.pages[earlier..<count])).sorted()
+  }
+
+  /// Returns the number of frames up to the commit that a mark means; `nil` for a mark of another form.
+  private static func frameCount(_ mark: [UInt8]) -> Int? {
+    guard mark.count == 20 else { return nil }
+    return mark.withUnsafeBytes { Int(word($0, 8)) }
   }
 
   /// The offset of the newest committed version of each page.

@@ -22,6 +22,12 @@ package final class Lease: Sendable {
   private let errands: Errands?
   private let renewal: RepeatingThread?
 
+  /// Lends the lease of another one.
+  private init(lending holder: LeaseHolder) {
+    (self.holder, errands, renewal) = (holder, nil, nil)
+    lock = Mutex(nil)
+  }
+
   private init(_ holder: LeaseHolder, _ lock: any StoreLock, _ terms: LeaseTerms, _ errands: Errands?) {
     (self.holder, self.errands) = (holder, errands)
     self.lock = Mutex(lock)
@@ -48,6 +54,12 @@ package final class Lease: Sendable {
       withExtendedLifetime(lock) {}
     }
   }
+
+  /// Returns this lease for one run under it. It is held as long as this one, and its end gives nothing back.
+  package func lent() -> Lease { Lease(lending: holder) }
+
+  /// The location of the store.
+  package var location: String { holder.location }
 
   /// The fencing token: it is stored in what is committed under the lease, and grows with each holder.
   package var number: UInt64 { holder.number }
@@ -96,6 +108,8 @@ package final class Lease: Sendable {
   ///   - outlasts: true to wait for a holder that may be dead; otherwise `nil` is returned at once.
   ///   - look: the result of an earlier look. It may be old: a number is created only once.
   ///   - errands: gives the lease back in the background; `nil` if the caller waits for that.
+  ///   - content: returns what the next number says of the holder's work.
+  ///   - observers: learn what becomes of the lease.
   ///   - onCreation: called when a number was created: what is listed from then on shows what earlier holders did. It
   ///     may be called although another run turns out to hold the lease.
   ///   - onWait: called once when the call has waited for seconds for a holder that may be dead.
@@ -103,6 +117,7 @@ package final class Lease: Sendable {
   package static func take(
     _ name: String, in store: any Store, host: Host, terms: LeaseTerms = LeaseTerms(), random: Randomness = .system,
     waits: Bool, outlasts: Bool = true, after look: LeaseLook? = nil, givenBackBy errands: Errands? = nil,
+    content: @escaping @Sendable () -> LeaseBeat? = { nil }, observers: [any HeartbeatObserver] = [],
     onCreation: () -> Void = {}, onWait: () -> Void = {}
   ) throws -> Lease? {
     // An earlier lease of this run may be on its way back.
@@ -113,7 +128,8 @@ package final class Lease: Sendable {
     let record = LeaseRecord(
       holder: random.identifier(), term: terms.duration, locked: lock.showsThatOthersAreGone,
       host: Host.name, process: Host.processID, time: RecordedTime(host.clock.now()))
-    let holder = LeaseHolder(numbers, record, clock: host.clock, terms: terms)
+    let holder = LeaseHolder(
+      numbers, record, clock: host.clock, terms: terms, content: content, observers: observers)
     let early = lock.showsThatOthersAreGone ? nil : look
     var watch = early?.watch ?? LeaseWatch(terms: terms, seesWhoIsGone: lock.showsThatOthersAreGone)
     // If somebody held the lease at the early look, it is looked at anew.

@@ -14,11 +14,13 @@ package final class LeaseHolder: Sendable {
     var number: UInt64 = 0
     /// The time at which the holder began to create the number, by this machine's uptime.
     var asked = TimeSpan.zero
-    /// A number whose creation got no answer, and the time at which it was first tried.
-    var pending: (number: UInt64, since: TimeSpan)?
+    /// A number whose creation got no answer, the time at which it was first tried, and its content. It is tried
+    /// again with the same content, by which the holder knows it as its own.
+    var pending: (number: UInt64, since: TimeSpan, record: LeaseRecord)?
     var isLost = false
     /// Older numbers that nobody needs any more.
     var old: [UInt64] = []
+    var isRemovalRefused = false
     /// The time, by both clocks, at which the last look began that showed no other holder.
     var seen: (uptime: TimeSpan, now: Timestamp)?
   }
@@ -32,19 +34,31 @@ package final class LeaseHolder: Sendable {
   private let record: LeaseRecord
   private let clock: Clock
   private let terms: LeaseTerms
+  private let content: @Sendable () -> LeaseBeat?
+  private let observers: [any HeartbeatObserver]
   private let term = Mutex(Term())
   /// Locked while a number is created.
   private let turn = Mutex(())
 
-  package init(_ numbers: LeaseNumbers, _ record: LeaseRecord, clock: Clock, terms: LeaseTerms) {
+  /// - Parameters:
+  ///   - content: returns what the next number says of the holder's work.
+  ///   - observers: learn what becomes of the lease.
+  package init(
+    _ numbers: LeaseNumbers, _ record: LeaseRecord, clock: Clock, terms: LeaseTerms,
+    content: @escaping @Sendable () -> LeaseBeat? = { nil }, observers: [any HeartbeatObserver] = []
+  ) {
     (self.numbers, self.record, self.clock, self.terms) = (numbers, record, clock, terms)
+    (self.content, self.observers) = (content, observers)
   }
 
   private var name: String { numbers.name }
-  private var location: String { numbers.store.location }
+  var location: String { numbers.store.location }
 
   /// The newest number that this holder got. It is stored in what is committed.
   package var number: UInt64 { term.withLock(\.number) }
+
+  /// True if older numbers may not be removed, so that each number costs more than the one before.
+  package var isRemovalRefused: Bool { term.withLock(\.isRemovalRefused) }
 
   private var isTrusted: Bool { term.withLock { $0.number > 0 && clock.uptime() < $0.asked + terms.trusted } }
 
@@ -57,10 +71,13 @@ package final class LeaseHolder: Sendable {
   /// - Returns: true if this holder created it, and it is the highest.
   package func ask(for number: UInt64, onCreation: () -> Void = {}) throws -> Bool {
     guard number <= LeaseNumbers.numberMax else { throw LeaseError.noNumberLeft(name: name, location: location) }
-    let since = term.withLock { term in
-      let since = term.pending.flatMap { $0.number == number ? $0.since : nil } ?? clock.uptime()
-      term.pending = (number, since)
-      return since
+    var next = record
+    next.beat = content()
+    let (since, record) = term.withLock { [next] term in
+      let known = term.pending.flatMap { $0.number == number ? (since: $0.since, record: $0.record) : nil }
+      let asked = known ?? (since: clock.uptime(), record: next)
+      term.pending = (number, asked.since, asked.record)
+      return asked
     }
     let bytes = try record.serialized()
     do {
@@ -76,26 +93,37 @@ package final class LeaseHolder: Sendable {
     guard present.allSatisfy({ $0 <= number }) else { return false }
     term.withLock { term in
       (term.number, term.asked, term.pending, term.seen) = (number, since, nil, moment)
-      term.old = present.filter { $0 + Self.keptCount <= number }
+      let old = present.filter { $0 + Self.keptCount <= number }
+      // Where nothing may be removed, one is enough to see if that is still so.
+      term.old = term.isRemovalRefused ? Array(old.suffix(1)) : old
     }
+    let beat = Heartbeat(number: number, asked: since, duration: terms.duration, content: record.beat)
+    for observer in observers { observer.beat(beat) }
     return true
   }
 
   /// Removes older numbers. It is called apart from `ask`, so that no commit waits for it.
   private func removeOld() {
-    numbers.remove(
-      term.withLock { term in
-        defer { term.old = [] }
-        return term.old
-      })
+    let old = term.withLock { term in
+      defer { term.old = [] }
+      return term.old
+    }
+    guard !old.isEmpty else { return }
+    let isRemoved = numbers.remove(old)
+    term.withLock { $0.isRemovalRefused = !isRemoved }
   }
 
   /// Creates the next number if it is time to.
   /// - Returns: false if there is nothing to renew any more.
   package func renewInTime() -> Bool {
     let isDue = term.withLock { !$0.isLost && clock.uptime() >= $0.asked + terms.renewal }
-    // If there is no answer, the next call tries again.
-    if isDue { try? renew() }
+    do {
+      if isDue { try renew() }
+    } catch {
+      // The next call tries again.
+      let known = describe(error)
+      for observer in observers { observer.late(known) }
+    }
     removeOld()
     return term.withLock { !$0.isLost }
   }
@@ -106,10 +134,15 @@ package final class LeaseHolder: Sendable {
       guard !term.withLock(\.isLost) else { return }
       for _ in 0..<Self.attemptsMax {
         let number = term.withLock(\.number)
-        guard try ask(for: number + 1) else { return term.withLock { $0.isLost = true } }
+        guard try ask(for: number + 1) else { return lose() }
         if isTrusted { return }
       }
     }
+  }
+
+  private func lose() {
+    term.withLock { $0.isLost = true }
+    for observer in observers { observer.lost(LeaseError.taken(name: name, location: location)) }
   }
 
   // MARK: Checks before a commit
@@ -140,7 +173,7 @@ package final class LeaseHolder: Sendable {
   package var wasJustHeld: Bool {
     let isRecent = term.withLock { term in
       guard let seen = term.seen, !term.isLost else { return false }
-      let recent = TimeSpan.zero..<terms.tick
+      let recent = TimeSpan.zero..<terms.recent
       return recent.contains(clock.uptime() - seen.uptime) && recent.contains(clock.now() - seen.now)
     }
     return isRecent && isTrusted

@@ -44,10 +44,27 @@ package struct LeaseNumbers: Sendable {
     }
   }
 
+  /// Returns the highest number with its record; `nil` if there is none, or what is there is no record.
+  package func newest() throws -> (number: UInt64, record: LeaseRecord)? {
+    guard let number = try all().last, let record = try bytes(of: number).flatMap({ LeaseRecord(parsing: $0) }) else {
+      return nil
+    }
+    return (number, record)
+  }
+
   /// Removes numbers that nobody needs any more. If nothing may be removed, they stay.
-  func remove(_ numbers: some Sequence<UInt64>) {
+  /// - Returns: false if this user may not remove them.
+  @discardableResult func remove(_ numbers: some Sequence<UInt64>) -> Bool {
     let keys = numbers.map { key($0) }
-    if !keys.isEmpty { try? store.removeBriefly(keys) }
+    guard !keys.isEmpty else { return true }
+    do {
+      try store.removeBriefly(keys)
+      return true
+    } catch StoreError.removalRefused {
+      return false
+    } catch {
+      return true
+    }
   }
 
   /// Removes what killed runs have begun and not finished. If nothing may be removed, it stays. Only the holder of the

@@ -13,21 +13,37 @@ package struct LeaseRecord: Hashable, Codable, Sendable {
   let holder: Identifier
   /// The time for which nobody takes the next number without seeing that the holder is gone; 0 if the lease was given
   /// back.
-  var term: TimeSpan
+  package internal(set) var term: TimeSpan
   /// True if the holder holds the store's lock too. Then a run that gets the lock knows that the holder is gone.
   let locked: Bool
   /// Text for people: the name of the holder's machine, its process, and the time at which it began, by its clock.
-  let host: String
-  let process: Int32
+  package let host: String
+  package let process: Int32
   let time: RecordedTime
+  /// The state of the work of `holdfast watch`; `nil` for a run that ends by itself.
+  package var beat: LeaseBeat?
 
   private enum CodingKeys: String, CodingKey {
     case format, holder
     case term = "seconds"
-    case locked, host, process, time
+    case locked, host, process, time, beat
   }
 
-  var isGivenBack: Bool { term <= .zero }
+  /// The lease counts also if what its holder says of its work cannot be understood: that is text for people.
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    format = try container.decode(Int.self, forKey: .format)
+    holder = try container.decode(Identifier.self, forKey: .holder)
+    term = try container.decode(TimeSpan.self, forKey: .term)
+    locked = try container.decode(Bool.self, forKey: .locked)
+    host = try container.decode(String.self, forKey: .host)
+    process = try container.decode(Int32.self, forKey: .process)
+    time = try container.decode(RecordedTime.self, forKey: .time)
+    beat = try? container.decodeIfPresent(LeaseBeat.self, forKey: .beat)
+  }
+
+  /// True if its holder needs the lease no more.
+  package var isGivenBack: Bool { term <= .zero }
 
   /// Returns the record as one line of JSON.
   package func serialized() throws -> [UInt8] {
@@ -37,7 +53,7 @@ package struct LeaseRecord: Hashable, Codable, Sendable {
   }
 
   /// Parses a record; `nil` if the bytes are no record, or one of a newer format.
-  init?(parsing bytes: [UInt8]) {
+  package init?(parsing bytes: [UInt8]) {
     guard let record = try? JSONDecoder().decode(LeaseRecord.self, from: Data(bytes)), record.format == 1,
       (.zero...Self.termMax).contains(record.term)
     else { return nil }

@@ -63,6 +63,8 @@ package struct SystemError: OperatorError, Equatable {
 
   package var isNotFound: Bool { code == ENOENT || code == ENOTDIR }
   package var isNotADirectory: Bool { code == ENOTDIR }
+  /// True if the system lacks the means, and may have them later; or does not offer this at all.
+  package var isLackOfMeans: Bool { [ENOSPC, EMFILE, ENFILE, ENOMEM, ENOSYS].contains(code) }
   package var isNameTooLong: Bool { code == ENAMETOOLONG }
   package var isForbidden: Bool { code == EACCES || code == EPERM }
   package var isExisting: Bool { code == EEXIST }

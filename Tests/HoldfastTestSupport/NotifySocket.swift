@@ -1,0 +1,41 @@
+internal import Glibc
+
+/// The socket of a manager of services, as systemd has one for each service.
+package final class NotifySocket {
+  private let descriptor: Int32
+  /// The value of `NOTIFY_SOCKET` for the service.
+  package let name: String
+
+  package struct Failure: Error {}
+
+  /// - Parameter name: a path, or a name in the abstract namespace after `@`.
+  package init(_ name: String) throws {
+    self.name = name
+    descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let bytes = Array(name.utf8)
+    withUnsafeMutableBytes(of: &address.sun_path) { path in
+      path.copyBytes(from: bytes)
+      if path[0] == UInt8(ascii: "@") { path[0] = 0 }
+    }
+    let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
+    let code = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) }
+    }
+    guard code == 0 else { throw Failure() }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Returns the messages that have arrived since the last call.
+  package func received() -> [String] {
+    var messages: [String] = []
+    var block = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = recv(descriptor, &block, block.count, Int32(MSG_DONTWAIT))
+      guard count >= 0 else { return messages }
+      messages.append(String(decoding: block[..<count], as: UTF8.self))
+    }
+  }
+}
