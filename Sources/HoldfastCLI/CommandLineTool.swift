@@ -42,7 +42,7 @@ package enum CommandLineTool {
     if let known = error as? any OperatorError {
       try? Console.json(ErrorJSON(known, known.exitStatus))
     } else if Holdfast.exitCode(for: error) == .validationFailure {
-      try? Console.json(ErrorJSON(usage: Holdfast.message(for: error)))
+      try? Console.json(ErrorJSON(usage: UsageErrorText.text(Holdfast.fullMessage(for: error), arguments)))
     }
   }
 

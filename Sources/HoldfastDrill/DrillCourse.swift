@@ -155,6 +155,9 @@ final class DrillCourse {
   private func recover() throws -> String? {
     let found = try RestoredDatabases(in: place.data, files: host.files, cancellation: host.cancellation)
     self.found = found
+    if snapshot.envelope.postgres != nil, found.clusters.isEmpty {
+      throw DrillFailure("the restored tree has no PostgreSQL cluster any more, and its snapshot is one of a cluster")
+    }
     guard let directory = found.clusters.first, let scratch else { return nil }
     guard found.clusters.count == 1 else {
       throw EngineError(

@@ -21,7 +21,7 @@ struct DayMap {
       map(
         "Proved by day", days,
         note:
-          "The share of the stored bytes that verifies and drills read and proved on that day: the darker, the more. Red: one of them failed or found damage."
+          "The share of the stored bytes that verifies read and proved on that day: the darker, the more. Red: a verify or a drill failed or found damage."
       ) { day in
         if day.hasFailed { return ("bad", "failed") }
         guard day.proved > 0 else { return ("p0", "nothing proved") }
@@ -49,12 +49,14 @@ struct DayMap {
       if isFine { day.proved = min(1, day.proved + (run.share ?? 0)) } else { day.hasFailed = true }
       days[TimeAxis.day(run.ended)] = day
     }
-    let last = axis.end.seconds
     let count = min(Self.daysMax, Int(saturating: ((axis.end - axis.begin).seconds / 86_400).rounded(.up)) + 1)
-    return (0..<max(1, count)).reversed().map { back in
-      let date = TimeAxis.day(Timestamp(seconds: last - Int64(back) * 86_400, nanoseconds: 0))
-      return (date, days[date] ?? Day())
+    // Half days, because one with a change of the clock has 23 or 25 hours.
+    var dates: [String] = []
+    for back in 0..<2 * max(1, count) where dates.count < max(1, count) {
+      let date = TimeAxis.day(Timestamp(seconds: axis.end.seconds - Int64(back) * 43_200, nanoseconds: 0))
+      if date != dates.last { dates.append(date) }
     }
+    return dates.reversed().map { ($0, days[$0] ?? Day()) }
   }
 
   private func map(
@@ -68,7 +70,8 @@ struct DayMap {
     let summary = "\(title): \(marked) of \(Amount.count(UInt64(days.count), "day"))"
     return .element(
       "figure", [:], .element("figcaption", [:], title),
-      .element("div", ["class": "days", "role": "img", "aria-label": summary], .all(squares)), axis.labels,
+      .element("div", ["class": "days", "role": "img", "aria-label": summary], .all(squares)),
+      .element("p", ["class": "dates"], "\(days.first?.date ?? "") to \(days.last?.date ?? "")"),
       .element("p", ["class": "note"], note))
   }
 }

@@ -1,3 +1,4 @@
+internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastReport
@@ -10,7 +11,10 @@ package struct ReportPage {
 
   package init(_ facts: ReportFacts) {
     let verdict = Verdict(facts)
-    let axis = TimeAxis(begin: facts.since, end: facts.now)
+    // A young repository fills the charts as well.
+    let times = facts.sources.flatMap { $0.snapshots.map(\.envelope.started) + $0.runs.map(\.began) }
+    let oldest = times.min() ?? facts.since
+    let axis = TimeAxis(begin: min(facts.now, max(facts.since, oldest)), end: facts.now)
     text = HTML.page(
       title: "holdfast: \(StatusText.word(verdict.level))", head: .style(PageStyle.css),
       body: .all([
@@ -23,7 +27,7 @@ package struct ReportPage {
           Self.space(facts), .all(facts.sources.map { Self.section($0, facts, axis) })),
         .element(
           "footer", [:],
-          "Repository \(facts.repository). Charts begin on \(TimeAxis.day(facts.since)). Runs come from the journal, which is information and no proof."
+          "Repository \(facts.repository). Charts begin on \(TimeAxis.day(axis.begin)). Runs come from the journal, which is information and no proof."
         ),
       ]))
   }

@@ -32,11 +32,12 @@ struct RunTables {
         "p", ["class": "note"], "No restore and no drill is remembered: that the shop can be restored was never shown.")
     }
     return Self.table(
-      "Restores and drills", ["Ended", "Command", "Result", "Took", "Restored"],
+      "Restores and drills", ["Ended", "Command", "Result", "Took", "Restored", "Phases"],
       runs.suffix(Self.rowsMax).reversed().map { run in
         [
           TimeText.local(run.ended), run.command.text, Self.hasFailed(run) ? "failed (\(run.status))" : "done",
           Amount.duration(run.took), run.restoredBytes.map { Amount.bytes($0) } ?? "",
+          (run.drill?.phases ?? []).map { "\($0.name) \(Amount.duration($0.took))" }.joined(separator: ", "),
         ]
       })
   }

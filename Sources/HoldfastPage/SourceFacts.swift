@@ -27,6 +27,9 @@ struct SourceFacts {
       ("Snapshots that can be restored", "\(status.restorable) of \(status.snapshots)"), ("Chain of the newest", chain),
       ("Stored", Amount.bytes(status.storedBytes)), ("Proved", proved), ("Runs that failed", runs),
     ]
+    let drills = status.drills
+    figures.append(("Drills passed", drills.count == 0 ? "never drilled" : "\(drills.passed) of \(drills.count)"))
+    if let median = drills.medianTime { figures.append(("RTO, median of drills", Amount.duration(median))) }
     if let availability = status.availability { figures.append(("Objective of age met", Amount.share(availability))) }
     return figures
   }

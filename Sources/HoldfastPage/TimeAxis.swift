@@ -17,10 +17,11 @@ struct TimeAxis {
 
   func contains(_ time: Timestamp) -> Bool { begin <= time && time <= end }
 
-  /// The dates below a chart: its first and its last day, and the one in the middle.
+  /// The dates below a chart: those of its two ends and of its middle, with the time of day where it shows few days.
   var labels: HTML {
     let middle = Timestamp(milliseconds: begin.milliseconds / 2 + end.milliseconds / 2)
-    let dates = [begin, middle, end].map { HTML.element("span", [:], Self.day($0)) }
+    let length = (end - begin) < .days(3) ? 16 : 10
+    let dates = [begin, middle, end].map { HTML.element("span", [:], String(TimeText.local($0).prefix(length))) }
     return .element("div", ["class": "dates", "aria-hidden": "true"], .all(dates))
   }
 

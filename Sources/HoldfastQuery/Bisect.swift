@@ -36,6 +36,9 @@ package struct Bisect {
     package let examined: [Examined]
     /// The first damage that kept a snapshot from being examined.
     package let damage: (any OperatorError)?
+    /// The paths of the database in the last snapshot in which it holds: its own, and those of a WAL or a journal
+    /// beside it.
+    package let holdingPaths: [Path]
     /// The frames that were fetched for an assertion, and their stored bytes.
     package let framesRead: UInt64
     package let bytesFetched: UInt64
@@ -101,9 +104,18 @@ package struct Bisect {
       case .found(let holding, let failing): .found(holding: snapshots[holding], failing: examined(failing))
       case .nowhere: .nowhere
       }
+    let holding: Snapshot? =
+      switch outcome {
+      case .holds(let snapshot): snapshot
+      case .found(let holding, _): holding
+      case .nowhere: nil
+      }
+    let files = try holding.map { try SnapshotFiles(of: $0, in: repository) }
     return Report(
       path: path, outcome: outcome, count: snapshots.count, isLinear: isLinear,
-      examined: search.answers.keys.sorted().map(examined), damage: damage, framesRead: frames, bytesFetched: bytes)
+      examined: search.answers.keys.sorted().map(examined), damage: damage,
+      holdingPaths: try files.map { try ScratchDatabase.paths(of: path, in: $0) } ?? [], framesRead: frames,
+      bytesFetched: bytes)
   }
 
   private func answer(
@@ -118,12 +130,12 @@ package struct Bisect {
       guard file.content.consistency.isComplete else {
         return .skipped("\(path): \(file.content.consistency.name) when the snapshot was taken")
       }
+      switch test {
+      case .assertion(let sql, let timeout): return try ask(sql, timeout, files, onFigures)
+      case .command(let text): return try run(text, files)
+      }
     } catch let error as EngineError where error.exitStatus == .incomplete {
       return .skipped(error.message)
-    }
-    switch test {
-    case .assertion(let sql, let timeout): return try ask(sql, timeout, files, onFigures)
-    case .command(let text): return try run(text, files)
     }
   }
 

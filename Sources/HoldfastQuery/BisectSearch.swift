@@ -53,8 +53,8 @@ package struct BisectSearch {
   /// Examines the newest, the oldest, and then always the middle of what is left: two and the logarithm of their
   /// number. It finds a change only if the test held up to a moment, and failed after it.
   ///
-  /// A snapshot that cannot answer counts as too old to hold what the test asks for. If even the newest cannot answer,
-  /// what the test asks for was taken away: then such a snapshot counts as one that fails.
+  /// A snapshot that cannot answer counts as too old to hold what the test asks for, until an older one holds. If even
+  /// the newest cannot answer, what the test asks for was taken away: then such a snapshot counts as one that fails.
   package mutating func binary() throws -> Outcome {
     guard var high = try firstTold(of: (0..<count).reversed()) else { return .nowhere }
     let newest = answers[high]
@@ -71,7 +71,9 @@ package struct BisectSearch {
     while let middle = middle(between: low, and: high) {
       let answer = try answer(middle)
       if answer.isSkipped { continue }
-      if isLate(answer) { high = middle } else { low = middle }
+      // Between one that holds and one that does not, one that cannot answer is not too old.
+      let isAfterHolding = answers[low] == .holds && answer != .holds
+      if isAfterHolding || isLate(answer) { high = middle } else { low = middle }
     }
     return answers[low] == .holds ? .found(holding: low, failing: high) : .nowhere
   }

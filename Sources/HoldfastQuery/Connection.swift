@@ -58,7 +58,7 @@ final class Connection {
       let code = sqlite.step(statement)
       if code == holdfast_sqlite_done.code { return }
       guard code == holdfast_sqlite_row.code else { throw failure(code, isRunning: true) }
-      guard try onRow((0..<count).map { value(statement, $0) }) else { return }
+      guard try onRow((0..<count).map { try value(statement, $0) }) else { return }
     }
   }
 
@@ -81,7 +81,7 @@ final class Connection {
     }
   }
 
-  private func value(_ statement: OpaquePointer, _ column: Int32) -> QueryValue {
+  private func value(_ statement: OpaquePointer, _ column: Int32) throws -> QueryValue {
     switch sqlite.column_type(statement, column) {
     case holdfast_sqlite_integer.code: return .integer(sqlite.column_integer(statement, column))
     case holdfast_sqlite_float.code:
@@ -89,8 +89,9 @@ final class Connection {
       let text = sqlite.column_text(statement, column).map { String(cString: $0) }
       return .real(number, text: text ?? "\(number)")
     case holdfast_sqlite_text.code:
-      let start = sqlite.column_text(statement, column)
-      return .text(bytes(start.map { UnsafeRawPointer($0) }, statement, column))
+      // A text without bytes has an address; without memory for it there is none.
+      guard let start = sqlite.column_text(statement, column) else { throw QueryError.tooMuchMemory }
+      return .text(bytes(UnsafeRawPointer(start), statement, column))
     case holdfast_sqlite_blob.code: return .blob(bytes(sqlite.column_blob(statement, column), statement, column))
     default: return .null
     }

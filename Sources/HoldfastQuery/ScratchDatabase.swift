@@ -6,6 +6,13 @@ internal import HoldfastSystem
 /// that is removed when the command has ended.
 enum ScratchDatabase {
   private static let name = "database"
+  /// The ends of the names of what may lie beside a database and belongs to it.
+  private static let suffixes = ["", "-wal", "-journal"]
+
+  /// Returns the paths of a database and of what lies beside it in a snapshot.
+  static func paths(of path: Path, in files: SnapshotFiles) throws -> [Path] {
+    try suffixes.map { path.with(suffix: $0) }.filter { try files.fileIfPresent(at: $0) != nil }
+  }
 
   /// Restores a database, with the WAL or journal that may lie beside it, and calls `body` with the path of the copy.
   static func with<Value>(
@@ -14,7 +21,7 @@ enum ScratchDatabase {
     let directory = try makeDirectory(on: host)
     let value: Value
     do {
-      for suffix in ["", "-wal", "-journal"] {
+      for suffix in suffixes {
         guard let file = try files.fileIfPresent(at: path.with(suffix: suffix)) else { continue }
         try Cat.write(file, to: host.files.open(directory.appending(name + suffix), .create))
       }

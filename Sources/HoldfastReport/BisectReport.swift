@@ -6,16 +6,20 @@ internal import HoldfastSystem
 /// The command that restores a database as a snapshot has it.
 package struct RestoreDatabaseCommand: CustomStringConvertible {
   private let snapshot: Snapshot
-  private let path: Path
+  private let paths: [Path]
   private let options: [(name: String, value: String)]
 
-  /// - Parameter options: options that name the repository and its keys.
-  package init(_ path: Path, of snapshot: Snapshot, options: [(name: String, value: String)]) {
-    (self.snapshot, self.path, self.options) = (snapshot, path, options)
+  /// - Parameters:
+  ///   - paths: the database, and what belongs to it.
+  ///   - options: options that name the repository and its keys.
+  package init(_ paths: [Path], of snapshot: Snapshot, options: [(name: String, value: String)]) {
+    (self.snapshot, self.paths, self.options) = (snapshot, paths, options)
   }
 
   package var description: String {
-    let all = options + [("--path", path.description), ("--target", "restored-\(snapshot.id.short)")]
+    // A word that begins with a dash would be an option.
+    let words = paths.map { path in path.description.hasPrefix("-") ? "./\(path)" : path.description }
+    let all = options + words.map { ("--path", $0) } + [("--target", "restored-\(snapshot.id.short)")]
     return "holdfast restore \(snapshot.id.short)" + all.map { " \($0.name) \(Self.quoted($0.value))" }.joined()
   }
 
@@ -68,8 +72,9 @@ package enum BisectText {
   }
 
   private static func nowhere(_ report: Bisect.Report) -> String {
-    guard report.examined.count < report.count else { return "it holds in no snapshot" }
-    return "it holds in none of the snapshots that were examined; --linear examines each"
+    let reason = report.examined.last?.answer.reason.map { "; the newest: \($0)" } ?? ""
+    guard report.examined.count < report.count else { return "it holds in no snapshot" + reason }
+    return "it holds in none of the snapshots that were examined; --linear examines each" + reason
   }
 
   private static func name(_ snapshot: Snapshot) -> String {

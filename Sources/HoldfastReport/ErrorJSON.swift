@@ -2,7 +2,7 @@ package import HoldfastModel
 
 /// The document that a command with `--json` writes to standard output when it fails before it has a result.
 package struct ErrorJSON: Encodable {
-  private struct Failure: Encodable {
+  struct Failure: Encodable {
     let code: String
     let exitStatus: Int32
     let scope: String
@@ -23,7 +23,7 @@ package struct ErrorJSON: Encodable {
   }
 
   private let schema = 1
-  private let error: Failure
+  let error: Failure
 
   /// - Parameter status: the exit status of the process.
   package init(_ error: any OperatorError, _ status: ExitStatus) {
@@ -33,11 +33,14 @@ package struct ErrorJSON: Encodable {
   }
 
   /// A command line that is wrong.
-  /// - Parameter message: the text of the argument parser.
-  package init(usage message: String) {
+  /// - Parameter text: the error as it is shown to people: `holdfast: …`, further lines, and perhaps `HINT: …`.
+  package init(usage text: String) {
+    let lines = text.split(separator: "\n")
+    let message = lines.first.map { $0.hasPrefix("holdfast: ") ? $0.dropFirst("holdfast: ".count) : $0 }
     error = Failure(
       code: ExitStatus.usage.code, exitStatus: ExitStatus.usage.rawValue, scope: ErrorScope.usage.rawValue,
-      message: message, hint: nil)
+      message: String(message ?? ""),
+      hint: lines.first { $0.hasPrefix("HINT: ") }.map { String($0.dropFirst("HINT: ".count)) })
   }
 }
 

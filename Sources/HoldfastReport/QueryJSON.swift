@@ -30,6 +30,13 @@ package enum QueryJSON {
       framesRead: figures.framesRead, bytesFetched: figures.bytesFetched, bodyBytes: figures.bodyBytes)
     return try "]," + JSONText.line(WithTransfer(tail, counts)).dropFirst()
   }
+
+  /// Returns the text after the last row if an error ends the rows.
+  package static func tail(failure: any OperatorError) throws -> String {
+    struct Tail: Encodable { let error: ErrorJSON.Failure }
+    let tail = Tail(error: ErrorJSON(failure, failure.exitStatus).error)
+    return try "]," + JSONText.line(tail).dropFirst()
+  }
 }
 
 /// The version of an envelope in JSON.

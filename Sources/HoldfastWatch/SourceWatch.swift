@@ -320,7 +320,7 @@ extension WatchState.Report {
       case .merge where done.outcome.error != nil: merge = .failed
       case .merge: merge = made.map { .full(storedBytes: $0.storedBytes) } ?? .leftAlone
       case .mergeElsewhere: merge = .leftAlone
-      case .prune, .pruneElsewhere, .verify: break
+      case .prune, .pruneElsewhere, .verify, .drill, .drillElsewhere: break
       }
     }
   }

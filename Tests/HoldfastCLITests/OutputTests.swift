@@ -243,7 +243,7 @@ import Testing
     #expect(error["hint"] is String)
     let wrong = try #require(try json(tool.run("verify", "--json", "--sample", "0")) as? [String: Any])
     let usage = try #require(wrong["error"] as? [String: Any])
-    #expect(usage["code"] as? String == "usage" && usage["exitStatus"] as? Int == 2 && usage["hint"] is NSNull)
+    #expect(usage["code"] as? String == "usage" && usage["exitStatus"] as? Int == 2 && usage["hint"] is String)
   }
 
   @Test func aResultIsTheOnlyDocument() throws {

@@ -108,7 +108,7 @@ import Testing
   /// At a terminal a table, in which nothing of the database moves the cursor.
   @Test func aTerminalGetsATable() throws {
     let tool = try shop()
-    let id = try #require(tool.run("list").output.firstMatch(of: /[0-9a-f]{8}(?=[ ]+incremental .* #2 )/)).output
+    let id = try #require(tool.run("list").output.firstMatch(of: /[0-9a-f]{8}(?=[ ]+incr .* #2 )/)).output
     let table = tool.run("query", String(id), "orders.db", "SELECT id, note, mark FROM orders") {
       $0.output = .terminal
     }

@@ -51,7 +51,7 @@ import Testing
     TestFiles.write("order 21", to: tool.source.appending("21"))
     _ = succeed(place, "backup", "source", "--name", "shop", "--tag", "second")
     let listed = succeed(place, "list", environment: secrets)
-    #expect(listed.contains("full") && listed.contains("incremental"))
+    #expect(listed.contains("full") && listed.contains("incr"))
     _ = succeed(place, "status", environment: secrets)
     _ = succeed(place, "tag", "--add", "kept", "latest", environment: secrets)
     #expect(succeed(place, "list", environment: secrets).contains("kept"))

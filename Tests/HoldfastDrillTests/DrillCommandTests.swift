@@ -88,8 +88,13 @@ import Testing
     _ = killed.wait()
     #expect(TestFiles.exists(own.appending("scratch/data/orders.db")))
     // The next one cleans up, and its own data when a signal ends it.
+    let left = own.appending("scratch/data/left")
+    TestFiles.write("by the first", to: left)
     let ended = RunningProcess(start)
-    #expect(Pseudoterminal().waits { TestFiles.exists(own.appending("scratch/data/orders.db")) })
+    #expect(
+      Pseudoterminal().waits {
+        !TestFiles.exists(left) && TestFiles.exists(own.appending("scratch/data/orders.db"))
+      })
     ended.send(SIGTERM)
     #expect(ended.wait().exitStatus == 130)
     #expect(TestFiles.names(in: own).sorted() == ["lock", "log"])

@@ -94,5 +94,13 @@ import Testing
     )
     #expect(!TestFiles.exists(shop.scratch))
     #expect(shop.log.contains("the drill could not be made: "), "\(shop.log)")
+    // Any link, not only those that PostgreSQL makes: its server writes through each of them.
+    TestFiles.remove(shop.shop.source.appending("tablespace_map"))
+    TestFiles.symbolicLink("/srv/fast", at: shop.shop.source.appending("base/16384"))
+    try shop.shop.backup()
+    #expect(
+      shop.refusal { _ in }
+        == "DIR/drills/holdfast-drill-source/scratch/data/base/16384 leads to /srv/fast, out of the restored cluster: a drill of it could change live data\nHINT: Take a snapshot while the server runs, with --postgres: it holds the tablespaces in itself."
+    )
   }
 }

@@ -50,6 +50,9 @@ import Testing
       var start = RunningProcess.Start([binary.text, "drill", "orders"] + arguments)
       start.environment.merge(variables("drill")) { $1 }
       start.environment["PATH"] = RunningProcess.plainEnvironment["PATH"]
+      // What leads psql to the live server does not lead the drill there.
+      start.environment["PGHOSTADDR"] = "127.0.0.1"
+      start.environment["PGOPTIONS"] = "-c statement_timeout=1"
       start.directory = places.path
       return RunningProcess(start).wait()
     }

@@ -86,7 +86,11 @@ import Testing
   /// What a drill that was killed has left, read-only directories of the source among it.
   @Test func whatAKilledDrillHasLeftIsRemovedByTheNext() throws {
     let shop = try DrillShop()
-    TestFiles.makeDirectory(shop.scratch.appending("data/old"))
+    for directory in [
+      shop.place, shop.own, shop.scratch, shop.scratch.appending("data"), shop.scratch.appending("data/old"),
+    ] {
+      TestFiles.makeDirectory(directory)
+    }
     TestFiles.write("half", to: shop.scratch.appending("data/old/orders.db"))
     TestFiles.setMode(shop.scratch.appending("data/old"), 0o555)
     TestFiles.setMode(shop.place, 0o755)

@@ -42,7 +42,10 @@ struct FarShop {
     for _ in 0..<count {
       let number = TestFiles.names(in: shop.source).count
       TestFiles.write("order \(number)", to: shop.source.appending("\(number)"))
-      try shop.backup(in: open(on: machine))
+      let repository = try open(on: machine)
+      try shop.backup(in: repository)
+      // The lease goes back in the background, and a process waits for that at its end.
+      repository.errands.wait()
     }
   }
 

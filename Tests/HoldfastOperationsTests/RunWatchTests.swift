@@ -54,6 +54,7 @@ import Testing
   func anOperatorsMistakeAtARestoreIsNoFailedRun(_ command: RunCommand, _ scope: ErrorScope, _ count: Int) throws {
     let shop = try TestShop()
     let source = SourceName(from: Path("source"))
+    TestFiles.write("an order", to: shop.source.appending("1"))
     try shop.backup()
     let watch = RunWatch(command, site.machine(), notices: listener)
     watch.add(recorder)

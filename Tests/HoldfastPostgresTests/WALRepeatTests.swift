@@ -50,12 +50,14 @@ import Testing
     let report = try pushes.push(name, segment.bytes, shop, in: host)
     #expect(!report.isRepeated && report.replaced == 1, "\(what)")
     #expect(try pushes.fetch(name, shop, in: shop.open(as: .owner)) == segment.bytes, "\(what)")
-    // Nothing of what was damaged is left but an object that nothing named any more; later pushes collect that.
-    for _ in 0..<2 {
+    // Nothing of what was damaged is left but an object that nothing named any more; later pushes collect that: two of
+    // them, or a few more where a process that another test starts has their lock until it executes its program.
+    var count: Int { TestFiles.allFiles(in: shop.repositoryPath.appending("wal")).count }
+    for round in 0..<10 where round < 2 || count > 2 {
       #expect(try pushes.push(name, segment.bytes, shop, in: host).isRepeated)
       clock.advance(.minutes(10))
     }
-    #expect(TestFiles.allFiles(in: shop.repositoryPath.appending("wal")).count == 2, "\(what)")
+    #expect(count == 2, "\(what)")
     try shop.expectSound()
   }
 

@@ -48,7 +48,8 @@ import Testing
     ("hs", .holds(0)), ("hhf", .found(holding: 1, failing: 2)), ("hssf", .found(holding: 0, failing: 3)),
     ("uhu", .nowhere), ("uuff", .nowhere), ("uhff", .found(holding: 1, failing: 2)),
     ("hhuu", .found(holding: 1, failing: 2)),
-    ("shfs", .found(holding: 1, failing: 2)),
+    ("shfs", .found(holding: 1, failing: 2)), ("huf", .found(holding: 0, failing: 1)),
+    ("hhuuff", .found(holding: 1, failing: 2)),
   ])
   private func theEndsOfAHistory(_ text: String, _ outcome: Outcome) throws {
     #expect(try search(answers(text)).0 == outcome)

@@ -19,8 +19,13 @@ import Testing
     notices.status("two")
     notices.alive()
     notices.stopping()
+    var heard: [String] = []
     #expect(
-      manager.received() == ["READY=1\nSTATUS=orders: watching nothing", "STATUS=two", "WATCHDOG=1", "STOPPING=1"])
+      Pseudoterminal().waits {
+        heard += manager.received()
+        return heard.count == 4
+      })
+    #expect(heard == ["READY=1\nSTATUS=orders: watching nothing", "STATUS=two", "WATCHDOG=1", "STOPPING=1"])
   }
 
   @Test func withoutAManagerNothingIsSent() {

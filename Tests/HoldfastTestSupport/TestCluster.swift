@@ -173,13 +173,15 @@ package final class TestCluster {
     return process
   }
 
-  /// Waits until a condition holds, for a minute at most. The server looks, so it takes one process.
+  /// Waits until a condition holds, for a minute at most. The server looks, so it takes one process. Each look is a
+  /// transaction of its own: one that lasts would hold up a recovery.
   package func wait(until condition: String) throws {
     try psql(
       """
       DO $$ BEGIN
         FOR look IN 1..3000 LOOP
           IF (SELECT \(condition)) THEN RETURN; END IF;
+          COMMIT;
           PERFORM pg_sleep(0.02), pg_stat_clear_snapshot();
         END LOOP;
         RAISE 'it did not come to be so';

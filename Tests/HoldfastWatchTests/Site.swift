@@ -81,12 +81,15 @@ final class Site: Sendable {
     return try repository.catalog.allSnapshots(of: Self.orders) { _ in }.sorted { $0.sequence < $1.sequence }
   }
 
+  /// Tests that use the processor keep those that wait from looking.
+  static let patience = Duration.seconds(300)
+
   var count: Int { (try? snapshots().count) ?? 0 }
 
   /// Waits until there are no more snapshots for a while: what changed is captured.
   func rests() async -> Bool {
     var last = (count: -1, since: ContinuousClock.now)
-    return await Patience.waits(.seconds(30)) {
+    return await Patience.waits(Site.patience) {
       let now = self.count
       if now != last.count { last = (now, ContinuousClock.now) }
       return now > 0 && ContinuousClock.now - last.since > .milliseconds(600)

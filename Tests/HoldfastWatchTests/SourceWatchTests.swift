@@ -58,7 +58,7 @@ import Testing
     }
     let end = try site.watch([Witness { beat in beats.withLock { $0.append(beat) } }])
     #expect(
-      await Patience.waits(.seconds(20)) { beats.withLock { $0.contains { $0.content?.sequence == 1 } } })
+      await Patience.waits(Site.patience) { beats.withLock { $0.contains { $0.content?.sequence == 1 } } })
     let repository = try site.opened()
     let lease = LeaseNumbers(store: repository.store, name: "orders")
     let record = try #require(try lease.newest()?.record)
@@ -111,10 +111,10 @@ import Testing
     let aside = site.directory.appending("aside")
     rename(site.repository.text, aside.text)
     TestFiles.write("an order", to: site.source.appending("2"))
-    #expect(await Patience.waits(.seconds(20)) { !self.site.heard.withLock { $0.isEmpty } })
+    #expect(await Patience.waits(Site.patience) { !self.site.heard.withLock { $0.isEmpty } })
     try? await Task.sleep(for: .milliseconds(2500))
     rename(aside.text, site.repository.text)
-    #expect(await Patience.waits(.seconds(20)) { self.site.count == 2 })
+    #expect(await Patience.waits(Site.patience) { self.site.count == 2 })
     try end()
     let heard = site.heard.withLock { $0 }.filter { !$0.hasPrefix("the heartbeat of orders is late") }
     #expect(heard.count == 2 && heard.last?.hasPrefix("snapshots are taken again, after ") == true, "\(heard)")
@@ -146,11 +146,11 @@ import Testing
     let aside = site.directory.appending("aside")
     rename(site.repository.text, aside.text)
     let end = try site.watch()
-    #expect(await Patience.waits(.seconds(20)) { !self.site.heard.withLock { $0.isEmpty } })
+    #expect(await Patience.waits(Site.patience) { !self.site.heard.withLock { $0.isEmpty } })
     rename(aside.text, site.repository.text)
     let again = "snapshots are taken again, after "
     #expect(
-      await Patience.waits(.seconds(20)) { self.site.heard.withLock { $0.last?.hasPrefix(again) ?? false } })
+      await Patience.waits(Site.patience) { self.site.heard.withLock { $0.last?.hasPrefix(again) ?? false } })
     #expect(site.count > 0)
     try end()
     let heard = site.heard.withLock { $0 }
@@ -178,9 +178,9 @@ import Testing
     rename(here.text, site.directory.appending("aside").text)
     TestFiles.write("an order", to: site.source.appending("1"))
     let end = try site.watch()
-    #expect(await Patience.waits(.seconds(20)) { count() == 1 })
+    #expect(await Patience.waits(Site.patience) { count() == 1 })
     TestFiles.write("an order", to: site.source.appending("2"))
-    #expect(await Patience.waits(.seconds(20)) { count() > 1 })
+    #expect(await Patience.waits(Site.patience) { count() > 1 })
     try end()
     let heard = site.heard.withLock { $0 }
     #expect(heard.count { $0.hasPrefix("HOME IS AWAY: ") } == 1, "\(heard)")

@@ -42,22 +42,25 @@ import Testing
     let manager = try NotifySocket("@" + tool.directory.appending("notify").text)
     let process = watch(manager.name, watchdogMicroseconds: 1_000_000)
     var heard: [String] = []
-    let isTold = await Patience.waits(.seconds(30)) {
+    let isTold = await Patience.waits(Site.patience) {
       heard += manager.received()
       return heard.contains("STATUS=orders: watching; newest is number 1") && heard.contains("WATCHDOG=1")
     }
     #expect(isTold && heard.first?.hasPrefix("READY=1\nSTATUS=orders: ") == true, "\(heard)")
     TestFiles.write("an order", to: tool.source.appending("2"))
     #expect(
-      await Patience.waits(.seconds(30)) {
+      await Patience.waits(Site.patience) {
         heard += manager.received()
         return heard.contains("STATUS=orders: watching; newest is number 2")
       }, "\(heard)")
     process.send(SIGTERM)
     let end = await process.end()
     #expect(end.exitStatus == 0 && end.error == "" && end.output == "")
-    heard += manager.received()
-    #expect(heard.last == "STOPPING=1")
+    #expect(
+      await Patience.waits(Site.patience) {
+        heard += manager.received()
+        return heard.last == "STOPPING=1"
+      })
     let repeated = tool.run("backup", "orders", "--quiet") { $0.environment["HOLDFAST_REPOSITORY"] = nil }
     #expect(repeated.exitStatus == 0, "the lease was given back: \(repeated.error)")
   }
@@ -73,7 +76,7 @@ import Testing
       let before = snapshots.count
       let process = watch()
       #expect(
-        await Patience.waits(.seconds(20)) {
+        await Patience.waits(Site.patience) {
           try? database.order(1)
           return snapshots.count > before
         }, "round \(round)")
@@ -87,7 +90,7 @@ import Testing
     #expect(verified.exitStatus == 0, "\(verified.error)")
     let process = watch()
     let count = snapshots.count
-    #expect(await Patience.waits(.seconds(20)) { snapshots.count > count })
+    #expect(await Patience.waits(Site.patience) { snapshots.count > count })
     process.send(SIGTERM)
     #expect(await process.end().exitStatus == 0)
     let restored = tool.run("restore", "--target", tool.directory.appending("restored").text, "--quiet") {

@@ -17,8 +17,8 @@ import Testing
     TestFiles.setMode(tool.configuration.appending("holdfast.yaml"), 0o600)
   }
 
-  private func schedule(_ arguments: String...) -> ProcessResult {
-    var start = tool.start(["schedule"] + arguments + ["--root", root.text])
+  private func schedule(_ command: String, _ arguments: String...) -> ProcessResult {
+    var start = tool.start(["schedule", command, "--root", root.text] + arguments)
     start.environment["HOLDFAST_REPOSITORY"] = nil
     return RunningProcess(start).wait()
   }

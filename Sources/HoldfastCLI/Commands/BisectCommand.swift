@@ -75,7 +75,7 @@ struct BisectCommand: ParsableCommand {
     let report = try bisect.run(isLinear: linear)
     repository.warnOfParityUses()
     func command(_ snapshot: Snapshot) -> RestoreDatabaseCommand {
-      RestoreDatabaseCommand(path, of: snapshot, options: optionsToRestore)
+      RestoreDatabaseCommand(report.holdingPaths, of: snapshot, options: optionsToRestore)
     }
     if output.json {
       try Console.json(BisectJSON(report, command), machine)

@@ -95,7 +95,9 @@ struct FindCommand: ParsableCommand {
     found.sources.first?.forEach { match in first = first ?? match }
     guard let first else { return Console.error("holdfast: nothing matches\(deleted ? " that is deleted" : "")") }
     guard deleted else { return }
-    let (id, path) = (first.last.id.short, ShellText.word(first.newest.path.description))
+    // A word that begins with a dash would be an option.
+    let name = first.newest.path.description
+    let (id, path) = (first.last.id.short, ShellText.word(name.hasPrefix("-") ? "./" + name : name))
     Console.hint(
       first.newest.file == nil
         ? "Run `holdfast restore \(id) --target DIR --path \(path)` to get the first of them back."

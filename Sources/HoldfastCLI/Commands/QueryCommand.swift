@@ -75,7 +75,7 @@ struct QueryCommand: ParsableCommand {
       }
       try rows.finish(database.figures, machine)
     } catch {
-      try? rows.flush()
+      try? rows.fail(error)
       throw error
     }
     repository.warnOfParityUses()

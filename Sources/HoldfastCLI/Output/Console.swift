@@ -19,6 +19,9 @@ enum Console {
   /// True if a result was written as JSON.
   static var hasWrittenJSON: Bool { json.load(ordering: .relaxed) }
 
+  /// Notes that a result is written as JSON by other means than those of this type.
+  static func noteJSON() { json.store(true, ordering: .relaxed) }
+
   static func output(_ text: String) {
     let code = write(text + "\n", to: STDOUT_FILENO)
     guard code != 0, code != EPIPE else { return }

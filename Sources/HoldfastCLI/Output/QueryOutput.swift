@@ -20,6 +20,8 @@ final class QueryOutput {
   private let path: Path
   private let sink: OpenFile
   private var buffer: [UInt8] = []
+  /// True if anything was written.
+  private var isBegun = false
   private var table: RowTable?
   private(set) var rows: UInt64 = 0
 
@@ -54,8 +56,18 @@ final class QueryOutput {
     try flush()
   }
 
-  /// Writes the rows that are there, for example before an error is told.
-  func flush() throws {
+  /// Writes the rows that are there, because an error follows. JSON of which nothing was written yet is left out: the
+  /// error takes its place; otherwise the error is the end of it.
+  func fail(_ error: any Error) throws {
+    guard case .json = form else { return try flush() }
+    guard isBegun else { return buffer.removeAll() }
+    try write((rows == 0 ? "" : "\n") + QueryJSON.tail(failure: describe(error)) + "\n")
+    try flush()
+  }
+
+  private func flush() throws {
+    if case .json = form { Console.noteJSON() }
+    isBegun = true
     try buffer.withUnsafeBytes { try sink.append($0) }
     buffer.removeAll(keepingCapacity: true)
   }

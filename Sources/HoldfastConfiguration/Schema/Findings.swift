@@ -158,10 +158,10 @@ struct Findings {
     let hint: String
     if pair.key == "<<" {
       hint = "Put what sources share into defaults."
-    } else if let near = EditDistance.nearest(to: pair.key, in: known) {
-      hint = "Did you mean \(near)?"
     } else if case let others = schema.contexts(of: pair.key), !others.isEmpty {
       hint = "It belongs into \(others.joined(separator: " or ")). Here there can be \(known.joined(separator: ", "))."
+    } else if let near = EditDistance.nearest(to: pair.key, in: known) {
+      hint = "Did you mean \(near)?"
     } else {
       hint = "There can be \(known.joined(separator: ", "))."
     }

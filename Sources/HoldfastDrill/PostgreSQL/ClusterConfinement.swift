@@ -11,12 +11,8 @@ struct ClusterConfinement {
 
   /// - Throws: `EngineError` if a path of the cluster leads out of it.
   func check() throws {
-    try checkLink(cluster.appending("pg_wal"))
-    let links = cluster.appending(PostgresCluster.tablespaceLinks)
-    if let directory = try? files.open(links, .directory) {
-      let listing = try directory.listing()
-      for index in 0..<listing.count { try checkLink(links.appending(listing[index])) }
-    }
+    let whole = try files.resolve(cluster)
+    try check(directory: cluster, within: whole)
     let map = cluster.appending("tablespace_map")
     guard try files.statusIfPresent(of: map) != nil else { return }
     let text = String(decoding: try files.open(map, .read).contents(max: Self.mapBytesMax), as: UTF8.self)
@@ -26,17 +22,30 @@ struct ClusterConfinement {
     }
   }
 
-  private func checkLink(_ link: Path) throws {
-    guard try files.statusIfPresent(of: link)?.kind == .symbolicLink else { return }
-    let target = Path(bytes: try files.readSymbolicLink(link))
-    // An absolute link that leads nowhere here is refused as well: a server could make what is missing there.
-    let place = (try? files.resolve(link)) ?? target
-    if place.isAbsolute { try check(place, of: link) }
+  /// Looks at every link below a directory: a server writes through any of them, not only through those that
+  /// PostgreSQL makes itself.
+  private func check(directory: Path, within whole: Path) throws {
+    let listing = try files.open(directory, .directory).listing()
+    for index in 0..<listing.count {
+      let path = directory.appending(listing[index])
+      switch try files.statusIfPresent(of: path)?.kind {
+      case .directory: try check(directory: path, within: whole)
+      case .symbolicLink:
+        // One that leads nowhere here is refused as well: a server could make what is missing there.
+        guard let place = try? files.resolve(path), whole.contains(place) else {
+          throw leadsOut(Path(bytes: try files.readSymbolicLink(path)), of: path)
+        }
+      default: break
+      }
+    }
   }
 
   private func check(_ place: Path, of origin: Path) throws {
-    guard !cluster.contains(place) else { return }
-    throw EngineError(
+    guard cluster.contains(place) else { throw leadsOut(place, of: origin) }
+  }
+
+  private func leadsOut(_ place: Path, of origin: Path) -> EngineError {
+    EngineError(
       .usage, "\(origin) leads to \(place), out of the restored cluster: a drill of it could change live data",
       hint: "Take a snapshot while the server runs, with --postgres: it holds the tablespaces in itself.")
   }

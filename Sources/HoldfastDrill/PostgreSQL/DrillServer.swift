@@ -89,9 +89,9 @@ final class DrillServer {
 
   // MARK: Settings
 
-  /// The settings on the command line, which override those of the cluster. What the cluster brings along must neither
-  /// reach the site's servers (replication, subscriptions, background workers, archiving) nor need what only the site
-  /// has (certificates, memory, directories).
+  /// The settings on the command line, which override those in the files of the cluster. What the cluster brings along
+  /// must neither reach the site's servers (replication, subscriptions, background workers, archiving) nor need what
+  /// only the site has (certificates, memory, directories), nor wait, nor fill the disk.
   private var settings: [(String, String)] {
     let directory = text(scratch.server)
     return [
@@ -102,6 +102,7 @@ final class DrillServer {
       ("primary_conninfo", ""), ("primary_slot_name", ""), ("synchronous_standby_names", ""), ("hot_standby", "off"),
       ("max_logical_replication_workers", "0"), ("shared_preload_libraries", ""), ("session_preload_libraries", ""),
       ("local_preload_libraries", ""), ("autovacuum", "off"), ("ssl", "off"), ("shared_buffers", "128MB"),
+      ("max_wal_size", "256MB"), ("temp_file_limit", "1GB"), ("recovery_min_apply_delay", "0"),
       ("huge_pages", "off"), ("logging_collector", "off"), ("log_destination", "stderr"), ("lc_messages", "C"),
     ]
   }
@@ -186,12 +187,30 @@ final class DrillServer {
 
   // MARK: Sessions
 
+  /// Settings of each session, which override those that the cluster keeps for roles and databases.
+  private static let sessionOptions = "-c session_preload_libraries= -c local_preload_libraries="
+  /// Variables that lead libpq to another server, or change what it does there.
+  private static let misleading = [
+    "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGOPTIONS",
+    "PGREQUIREAUTH", "PGCHANNELBINDING", "PGSSLMODE",
+  ]
+
   /// Opens a session as the superuser.
-  /// - Throws: `PostgresFailure`.
+  /// - Throws: `PostgresFailure`; `EngineError` if another server answers, to which the environment has led.
   func connect(_ database: String) throws -> PostgresConnection {
-    let words = [("host", text(scratch.server)), ("port", String(Self.port)), ("user", roles[0]), ("dbname", database)]
+    let words = [
+      ("host", text(scratch.server)), ("hostaddr", ""), ("port", String(Self.port)), ("user", roles[0]),
+      ("dbname", database), ("options", Self.sessionOptions),
+    ]
     let info = words.map { "\($0)='\($1.replacing("\\", with: "\\\\").replacing("'", with: "\\'"))'" }
-    return try PostgresConnection(info.joined(separator: " "), cancellation: host.cancellation)
+    let session = try PostgresConnection(info.joined(separator: " "), cancellation: host.cancellation)
+    let shown = Path(try session.value("SHOW data_directory"))
+    guard try host.files.resolve(cluster) == (try? host.files.resolve(shown)) else {
+      throw EngineError(
+        .usage, "the server of \(shown) answers in place of that of the restored cluster",
+        hint: "Run the drill without PGSERVICE and the other variables that name a server.")
+    }
+    return session
   }
 
   private func text(_ path: Path) -> String { String(decoding: path.bytes, as: UTF8.self) }
@@ -201,10 +220,12 @@ final class DrillServer {
   /// - Throws: `DrillFailure` if it finds damage.
   func runAmcheck() throws -> Bool {
     guard let program = programs.amcheck else { return false }
-    let words = [
-      quoted(program), "--all", "--install-missing", "--host=" + quoted(scratch.server), "--port=\(Self.port)",
-      "--username=" + ShellText.quoted(roles[0]),
-    ]
+    let words =
+      ["env"] + Self.misleading.map { "-u \($0)" } + [
+        "PGOPTIONS=" + ShellText.quoted(Self.sessionOptions), quoted(program), "--all", "--install-missing",
+        "--host=" + quoted(scratch.server), "--port=\(Self.port)",
+        "--username=" + ShellText.quoted(roles[0]),
+      ]
     let name = "amcheck"
     let running = try start(words.joined(separator: " "), output: name)
     while running.poll() == nil {

@@ -74,7 +74,13 @@ struct ScrubRepair {
     } else if try mendsItself(item) {
       isWritten = true
     } else if let replacement = try target.repository.store.replacement(of: item.key) {
-      isWritten = try copying.copy(item, as: replacement) { try lease.checkHeld() }
+      do {
+        isWritten = try copying.copy(item, as: replacement) { try lease.checkHeld() }
+      } catch let error as StoreError {
+        // The answer to its commit may be lost.
+        guard try proof.isSound(item) else { throw error }
+        isWritten = true
+      }
     } else {
       guard let isRemoved = try removesFirst(item) else { return Self.onlyCopy }
       isWritten = isRemoved

@@ -27,7 +27,10 @@ package struct DrillStatus: Sendable, Hashable {
   ///   - entries: the oldest first.
   ///   - run: returns what the status tells of a run.
   init(_ entries: [JournalEntry], unsigned: Int, run: (JournalEntry) -> SourceStatus.Run) {
-    let drills = entries.compactMap { entry in entry.drill.map { (entry: entry, evidence: $0) } }
+    // By their own times: whoever can write to the store can put an old entry behind a newer one.
+    let drills = entries.compactMap { entry in entry.drill.map { (entry: entry, evidence: $0) } }.sorted {
+      $0.entry.ended < $1.entry.ended
+    }
     last = drills.last.map { run($0.entry) }
     passedAge = drills.last { $0.evidence.passed }.flatMap { run($0.entry).age }
     count = drills.count

@@ -1,8 +1,10 @@
 internal import HoldfastArchive
+internal import HoldfastCodec
 package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
+internal import Synchronization
 
 extension SourceStatus {
   /// Returns the status of each source, in ascending order of names. Sources are read one after the other, so that
@@ -23,6 +25,8 @@ extension SourceStatus {
     let present = try name.map { try repository.catalog.isKnown($0) ? [$0] : [] } ?? repository.catalog.sourceNames()
     let known = Set(present).union(repository.memory?.sources ?? [])
     let names = name.map { [$0] } ?? known.union(noted).union(expected).sorted()
+    // The heartbeat is only information.
+    let leases = (try? newestLeases(of: names, in: repository.store)) ?? [:]
     return try names.map { name in
       try repository.host.cancellation.check()
       var facts = StatusComputation.Facts(name, snapshots: [])
@@ -40,10 +44,35 @@ extension SourceStatus {
         // The journal is only information: the values that depend on it are then not known.
         facts.journalDamage = [error.message]
       }
-      // The heartbeat is only information.
-      facts.lease = try? LeaseNumbers(store: repository.store, name: name.text).newest()?.record
+      facts.lease = leases[name]
       return StatusComputation(facts, objectives(name), now: repository.host.clock.now()).run()
     }
+  }
+}
+
+extension SourceStatus {
+  /// Returns the newest number of the lease of each source. All are listed at once, and read side by side.
+  private static func newestLeases(
+    of names: [SourceName], in store: any Store
+  ) throws -> [SourceName: LeaseRecord] {
+    let prefix = LeaseNumbers.prefix + (names.count == 1 ? names[0].text + "/" : "")
+    var newest: [SourceName: UInt64] = [:]
+    try store.forEachEntry(below: prefix, .everything) { entry in
+      let parts = (prefix + entry.name).dropFirst(LeaseNumbers.prefix.count).split(separator: "/", maxSplits: 1)
+      if parts.count == 2, let name = SourceName(String(parts[0])), let number = LeaseNumbers.number(parts[1]) {
+        newest[name] = max(number, newest[name] ?? 0)
+      }
+      return true
+    }
+    let found = names.compactMap { name in newest[name].map { (name: name, number: $0) } }
+    let records = Mutex<[SourceName: LeaseRecord]>([:])
+    try SideBySide.run(found.count, threads: store.connections) { index in
+      let (name, number) = found[index]
+      let bytes = try? LeaseNumbers(store: store, name: name.text).bytes(of: number)
+      guard let record = bytes.flatMap({ LeaseRecord(parsing: $0) }) else { return }
+      records.withLock { $0[name] = record }
+    }
+    return records.withLock { $0 }
   }
 }
 
@@ -53,8 +82,13 @@ extension StatusComputation.Facts {
   fileprivate mutating func keep(_ entries: [JournalEntry], signedFor repository: Repository) {
     journal = entries
     guard let keyring = repository.keyring.sealed?.keyring else { return }
-    for (index, entry) in entries.enumerated()
-    where entry.drill != nil && !entry.hasSignedDrill(of: name, in: repository.id, by: keyring) {
+    var counted: Set<Signature> = []
+    for (index, entry) in entries.enumerated() where entry.drill != nil {
+      if let signature = entry.drill?.signature, entry.hasSignedDrill(of: name, in: repository.id, by: keyring),
+        counted.insert(signature).inserted
+      {
+        continue
+      }
       journal[index].drill = nil
       unsignedDrills += 1
     }

@@ -66,7 +66,7 @@ package struct DrillTask {
 
   /// Returns the directories that a drill must not touch: sources, and the targets of the repository.
   private func forbidden(for snapshot: Snapshot) throws -> [ForbiddenPlace] {
-    let settings = try? context.machine.loader().load()
+    let settings = try context.machine.loader().load()
     var places = (settings?.sources ?? []).compactMap { source -> ForbiddenPlace? in
       guard case .directory(let path) = source.subject else { return nil }
       return ForbiddenPlace(path, "the source \(source.name)")

@@ -12,34 +12,34 @@ extension ConfiguredSource {
   /// - Returns: the status, and a summary in words.
   func drill(_ watch: RunWatch, _ progress: any ProgressObserver) throws -> (status: ExitStatus, summary: String) {
     let began = host.clock.now()
+    var isTold = false
     let remember = { (passed: Bool) in
       do {
         try repository.machine.remember(LastDrill(at: began, passed: passed), of: settings.name)
-      } catch {
+      } catch  where !isTold {
+        isTold = true
         progress.warn(
           "this machine cannot remember its drills: \(describe(error).message); set HOLDFAST_STATE_DIR")
+      } catch {
+        // It was told before.
       }
     }
-    do {
-      let opened = host.clock.uptime()
-      let warnings = Mutex<[String]>([])
-      defer { warnings.withLock { $0 }.forEach(progress.warn) }
-      let read = try context.openToRead(from: .all, for: settings.name) { text in
-        warnings.withLock { $0.append(text) }
-      }
-      let snapshot = try SnapshotSelector(.latest, source: settings.name).choose(in: read.catalog) {
-        progress.warn($0.message)
-      }
-      let report = try DrillTask(settings.drill, at: context).perform(
-        on: snapshot, in: read, openingTime: host.clock.uptime() - opened, watch, progress)
-      for text in context.noteDamage(metIn: read) { watch.tellAndRecord(Notice(.warning, text), as: text) }
-      remember(report.failure == nil)
-      watch.tell(report, of: settings.name)
-      return (report.exitStatus, report.failure == nil ? "drill: \(report.verdict)" : "the drill failed")
-    } catch {
-      let known = describe(error)
-      if ![.interrupted, .locked].contains(known.exitStatus) { remember(false) }
-      throw error
+    // A drill that is killed, or that a signal ends, does not begin anew with each run.
+    remember(false)
+    let opened = host.clock.uptime()
+    let warnings = Mutex<[String]>([])
+    defer { warnings.withLock { $0 }.forEach(progress.warn) }
+    let read = try context.openToRead(from: .all, for: settings.name) { text in
+      warnings.withLock { $0.append(text) }
     }
+    let snapshot = try SnapshotSelector(.latest, source: settings.name).choose(in: read.catalog) {
+      progress.warn($0.message)
+    }
+    let report = try DrillTask(settings.drill, at: context).perform(
+      on: snapshot, in: read, openingTime: host.clock.uptime() - opened, watch, progress)
+    for text in context.noteDamage(metIn: read) { watch.tellAndRecord(Notice(.warning, text), as: text) }
+    if report.failure == nil { remember(true) }
+    watch.tell(report, of: settings.name)
+    return (report.exitStatus, report.failure == nil ? "drill: \(report.verdict)" : "the drill failed")
   }
 }

@@ -52,7 +52,7 @@ struct S3Uploads {
     let answer = try client.answer(request)
     guard answer.isSuccess else {
       switch client.failure(answer, key: nil, "s3:ListBucketMultipartUploads") {
-      // Gateways that have no such list refuse it in many ways.
+      // Gateways that have no such list refuse it in one of these ways; rclone by 404 and NoSuchUpload.
       case S3Error.notPermitted, S3Error.notImplemented, S3Error.refused(_, status: 404...405, _): return nil
       case let failure: throw failure
       }

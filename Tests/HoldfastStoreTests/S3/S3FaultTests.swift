@@ -322,7 +322,7 @@ import Testing
     try server.store().removeAll(below: "a/")
   }
 
-  @Test(arguments: [(403, "AccessDenied"), (404, "NoSuchKey"), (405, "MethodNotAllowed"), (501, "NotImplemented")])
+  @Test(arguments: [(403, "AccessDenied"), (404, "NoSuchUpload"), (405, "MethodNotAllowed"), (501, "NotImplemented")])
   func whatAServerDoesNotListOfUploadsStays(_ status: Int, _ code: String) throws {
     try write([1], "a/1", server.store())
     server.fail(.init("GET", "uploads", .refuse(status, code)))
