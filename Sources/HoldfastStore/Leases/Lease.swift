@@ -17,20 +17,19 @@ package final class Lease: Sendable {
 
   /// The state of the lease, which other threads may ask. It does not keep the lease.
   package let holder: LeaseHolder
-  /// `nil` once the lease is given back.
-  private let lock: Mutex<(any StoreLock)?>
+  private let lock: HeldLock
   private let errands: Errands?
   private let renewal: RepeatingThread?
 
   /// Lends the lease of another one.
   private init(lending holder: LeaseHolder) {
     (self.holder, errands, renewal) = (holder, nil, nil)
-    lock = Mutex(nil)
+    lock = HeldLock(nil)
   }
 
   private init(_ holder: LeaseHolder, _ lock: any StoreLock, _ terms: LeaseTerms, _ errands: Errands?) {
     (self.holder, self.errands) = (holder, errands)
-    self.lock = Mutex(lock)
+    self.lock = HeldLock(lock)
     renewal = RepeatingThread.start(every: terms.tick) { [holder] in holder.renewInTime() }
   }
 
@@ -39,19 +38,16 @@ package final class Lease: Sendable {
   /// Gives the lease back, also if another thread has not let go of it yet. A run calls it when it has ended, before
   /// it waits for its errands. Another call does nothing.
   package func end() {
-    let lock = lock.withLock { lock -> (any StoreLock)? in
-      defer { lock = nil }
-      return lock
-    }
-    guard let lock else { return }
+    guard lock.beginsToEnd() else { return }
     renewal?.stop()
     guard let errands else {
       holder.giveBack()
-      return withExtendedLifetime(lock) {}
+      lock.release()
+      return
     }
-    errands.begin { [holder] in
+    errands.begin { [holder, lock] in
       holder.giveBack()
-      withExtendedLifetime(lock) {}
+      lock.release()
     }
   }
 
@@ -157,4 +153,23 @@ package final class Lease: Sendable {
       }
     }
   }
+}
+
+/// The lock of a lease. It is released by a call, and not with the last reference to it: a thread that has done an
+/// errand may keep the work of it for a moment longer, and the next run would meet the lock.
+private final class HeldLock: Sendable {
+  private let state: Mutex<(lock: (any StoreLock)?, isEnding: Bool)>
+
+  /// - Parameter lock: `nil` if there is nothing to release.
+  init(_ lock: (any StoreLock)?) { state = Mutex((lock, lock == nil)) }
+
+  /// True at the first call.
+  func beginsToEnd() -> Bool {
+    state.withLock { state in
+      defer { state.isEnding = true }
+      return !state.isEnding
+    }
+  }
+
+  func release() { state.withLock { $0.lock = nil } }
 }
