@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
@@ -29,9 +28,6 @@ package struct ProcessEntry: Sendable {
 }
 
 extension FileSystem {
-  /// True if processes can be seen; false if /proc is not mounted.
-  package static var seesProcesses: Bool { holdfast_has_proc() == 1 }
-
   /// Returns the process with this number; `nil` if it cannot be seen.
   package func process(_ number: Int32) -> ProcessEntry? {
     guard number > 0 else { return nil }

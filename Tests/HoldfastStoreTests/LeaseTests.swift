@@ -291,20 +291,6 @@ import Testing
     #expect(lease?.number == 3)
   }
 
-  /// Neither another run of this process nor one of another process meets the lock of a run that has ended.
-  @Test func theLockIsReleasedWhenTheErrandIsDone() throws {
-    let directory = TemporaryDirectory()
-    let store = LocalStore(directory: directory.appending("shop"), host: TestHost.make())
-    let errands = Errands()
-    for round in 1...200 {
-      let lease = try take(nil, errands: errands, in: store)
-      #expect(lease != nil, "round \(round)")
-      lease?.end()
-      errands.wait()
-      #expect(try store.lock("orders", wait: false, cancellation: Cancellation()) != nil, "round \(round)")
-    }
-  }
-
   // MARK: Lost answers
 
   @Test func aRepeatedCreateMeetsItself() throws {

@@ -38,4 +38,18 @@ import Testing
     #expect(lease?.number == 2)
     #expect(told == [.seconds(5)])
   }
+
+  /// Neither another run of this process nor one of another process meets the lock of a run that has ended.
+  @Test func theLockIsReleasedWhenTheErrandIsDone() throws {
+    let directory = TemporaryDirectory()
+    let store = LocalStore(directory: directory.appending("shop"), host: TestHost.make())
+    let errands = Errands()
+    for round in 1...200 {
+      let lease = try Lease.take("orders", in: store, host: TestHost.make(), waits: false, givenBackBy: errands)
+      #expect(lease != nil, "round \(round)")
+      lease?.end()
+      errands.wait()
+      #expect(try store.lock("orders", wait: false, cancellation: Cancellation()) != nil, "round \(round)")
+    }
+  }
 }

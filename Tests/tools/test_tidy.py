@@ -88,6 +88,18 @@ class TidyTests(TestInDirectory):
         self.expect(("Sources/HoldfastEngine/Repository/Notes.swift:4",
                      "HoldfastEngine/Repository may not use Backup, where Backup is declared"))
 
+    def test_a_member_of_an_extension_in_a_folder_that_may_not_be_used(self) -> None:
+        self.write("Sources/HoldfastEngine/Backup/Names.swift",
+                   "extension Path {\n  package var isNew: Bool { other.isOld }\n"
+                   "  private var isHidden: Bool { true }\n}\n"
+                   "extension Path: Sequence {\n  func next() {}\n}\n"
+                   "extension Path {\n  var isCommon: Bool { true }\n}\nstruct Other {\n  let isCommon: Bool\n}\n")
+        self.write("Sources/HoldfastEngine/Repository/Notes.swift",
+                   "let a = path.isHidden\nlet b = path.next()\nlet c = path.isCommon\nlet isNew = true\n"
+                   "let d = path\n  .isNew\n")
+        self.expect(("Sources/HoldfastEngine/Repository/Notes.swift:6",
+                     "HoldfastEngine/Repository may not use Backup, where isNew is declared"))
+
     def test_folders_that_use_each_other(self) -> None:
         row = "| `HoldfastEngine/Backup` | `Repository`, `top` |\n"
         self.write("docs/architecture.md",

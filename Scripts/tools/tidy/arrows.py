@@ -4,6 +4,7 @@ The tables are found by the first cell of their head: `module` beside `may impor
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -46,8 +47,11 @@ def modules(tree: Tree) -> dict[str, list[SourceFile]]:
     return found
 
 
-def uses_of_folders(files: list[SourceFile]) -> Iterator[tuple[SourceFile, str, str, str, int]]:
-    """Where a folder of a module names a type of another one: file, its folder, the other folder, type, position."""
+def uses_of_folders(
+    files: list[SourceFile], members: Counter[str],
+) -> Iterator[tuple[SourceFile, str, str, str, int]]:
+    """Where a folder of a module names a type of another one, or a member of an extension in it: file, its folder, the
+    other folder, name, position. `members` are those of all types, each with the number of its declarations."""
     depth = len(files[0].path.split("/")[:2])
     folder_of = {file.path: "/".join(file.path.split("/")[depth:-1]) or TOP for file in files}
     declared: dict[str, set[str]] = {}
@@ -60,10 +64,19 @@ def uses_of_folders(files: list[SourceFile]) -> Iterator[tuple[SourceFile, str, 
     # A name that is declared in several places may mean any of them.
     homes = {name: folders.copy().pop() for name, folders in declared.items()
              if len(folders) == 1 and name not in inside}
+    # The same holds for a member: only one that is declared once is known by its name.
+    homes_of_members = {name: folder_of[file.path] for file in files for name in file.swift.members[1]
+                        if members[name] == 1}
     for file in files:
-        for name, position in file.swift.named.items():
-            if name in homes and homes[name] != folder_of[file.path]:
-                yield file, folder_of[file.path], homes[name], name, position
+        for names, known in ((file.swift.named, homes), (file.swift.used_members, homes_of_members)):
+            for name, position in names.items():
+                if name in known and known[name] != folder_of[file.path]:
+                    yield file, folder_of[file.path], known[name], name, position
+
+
+def members_of_types(tree: Tree) -> Counter[str]:
+    """How often each member of a type is declared in the project."""
+    return Counter(name for files in modules(tree).values() for file in files for name in file.swift.members[0])
 
 
 def module_findings(tree: Tree) -> list[Finding]:
@@ -97,10 +110,11 @@ def manifest_findings(tree: Tree, rows: dict[str, Row]) -> list[Finding]:
 
 
 def folder_findings(tree: Tree) -> list[Finding]:
-    """Names of types beside the table of folders."""
+    """Names of types, and members of extensions, beside the table of folders."""
     rows, found = table(tree.file(ARCHITECTURE), "folder", "may use"), []
+    members = members_of_types(tree)
     for module, files in modules(tree).items():
-        for file, folder, other, name, position in uses_of_folders(files):
+        for file, folder, other, name, position in uses_of_folders(files, members):
             row = rows.get(f"{module}/{folder}")
             if row:
                 row.used.add(other)
@@ -142,11 +156,12 @@ def depth(module: str, imports: dict[str, set[str]]) -> int:
 
 def printed_tables(tree: Tree) -> str:
     """Both tables as the code would have them. Each module comes behind those that it imports."""
+    members = members_of_types(tree)
     imports: dict[str, set[str]] = {}
     folders: dict[str, set[str]] = {}
     for module, files in modules(tree).items():
         imports[module] = {name.text for file in files for name in file.swift.imports} - FREE
-        for _, folder, other, _, _ in uses_of_folders(files):
+        for _, folder, other, _, _ in uses_of_folders(files, members):
             folders.setdefault(f"{module}/{folder}", set()).add(other)
     return "\n\n".join(
         "\n".join([f"| {first} | {second} |", "|---|---|"]

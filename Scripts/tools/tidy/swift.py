@@ -11,6 +11,10 @@ IMPORT = re.compile(
     r"^[ \t]*(?:@\w+(?:\([^)\n]*\))?\s+)*(?:(?:package|internal|private|fileprivate|public)\s+)?"
     r"import\s+(?:(?:struct|class|enum|protocol|typealias|func|let|var)\s+)?(\w+)", re.MULTILINE)
 DECLARATION = re.compile(r"[{}]|\b(?:struct|class|enum|actor|protocol|typealias)\s+([A-Z]\w*)")
+MEMBER = re.compile(
+    r"[{}]|\bextension\s+[\w.]+(?P<adopts>\s*:)?|\b(?P<type>struct|class|enum|actor|protocol)\s+[A-Z]\w*"
+    r"|\b(?:func|var|let|case)\s+`?(?P<name>[a-z]\w*)")
+MEMBER_USE = re.compile(r"\.([a-z]\w*)")
 TYPE_NAME = re.compile(r"(?<![\w.])[A-Z]\w*")
 HIDDEN = re.compile(r"\b(?:private|fileprivate)\b[\w \t@()]*$")
 
@@ -57,6 +61,40 @@ class SwiftSource:
             elif not HIDDEN.search(self.code, self.code.rfind("\n", 0, match.start()) + 1, match.start()):
                 outside.add(match[1])
         return outside, inside
+
+    @cached_property
+    def members(self) -> tuple[list[str], set[str]]:
+        """The members of all types that are declared here; and those of extensions that others see. An extension that
+        adopts a protocol has names that the protocol gave."""
+        all_members: list[str] = []
+        added: set[str] = set()
+        outer: list[str] = []  # what the braces around a position belong to
+        next_brace = ""
+        for match in MEMBER.finditer(self.code):
+            if match[0] == "{":
+                outer.append(next_brace)
+                next_brace = ""
+            elif match[0] == "}":
+                outer = outer[:-1]
+            elif name := match["name"]:
+                next_brace = ""
+                if not outer or not outer[-1]:
+                    continue
+                all_members.append(name)
+                line = self.code.rfind("\n", 0, match.start()) + 1
+                if outer == ["extension"] and not HIDDEN.search(self.code, line, match.start()):
+                    added.add(name)
+            else:
+                next_brace = "type" if match["type"] or match["adopts"] else "extension"
+        return all_members, added
+
+    @cached_property
+    def used_members(self) -> dict[str, int]:
+        """The names behind a dot, each with the first position."""
+        names: dict[str, int] = {}
+        for match in MEMBER_USE.finditer(self.code):
+            names.setdefault(match[1], match.start(1))
+        return names
 
     @cached_property
     def named(self) -> dict[str, int]:

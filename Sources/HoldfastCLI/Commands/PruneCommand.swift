@@ -12,14 +12,6 @@ extension Tag: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
 }
 
-extension TimeSpan {
-  /// Parses an option. The error says what is allowed.
-  static func argument(_ text: String) throws -> TimeSpan {
-    guard let span = TimeSpan(text) else { throw ValidationError(allowed) }
-    return span
-  }
-}
-
 /// The rules that say which snapshots to keep.
 struct RetentionOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Keep the last n snapshots.", valueName: "n"))

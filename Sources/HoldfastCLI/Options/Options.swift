@@ -108,6 +108,14 @@ struct RateOptions: ParsableArguments {
   }
 }
 
+extension TimeSpan {
+  /// Parses an option. The error says what is allowed.
+  static func argument(_ text: String) throws -> TimeSpan {
+    guard let span = TimeSpan(text) else { throw ValidationError(allowed) }
+    return span
+  }
+}
+
 extension ByteRate: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
 }

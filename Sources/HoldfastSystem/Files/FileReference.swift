@@ -89,3 +89,8 @@ extension FileSystem {
     FileReference(try openBeneath(path, in: directory, .reference))
   }
 }
+
+extension FileSystem {
+  /// True if processes can be seen; false if /proc is not mounted.
+  package static var seesProcesses: Bool { holdfast_has_proc() == 1 }
+}
