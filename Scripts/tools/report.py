@@ -1,7 +1,7 @@
 """The figures of a measurement as tables and as JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,17 @@ def figure(value: float | None) -> str:
     return "" if value is None else f"{value:.{0 if value >= 100 else 1 if value >= 10 else 3}f}"
 
 
+def figures(lowest_and_highest: tuple[float, float] | None) -> str:
+    """A range; nothing if there is none."""
+    return "–".join(map(figure, lowest_and_highest)) if lowest_and_highest else ""
+
+
+def spread(values: Iterable[float]) -> tuple[float, float] | None:
+    """The lowest and the highest of several values; `None` of a single one."""
+    known = sorted(values)
+    return (known[0], known[-1]) if len(known) > 1 else None
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A figure of holdfast's and, where the project has one, its target."""
@@ -30,6 +41,17 @@ class Verdict:
     measured: float
     target: float | None = None
     at_least: bool = False
+    lowest_and_highest: tuple[float, float] | None = None
+
+    @classmethod
+    def of_walls(cls, step: str, what: str, walls: tuple[Cost, Cost], target: float | None = None,
+                 at_least: bool = False) -> "Verdict":
+        """How many times the wall of the second the first one takes: the ratio of the medians, and the range of the
+        ratios of single turns."""
+        first, second = walls
+        turns = zip(first.walls_s, second.walls_s)  # what is judged may have been measured more often
+        return cls(step, what, first.wall_s / second.wall_s, target, at_least,
+                   spread(one / other for one, other in turns))
 
     @property
     def met(self) -> bool | None:
@@ -41,16 +63,18 @@ class Verdict:
     def row(self) -> list[str]:
         """Its row of the table."""
         target = "" if self.target is None else f"{'≥' if self.at_least else '≤'} {self.target:g}"
-        return [self.step, self.what, figure(self.measured), target, {None: "", True: "yes", False: "no"}[self.met]]
+        return [self.step, self.what, figure(self.measured), figures(self.lowest_and_highest), target,
+                {None: "", True: "yes", False: "no"}[self.met]]
 
 
-COST_COLUMNS = ["step", "tool", "wall s", "CPU s", "peak MiB", "stored MiB"]
-VERDICT_COLUMNS = ["step", "holdfast", "measured", "target", "met"]
+COST_COLUMNS = ["step", "tool", "wall s", "range", "CPU s", "peak MiB", "stored MiB"]
+VERDICT_COLUMNS = ["step", "holdfast", "measured", "range", "target", "met"]
 
 
 def cost_rows(costs: Costs, steps: Mapping[str, str], titles: Mapping[str, str]) -> list[list[str]]:
     """What every step cost every tool. `steps` and `titles` say how steps and tools are called."""
-    return [[label, titles[name], *map(figure, (cost.wall_s, cost.cpu_s, cost.peak_mib, cost.stored_mib))]
+    return [[label, titles[name], figure(cost.wall_s), figures(spread(cost.walls_s)),
+             *map(figure, (cost.cpu_s, cost.peak_mib, cost.stored_mib))]
             for step, label in steps.items() for name in titles if (cost := costs.get((step, name)))]
 
 

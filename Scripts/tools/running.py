@@ -24,6 +24,7 @@ class Cost:
     cpu_s: float
     peak_mib: float
     stored_mib: float | None = None
+    walls_s: tuple[float, ...] = ()  # of a median: the wall of each run, in their order
 
 
 def measure(pipeline: Pipeline, directory: Path, environment: dict[str, str], user: User | None = None,
@@ -83,4 +84,5 @@ def median_cost(costs: Iterable[Cost]) -> Cost:
     taken = list(costs)
     stored = [cost.stored_mib for cost in taken if cost.stored_mib is not None]
     return Cost(median(cost.wall_s for cost in taken), median(cost.cpu_s for cost in taken),
-                median(cost.peak_mib for cost in taken), median(stored) if stored else None)
+                median(cost.peak_mib for cost in taken), median(stored) if stored else None,
+                tuple(cost.wall_s for cost in taken))

@@ -10,9 +10,10 @@ from support import TestInDirectory, script
 
 from tools.bench import steps as bench_steps
 from tools.bench.main import names
-from tools.bench.peers import TOOLS, Earlier, Holdfast, ThreeTargets, Tool, WithParity, version
+from tools.bench.peers import TOOLS, Earlier, Holdfast, Tool, version
 from tools.bench.steps import LABELS, STEPS, Bench
-from tools.bench.targets import verdicts
+from tools.bench.targets import regressions, verdicts
+from tools.bench.variants import Divided, IgzipTar, PigzTar, ThreeTargets, WithParity, codec_rows
 from tools.bench_postgres import live, steps as postgres_steps
 from tools.command import Failure
 from tools.running import Cost, Pipeline
@@ -116,8 +117,58 @@ class BenchTests(TestInDirectory):
         with mock.patch("tools.bench.peers.quietly", return_value="age1x"), mock.patch("os.geteuid", return_value=1):
             self.assertEqual(tool.init(), ["/bin/this", "init", "--recipient", "age1x"])
         text = (self.root / "a/configuration/holdfast.yaml").read_text()
-        self.assertEqual(re.findall(r"name: (\w+), path: '.*/(\w+)'", text),
+        self.assertEqual(re.findall(r"name: (\w+), path: '.*/(\w+)/shop'", text),
                          [("home", "repository"), ("second", "second"), ("third", "third")])
+
+    def test_targets_are_taken_away_and_brought_back(self) -> None:
+        tool = Divided(self.root / "a", "/bin/this")
+        for path in tool.paths().values():
+            path.mkdir(parents=True)
+        tool.take_away(("second", "third"))
+        self.assertEqual([name for name, path in tool.paths().items() if path.exists()],
+                         ["home", "fourth", "fifth", "sixth"])
+        tool.bring_back(("second", "third"))
+        self.assertTrue(all(path.exists() for path in tool.paths().values()))
+
+    def test_what_shards_are_judged_by(self) -> None:
+        costs = {("erasure", "holdfast"): Cost(1.5, 1, 1), ("one of six", "holdfast"): Cost(1, 1, 1),
+                 ("erasure restore", "holdfast"): Cost(0.8, 1, 1), ("degraded restore", "holdfast"): Cost(1, 1, 1)}
+        said = [(each.step, each.what, each.measured, each.met) for each in verdicts(costs)]
+        self.assertIn((LABELS["erasure"], "times the wall with one", 1.5, False), said)
+        self.assertIn((LABELS["degraded restore"], "share of the speed with all", 0.8, True), said)
+
+    def test_a_codec_is_judged_beside_tar_with_the_same_one(self) -> None:
+        costs = {("deflate full", "holdfast"): Cost(2, 1, 1), ("deflate full", "igzip"): Cost(1, 1, 1),
+                 ("deflate full", "pigz"): Cost(4, 1, 1), ("zstd restore", "holdfast"): Cost(1, 1, 1),
+                 ("zstd restore", "tar"): Cost(1, 1, 1)}
+        said = [(each.step, each.what, each.measured, each.met) for each in verdicts(costs)]
+        self.assertEqual(said[:3], [(LABELS["deflate full"], "times as fast as igzip", 0.5, False),
+                                    (LABELS["deflate full"], "times as fast as pigz", 2, True),
+                                    (LABELS["zstd restore"], "times as fast as tar", 1, True)])
+
+    @unittest.skipUnless(shutil.which("igzip") and shutil.which("pigz"), "igzip or pigz is missing")
+    def test_tar_with_another_program_brings_everything_back(self) -> None:
+        for kind in (IgzipTar, PigzTar):
+            tool = kind(self.root / kind.name)
+            tool.reset()
+            self.bench.back_up(tool, self.bench.shop, "full")
+            self.bench.restore(tool, self.bench.shop, "full")
+
+    def test_every_codec_has_a_peer(self) -> None:
+        self.assertEqual({codec: [peer.name for peer in peers] for codec, (_, peers) in codec_rows().items()},
+                         {"deflate": ["igzip", "pigz"], "zstd": ["tar"]})
+
+    def test_a_range_is_that_of_the_turns(self) -> None:
+        costs = {("full", "holdfast"): Cost(2, 1, 1, walls_s=(2, 3, 1)),
+                 ("full", "earlier"): Cost(2, 1, 1, walls_s=(1, 3, 2))}
+        judged = [each for each in verdicts(costs) if each.what == "times the wall of the earlier build"][0]
+        self.assertEqual((judged.measured, judged.lowest_and_highest), (1, (0.5, 2)))
+
+    def test_what_is_slower_by_more_than_a_twentieth_is_a_regression(self) -> None:
+        costs = {("full", "holdfast"): Cost(1.06, 1, 1), ("full", "earlier"): Cost(1, 1, 1),
+                 ("restore", "holdfast"): Cost(1.04, 1, 1), ("restore", "earlier"): Cost(1, 1, 1),
+                 ("verify", "holdfast"): Cost(9, 1, 1), ("verify", "restic"): Cost(1, 1, 1)}
+        self.assertEqual([each.step for each in regressions(verdicts(costs))], [LABELS["full"]])
 
     def test_an_earlier_build_runs_as_holdfast_does(self) -> None:
         this, earlier = Holdfast(self.root / "a", "/bin/this"), Earlier(self.root / "b", "/bin/earlier")
@@ -176,8 +227,19 @@ class EntryTests(unittest.TestCase):
     def test_the_bench_takes_its_options(self) -> None:
         said = re.sub(r"\s+", " ", script("bench", "--help").stdout)
         for option in ("--runs N", "--only STEP,...", "--only-tools TOOL,...", "--beside BINARY", "--million", "--many",
+                       "--quick", "--all", "--previous REVISION", "--check",
                        "--directory DIR", "--json FILE", "[MIB]"):
             self.assertIn(option, said)
+
+    def test_a_check_with_nothing_to_compare_with_says_so(self) -> None:
+        from tools.bench import main as bench_main
+        with (mock.patch.object(bench_main, "newest_release", return_value=None),
+              mock.patch.object(bench_main, "binary", return_value="/bin/true"),
+              mock.patch.object(bench_main, "version", return_value="1"),
+              mock.patch.object(bench_main, "say") as say, mock.patch("sys.argv", ["bench", "--quick", "--check"]),
+              self.assertRaisesRegex(Failure, "nothing to compare this build with")):
+            bench_main.main()
+        self.assertIn("HINT: --previous REVISION, or --beside BINARY", [call.args[0] for call in say.call_args_list])
 
     def test_a_bench_of_a_tool_that_is_not_there_says_how_to_get_it(self) -> None:
         if shutil.which("restic"):

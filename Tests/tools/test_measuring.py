@@ -51,7 +51,7 @@ class RunningTests(TestInDirectory):
 
     def test_medians_are_taken_figure_by_figure(self) -> None:
         costs = [Cost(1, 30, 5, 2), Cost(2, 10, 4), Cost(9, 20, 6, 4)]
-        self.assertEqual(median_cost(costs), Cost(2, 20, 5, 3))
+        self.assertEqual(median_cost(costs), Cost(2, 20, 5, 3, (1, 2, 9)))
 
 
 class FilesTests(TestInDirectory):
@@ -106,7 +106,9 @@ class ReportTests(TestInDirectory):
         self.assertEqual([Verdict("", "", 2, target, at_least).met for target, at_least in
                           ((2, False), (2, True), (1, False), (1, True), (3, False), (3, True), (None, True))],
                          [True, True, False, True, True, False, None])
-        self.assertEqual(Verdict("full", "share", 1.5, 1.05).row(), ["full", "share", "1.500", "≤ 1.05", "no"])
+        self.assertEqual(Verdict("full", "share", 1.5, 1.05).row(), ["full", "share", "1.500", "", "≤ 1.05", "no"])
+        judged = Verdict.of_walls("full", "ratio", (Cost(4, 1, 1, walls_s=(4, 6)), Cost(2, 1, 1, walls_s=(2, 2))))
+        self.assertEqual(judged.row(), ["full", "ratio", "2.000", "2.000–3.000", "", ""])
 
     def test_the_same_figures_are_there_as_json(self) -> None:
         write_json(self.root / "out", {"mib": 3}, {("full", "tar"): Cost(1, 2, 3)}, [Verdict("full", "s", 1)],

@@ -109,7 +109,7 @@ class CountingTests(TestInDirectory):
     def test_medians_leave_out_what_is_not_known(self) -> None:
         each = [Taken(Cost(wall_s, 1, 1), sent, 0, requests) for wall_s, sent, requests in
                 ((1, 30, 5), (2, 10, None), (9, 20, 7))]
-        self.assertEqual(median_taken(each), Taken(Cost(2, 1, 1), 20, 0, 6))
+        self.assertEqual(median_taken(each), Taken(Cost(2, 1, 1, walls_s=(1, 2, 9)), 20, 0, 6))
 
     def test_the_last_chain_of_a_history_is_whole(self) -> None:
         history = History(self.root, 2 * CHAIN + 50)

@@ -1,6 +1,5 @@
 """The tools that are measured, each with all that it keeps under one directory."""
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -90,43 +89,6 @@ class Holdfast(Tool):
         return [[self.holdfast, "restore", "latest", "--target", ".", *(["--delta"] if over else [])]]
 
 
-class ThreeTargets(Holdfast):
-    """The same with two more targets, each on a file system in memory of its own where this user may mount one."""
-    name = "three-targets"
-    title = "holdfast, three targets"
-
-    def init(self) -> list[str]:
-        places = {"home": self.repository} | {name: self.home / name for name in ("second", "third")}
-        configuration = Path(self.environment["HOLDFAST_CONFIG_DIR"])
-        configuration.mkdir(mode=0o755)
-        lines = "".join(f"      - {{name: {name}, path: '{path}'}}\n" for name, path in places.items())
-        (configuration / "holdfast.yaml").write_text(f"repositories:\n  shop:\n    targets:\n{lines}")
-        if os.geteuid() == 0:
-            for path in places.values():
-                path.mkdir()
-                quietly(["mount", "-t", "tmpfs", "tmpfs", str(path)])
-        return super().init()
-
-    def close(self) -> None:
-        """Gives the file systems back."""
-        for name in ("repository", "second", "third"):
-            if os.path.ismount(self.home / name):
-                quietly(["umount", str(self.home / name)])
-
-    def reset(self) -> None:
-        self.close()
-        super().reset()
-
-
-class WithParity(Holdfast):
-    """The same with parity in archives."""
-    name = "parity"
-    title = "holdfast --parity 2%"
-
-    def backup(self, label: str) -> Pipeline:
-        return [[*command, "--parity", "2%"] for command in super().backup(label)]
-
-
 class Unsealed(Holdfast):
     """The same without sealing: what sealing costs."""
     name = "unsealed"
@@ -209,16 +171,18 @@ class Tar(Tool):
 TOOLS = (Holdfast, Unsealed, Restic, Borg, Tar)
 
 
+def is_there(tool: type[Tool]) -> bool:
+    """Whether a tool can be run; says how to get one that cannot."""
+    if issubclass(tool, Holdfast) or shutil.which(tool.program):
+        return True
+    say(f"{tool.program} is missing and left out")
+    say(f"HINT: Scripts/install-deps bench, or apt-get install {tool.package}")
+    return False
+
+
 def installed(names: list[str]) -> list[type[Tool]]:
-    """The tools that are asked for and there; says how to get the others."""
-    found: list[type[Tool]] = []
-    for tool in TOOLS:
-        if tool.name in names and not issubclass(tool, Holdfast) and not shutil.which(tool.program):
-            say(f"{tool.program} is missing and left out")
-            say(f"HINT: Scripts/install-deps bench, or apt-get install {tool.package}")
-        elif tool.name in names:
-            found.append(tool)
-    return found
+    """The tools that are asked for and there."""
+    return [tool for tool in TOOLS if tool.name in names and is_there(tool)]
 
 
 def version(tool: type[Tool], program: str) -> str:

@@ -13,10 +13,12 @@ from ..files import MIB, compare, copy
 from ..holdfast import SCRIPTS, own_environment, places
 from ..report import Costs
 from ..running import Cost, measure, median_cost, quietly
-from .peers import Holdfast, ThreeTargets, Tool, Unsealed, WithParity
+from .peers import Holdfast, Tar, Tool, Unsealed, is_there
+from .variants import Divided, ThreeTargets, WithParity, codec_rows
 
 STEPS = ["full", "unchanged", "changed", "verify", "restore", "over"]
-EXTRAS = ["targets", "parity", "chain", "sparse", "million", "many"]
+EXTRAS = ["targets", "erasure", "parity", "codecs", "chain", "sparse", "million", "many"]
+LONG = ("million", "many")
 LABELS = {
     "full": "full",
     "unchanged": "nothing changed",
@@ -26,8 +28,16 @@ LABELS = {
     "over": "restore over an older state",
     "targets": "three local targets",
     "one target": "the same with one",
+    "erasure": "erasure: 4+2 over six local targets",
+    "one of six": "the same with one target",
+    "erasure restore": "restore of it",
+    "degraded restore": "restore with two of six targets away",
     "parity": "full with 2 % parity",
     "no parity": "the same without",
+    "deflate full": "full with deflate",
+    "deflate restore": "restore with deflate",
+    "zstd full": "full with zstd",
+    "zstd restore": "restore with zstd",
     "chain": "restore 100 incrementals",
     "chain full": "restore a full of that state",
     "sparse": "100 GiB sparse, 1 MiB of data",
@@ -60,6 +70,7 @@ class Bench:
         self.tools = tools
         self.runs = runs
         self.costs: Costs = {}
+        self.titles = {tool.name: tool.title for tool in tools}
         self.shop, self.old_shop, self.target = work / "shop", work / "old-shop", work / "target"
 
     def take_turns(self, turns: dict[tuple[str, str], Callable[[], Cost]], runs: int) -> None:
@@ -134,6 +145,46 @@ class Bench:
                              ("one target", "holdfast"): lambda: full(one)}, self.runs)
         finally:
             three.close()
+
+    def erasure(self, program: str) -> None:
+        """What a full in shards costs, beside one into one place; and a restore with as many targets away as may be."""
+        six, one = Divided(self.work / "six", program), Holdfast(self.work / "one-of-six", program)
+        away = six.others[:2]
+
+        def full(tool: Tool) -> Cost:
+            tool.reset()
+            return self.back_up(tool, self.shop, "full")
+
+        def degraded() -> Cost:
+            six.take_away(away)
+            try:
+                return self.restore(six, self.shop, "full")
+            finally:
+                six.bring_back(away)
+        try:
+            self.take_turns({("erasure", "holdfast"): lambda: full(six),
+                             ("one of six", "holdfast"): lambda: full(one)}, self.runs)
+            self.take_turns({("erasure restore", "holdfast"): lambda: self.restore(six, self.shop, "full"),
+                             ("degraded restore", "holdfast"): degraded}, self.runs)
+        finally:
+            six.close()
+
+    def codecs(self, program: str) -> None:
+        """A full and its restore with each codec, beside tar with the same one."""
+        for codec, (mine, peers) in codec_rows().items():
+            tools: list[Tool] = [kind(self.work / f"{codec}-{kind.name}", program)
+                                 for kind in (mine, *peers) if issubclass(kind, (Holdfast, Tar)) and is_there(kind)]
+            names = {tool: "holdfast" if isinstance(tool, Holdfast) else tool.name for tool in tools}
+            self.titles.update({name: tool.title for tool, name in names.items() if name not in self.titles})
+
+            def full(tool: Tool) -> Cost:
+                tool.reset()
+                return self.back_up(tool, self.shop, "full")
+            for step, turn in ((f"{codec} full", full),
+                               (f"{codec} restore", lambda tool: self.restore(tool, self.shop, "full"))):
+                self.take_turns({(step, names[tool]): partial(turn, tool) for tool in tools}, self.runs)
+            for tool in tools:
+                shutil.rmtree(tool.home)
 
     def parity(self, program: str) -> None:
         """What a full with parity costs, beside one without."""

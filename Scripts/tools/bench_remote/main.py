@@ -128,8 +128,8 @@ def report(settings: list[Setting]) -> str:
         verdicts = setting.verdicts()
         text += f"\n### {setting.title}, {setting.link}\n\n{markdown(COLUMNS, setting.rows())}\n"
         text += markdown(VERDICT_COLUMNS, [verdict.row() for verdict in verdicts])
-        missed += [f"- {setting.kind}, {setting.link}: {' | '.join(verdict.row()[:4])}" for verdict in verdicts
-                   if verdict.met is False]
+        missed += [f"- {setting.kind}, {setting.link}: {' | '.join(filter(None, verdict.row()[:5]))}"
+                   for verdict in verdicts if verdict.met is False]
     return text + ("\nMissed:\n\n" + "\n".join(missed) + "\n" if missed else "\nEvery target is met.\n")
 
 
