@@ -13,7 +13,8 @@ package final class Scanner {
     case socket(Path)
   }
 
-  private struct Level {
+  /// A directory on the way to where the walk is. A class: the walk asks it for every name.
+  private final class Level {
     let path: Path
     let directory: OpenFile
     let listing: DirectoryListing
@@ -21,8 +22,16 @@ package final class Scanner {
     let origin: ScannedItem.Origin
     let rules: ClusterRules?
     /// The directory of the links to tablespaces, if the names of this level are those links.
-    var links: OpenFile?
+    let links: OpenFile?
     var next = 0
+
+    init(
+      path: Path, directory: OpenFile, listing: DirectoryListing, isInPostgreSQL: Bool, origin: ScannedItem.Origin,
+      rules: ClusterRules?, links: OpenFile? = nil
+    ) {
+      (self.path, self.directory, self.listing, self.isInPostgreSQL) = (path, directory, listing, isInPostgreSQL)
+      (self.origin, self.rules, self.links) = (origin, rules, links)
+    }
 
     /// Returns the directory that contains a name of the listing.
     func parent(of name: Path) -> OpenFile {
@@ -85,7 +94,7 @@ package final class Scanner {
         continue
       }
       let name = level.listing[level.next]
-      levels[levels.count - 1].next += 1
+      level.next += 1
       let path = level.path.appending(name)
       if isExcluded(path) || (!leftOut.isEmpty && leftOut.contains(path)) { continue }
       if let finding = examine(path, name: Path(bytes: Array(name)), in: level) { return finding }

@@ -28,6 +28,8 @@ import Testing
   private func backup(
     _ shop: TestShop, before operation: Operation, _ meddle: @escaping @Sendable (Int) throws(SystemError) -> Void
   ) throws -> Backup.Report {
+    // It is read, whatever the grain of clocks.
+    TestFiles.setMode(shop.source.appending("orders.db"), 0o600)
     let probe = MeddlingProbe(before: operation, of: "orders.db", meddle)
     let report = try shop.backup(in: shop.repository(probe: probe))
     #expect(probe.times > 0)

@@ -34,6 +34,8 @@ import Testing
     try database.order(100)
     try shop.backup()
     let program = HalfWritten(database)
+    // Something differs from the parent, so that there is a capture after the survey.
+    TestFiles.setMode(shop.source.appending("z"), 0o700)
     // The survey has not looked into it, because it was as the parent has it.
     let probe = MeddlingProbe(before: .open, of: "z") { if $0 == 1 { program.begin() } }
     let report = try shop.backup(in: shop.repository(probe: probe))

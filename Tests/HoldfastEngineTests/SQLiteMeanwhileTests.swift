@@ -30,6 +30,8 @@ import Testing
   private func backup(
     before path: String, time: Int, _ meddle: @escaping @Sendable () -> Void
   ) throws -> Backup.Report {
+    // Something differs from the parent, so that there is a capture after the survey.
+    TestFiles.setMode(shop.source.appending("z"), 0o700)
     let probe = MeddlingProbe(before: .open, of: path) { if $0 == time { meddle() } }
     let report = try shop.backup(in: shop.repository(probe: probe)) { $0.groupsDatabases = false }
     #expect(probe.times > time)

@@ -128,6 +128,8 @@ import Testing
   /// A backup during which a program opens that database: when the survey is over, and the directory is about to be
   /// captured.
   private func backup(whileOpening program: OpenedLater) throws -> Backup.Report {
+    // Something differs from the parent, so that there is a capture after the survey.
+    TestFiles.setMode(place("z"), 0o700)
     let probe = MeddlingProbe(before: .open, of: "z") { [place = place("z/orders.db")] time in
       if time == 1 { program.open(place) }
     }
@@ -177,6 +179,8 @@ import Testing
     TestFiles.makeDirectory(place("z"))
     try database("z/orders.db", "PRAGMA journal_mode = \(mode);").order(50)
     try shop.backup()
+    // Something differs from the parent, so that there is a capture after the survey.
+    TestFiles.setMode(place("z"), 0o700)
     let probe = MeddlingProbe(before: .open, of: "z") { [place = place("z/orders.db")] time in
       if time == 1 { try? TestDatabase(place).order(20) }
     }

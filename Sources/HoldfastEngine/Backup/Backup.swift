@@ -155,7 +155,7 @@ package struct Backup {
       sequence: draft.sequence, kind: base.kind, parent: base.chain?.tip.asParent,
       time: Envelope.Time(started: RecordedTime(started), finished: RecordedTime(host.clock.now())),
       archives: objects.archives, body: objects.body,
-      state: record.summarizer.summary.recorded(under: draft.bodyHead.key), changes: record.changes,
+      state: record.state.recorded(under: draft.bodyHead.key), changes: record.changes,
       consistency: completeness.consistency, incomplete: completeness.incomplete, program: Program.nameAndVersion,
       postgres: databases?.postgres?.recorded, parity: draft.parity, keyring: repository.keyring.reference)
   }
@@ -169,7 +169,7 @@ package struct Backup {
       repository: repository, lease: lease, draft: draft, writer: writer, path: source.path, cache: cache,
       isCacheInSource: source.root != nil && cache.lies(in: source.path), progress: progress, tags: options.tags)
     let problem = try commit.run(
-      envelope, state: record.summarizer.summary, parent: base.state, chain: base.kind == .full ? nil : base.chain,
+      envelope, state: record.state, parent: base.state, chain: base.kind == .full ? nil : base.chain,
       mismatch: EngineError(
         .machine, "the new manifest does not give back what was captured; nothing was committed",
         hint: "Check this machine's memory, and run with --full. Please report it."))

@@ -85,7 +85,7 @@ struct BackupSource {
 
   /// Refuses to commit an empty snapshot, which would look like a backup of the source.
   func checkIsAnything(_ record: ChangeRecord) throws {
-    guard root != nil, record.summarizer.summary.entries <= 1, record.problems.isEmpty else { return }
+    guard root != nil, record.state.entries <= 1, record.problems.isEmpty else { return }
     throw EngineError(
       .usage, "nothing of the source \(path) is left to capture: what is in it is left out",
       hint: "See what --exclude says. Nothing was recorded; earlier snapshots are as they were.")

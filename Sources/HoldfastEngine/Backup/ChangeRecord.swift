@@ -9,7 +9,9 @@ internal import HoldfastSystem
 final class ChangeRecord {
   private let body: BodyWriter
   private let archives: ArchiveSeries
-  private(set) var summarizer = StateSummarizer()
+  private var summarizer = StateSummarizer()
+  /// The state of the parent and the weakest class of its files, if everything is as it was.
+  private var kept: (state: Envelope.State, consistency: ConsistencyClass)?
   /// The paths of the files of the state that are not whole.
   private var incompleteFiles: Set<Path> = []
   private(set) var problems: [Problem] = []
@@ -66,6 +68,15 @@ final class ChangeRecord {
   func beginPart(_ space: ScratchSpace) {
     spools.append(ChangeSpool(space))
   }
+
+  /// Records that the source is as the parent has it, with every file whole.
+  /// - Parameters:
+  ///   - parent: the state of the parent.
+  ///   - consistency: the weakest class of its files.
+  func keepAll(of parent: Envelope.State, _ consistency: ConsistencyClass) { kept = (parent, consistency) }
+
+  /// The state that was captured.
+  var state: Envelope.State { kept?.state ?? summarizer.summary }
 
   /// Records an entry that is unchanged since the parent.
   func keep(_ entry: Entry) throws {
@@ -201,7 +212,8 @@ final class ChangeRecord {
     // A problem at a path that is no incomplete file means that it could not be examined at all. A restore finds such
     // paths by the difference of the two counts.
     let unseen = Set(problems.map(\.path)).subtracting(incompleteFiles).count
-    return (unseen > 0 ? .unreadable : summarizer.consistency, UInt64(unseen) + summarizer.incomplete)
+    let consistency = kept?.consistency ?? summarizer.consistency
+    return (unseen > 0 ? .unreadable : consistency, UInt64(unseen) + summarizer.incomplete)
   }
 
   /// Ends the archives, then the body.

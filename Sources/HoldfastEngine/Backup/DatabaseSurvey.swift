@@ -25,12 +25,17 @@ struct DatabaseSurvey {
     var encrypted: [Path] = []
     /// The sum of all file sizes: an estimate of the bytes to capture.
     var bytes: UInt64 = 0
+    /// The comparison of everything that was found with the parent's state.
+    var comparison: UnchangedSource
+    /// The indexes of the exclusions that matched nothing.
+    var unmatchedExclusions: Set<Int> = []
   }
 
   /// Walks names and metadata beside the parent's state. A file that is unchanged and has no WAL or journal is not
   /// opened.
   func run() throws -> Findings {
-    var found = Findings()
+    var found = Findings(
+      comparison: UnchangedSource(detection, HardLinks(root: root, files: host.files)))
     let scanner = Scanner(files: host.files, root: root, exclusions: exclusions)
     let known = parent?.makeReader()
     var previous = try known?.nextEntry()
@@ -38,10 +43,22 @@ struct DatabaseSurvey {
     let openMax = SQLiteDatabases.openMax
     while let finding = try scanner.next() {
       try host.cancellation.check()
-      guard case .item(let item) = finding else { continue }
+      guard case .item(let item) = finding else {
+        found.comparison.differs()
+        continue
+      }
       others.notice(item)
       if item.status.kind == .file { found.bytes &+= item.status.size }
-      while let entry = previous, entry.path < item.path { previous = try known?.nextEntry() }
+      while let gone = previous, gone.path < item.path {
+        found.comparison.differs()
+        previous = try known?.nextEntry()
+      }
+      var same: Entry?
+      if previous?.path == item.path {
+        same = previous
+        previous = try known?.nextEntry()
+      }
+      let isAsBefore = found.comparison.meets(item, same)
       do throws(PostgresFailure) {
         if let cluster = try PostgresCluster(holding: item.path, in: root, files: host.files) {
           found.clusters.append(cluster)
@@ -52,13 +69,11 @@ struct DatabaseSurvey {
       // A companion belongs to its database.
       let keepsOpen = found.sqlite.count < openMax
       if let database = SQLiteCandidate.database(ofCompanion: item.path) {
+        found.comparison.differs()
         if databases.contains(database) { continue }
         examine(log: item, keepsOpen: keepsOpen, &found)
       }
       guard SQLiteCandidate.isPossible(item.status) else { continue }
-      let isAsBefore =
-        previous.map { $0.path == item.path && !$0.content.isHardLink && detection.isUnchanged(item.status, since: $0) }
-        ?? false
       if isAsBefore, !SQLiteCandidate.hasCompanion(item.path, in: root, files: host.files) { continue }
       let candidate = SQLiteCandidate.look(
         at: item.path, status: item.status, in: root, files: host.files, keepsOpen: keepsOpen)
@@ -67,6 +82,8 @@ struct DatabaseSurvey {
         databases.insert(candidate.path)
       }
     }
+    if previous != nil { found.comparison.differs() }
+    found.unmatchedExclusions = scanner.unmatchedExclusions
     findServers(&found)
     return found
   }

@@ -29,6 +29,9 @@ final class LiveDatabases {
     (knownPaths, knownFiles) = (Set(surveyed.map(\.path)), Set(surveyed.map(\.key)))
   }
 
+  /// True if there is no database that was examined, and nothing that is not captured.
+  var areNone: Bool { knownPaths.isEmpty && clusters.isEmpty && postgres == nil && withheld.isEmpty }
+
   /// Returns the cluster that contains a path; `nil` if there is none.
   func cluster(of path: Path) -> PostgresCluster? {
     clusters.first { $0.root.contains(path) }

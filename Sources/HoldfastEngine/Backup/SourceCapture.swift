@@ -30,13 +30,19 @@ struct SourceCapture {
       parentStarted: base.chain?.tip.envelope.started, isParanoid: options.isParanoid)
     let others = OtherDatabases(root: root, files: host.files)
     let exclusions = try source.exclusions()
-    let databases = try openDatabases(root, exclusions, detection, others)
-    let pipeline = try CapturePipeline(
-      host: host, root: root, exclusions: exclusions, detection: detection, parent: base.state,
-      databases: databases, compression: options.compression, scratch: repository.containers.scratch, record: record,
-      progress: progress)
-    try pipeline.run()
-    for index in pipeline.unmatchedExclusions.sorted() {
+    let (databases, found) = try openDatabases(root, exclusions, detection, others)
+    let unmatched: Set<Int>
+    if let parent = base.state, found.comparison.isUnchanged, databases.areNone, record.torn.isEmpty,
+      record.problems.isEmpty
+    {
+      // Walking again would find the same.
+      record.keepAll(of: parent.summary, found.comparison.consistency)
+      progress.skip(bytes: parent.summary.bytes)
+      unmatched = found.unmatchedExclusions
+    } else {
+      unmatched = try capture(root, exclusions, detection, databases)
+    }
+    for index in unmatched.sorted() {
       progress.note("nothing in \(source.path) matches the exclusion \(Path(options.exclusions[index]))")
     }
     try databases.checkStopped(root: root, files: host.files, record)
@@ -44,10 +50,22 @@ struct SourceCapture {
     return databases
   }
 
+  /// - Returns: the indexes of the exclusions that matched nothing.
+  private func capture(
+    _ root: OpenFile, _ exclusions: [Glob], _ detection: ChangeDetection, _ databases: LiveDatabases
+  ) throws -> Set<Int> {
+    let pipeline = try CapturePipeline(
+      host: host, root: root, exclusions: exclusions, detection: detection, parent: base.state,
+      databases: databases, compression: options.compression, scratch: repository.containers.scratch, record: record,
+      progress: progress)
+    try pipeline.run()
+    return pipeline.unmatchedExclusions
+  }
+
   /// Opens the databases of the source: if possible, all SQLite databases at one instant.
   private func openDatabases(
     _ root: OpenFile, _ exclusions: [Glob], _ detection: ChangeDetection, _ others: OtherDatabases
-  ) throws -> LiveDatabases {
+  ) throws -> (LiveDatabases, DatabaseSurvey.Findings) {
     let survey = DatabaseSurvey(
       host: host, root: root, exclusions: exclusions, detection: detection, parent: base.state, others: others)
     let found = try survey.run()
@@ -71,9 +89,10 @@ struct SourceCapture {
       surveyed, root: root, files: host.files, isGroup: options.groupsDatabases, allowance: allowance)
     try host.cancellation.check()
     warn(of: databases)
-    return LiveDatabases(
+    let live = LiveDatabases(
       sqlite: databases, surveyed: surveyed, atRest: atRest, clusters: choice.clusters, postgres: choice.backup,
       withheld: choice.withheld, allowance: allowance)
+    return (live, found)
   }
 
   private func warn(of databases: SQLiteDatabases) {

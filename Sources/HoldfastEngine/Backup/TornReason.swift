@@ -48,6 +48,8 @@ struct TornFiles {
 
   func contains(_ path: Path) -> Bool { reasons[path] != nil }
 
+  var isEmpty: Bool { reasons.isEmpty }
+
   /// Returns the reason for which a file of class `torn` is torn. A file that was not added changed each time it was
   /// read.
   func reason(of path: Path) -> TornReason { reasons[path] ?? .changed }

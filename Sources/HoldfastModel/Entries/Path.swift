@@ -54,15 +54,16 @@ package struct Path: Hashable, Sendable {
   package func withCString<Result, Failure: Error>(
     _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    var terminated = [CChar]()
-    terminated.reserveCapacity(bytes.count + 2)
-    for byte in bytes { terminated.append(CChar(bitPattern: byte)) }
-    if terminated.isEmpty { terminated.append(CChar(bitPattern: UInt8(ascii: "."))) }
-    terminated.append(0)
-    return try terminated.withUnsafeBufferPointer { (buffer) throws(Failure) -> Result in
-      guard let start = buffer.baseAddress else { preconditionFailure("a terminated string is never empty") }
-      return try body(start)
-    }
+    // On the stack: every system call on a path comes here.
+    try withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 2) {
+      text -> Swift.Result<Result, Failure> in
+      guard let start = text.baseAddress else { preconditionFailure("a terminated string is never empty") }
+      UnsafeMutableRawBufferPointer(text).copyBytes(from: bytes)
+      let count = bytes.isEmpty ? 1 : bytes.count
+      if bytes.isEmpty { start[0] = CChar(bitPattern: UInt8(ascii: ".")) }
+      start[count] = 0
+      return Swift.Result { () throws(Failure) in try body(start) }
+    }.get()
   }
 }
 
