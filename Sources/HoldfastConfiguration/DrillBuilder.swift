@@ -10,6 +10,7 @@ extension SettingsBuilder {
     made.every = span(key("every"))
     made.directory = text(schema.source, key("in")).map { Path($0) }
     made.bytesMax = text(schema.source, key("max-size")).flatMap { ByteSize($0)?.bytes }
+    made.timeout = span(key("timeout")) ?? made.timeout
     made.database = text(schema.source, key("database"))
     // Assertions of the defaults hold for a source that has none of its own.
     let own = key(Self.assertions)
@@ -44,6 +45,6 @@ extension SettingsBuilder {
         hint: "Keep one of them, or write two assertions.")
       return nil
     }
-    return DrillAssertion(sql, expectations.first ?? .holds)
+    return DrillAssertion(sql, expectations.first ?? .holds, timeout: text("timeout").flatMap { TimeSpan($0) })
   }
 }

@@ -65,6 +65,7 @@ package enum ExampleConfiguration {
       #   every: 7d
       #   in: /var/lib/holdfast/drill
       #   max-size: 100GiB
+      #   timeout: 24h           # a drill that takes longer ends, and counts for nothing
       watch:                     # for `holdfast watch`, which takes a snapshot whenever something changes
         min-interval: 2s         # from the beginning of one to that of the next
         max-interval: 60s        # no change waits longer for quiet; for PostgreSQL, from one to the next

@@ -15,6 +15,11 @@ package struct Drill {
     /// a PostgreSQL cluster; `nil` for the only one.
     package var database: String?
     package var assertions: [DrillAssertion] = []
+    /// The most time of the whole drill.
+    package var timeout = TimeSpan.hours(24)
+    /// The time that a restore may take, as the site demands it. A recovery that takes longer and is still not done at
+    /// the end of `timeout` fails the drill.
+    package var restoreWithin: TimeSpan?
     /// Only make the plan.
     package var isDryRun = false
     /// Leave the restored data in place, for somebody to look at.

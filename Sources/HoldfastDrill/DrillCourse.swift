@@ -17,6 +17,7 @@ final class DrillCourse {
   private var scratch: Scratch?
   private var server: DrillServer?
   private var recovery: RecoverySettings?
+  private let limits: DrillLimits
   private let restoreProgress: RestoreProgress
   private var found: RestoredDatabases?
   private var sqlite: [(path: Path, connection: SQLiteConnection)] = []
@@ -27,7 +28,9 @@ final class DrillCourse {
   init(
     _ repository: Repository, _ snapshot: Snapshot, _ options: Drill.Options, _ progress: any ProgressObserver
   ) throws {
-    (self.repository, self.snapshot, self.options, self.progress) = (repository, snapshot, options, progress)
+    limits = DrillLimits(repository.host, timeout: options.timeout)
+    self.repository = repository.cancelled(by: limits.cancellation)
+    (self.snapshot, self.options, self.progress) = (snapshot, options, progress)
     restoreProgress = RestoreProgress(progress)
     place = try ScratchPlace(in: options.directory, of: snapshot.sourceName, files: repository.host.files)
     report = Drill.Report(snapshot, data: place.data, isDryRun: options.isDryRun)
@@ -38,7 +41,9 @@ final class DrillCourse {
 
   func run() throws -> Drill.Report {
     var notMade: (any OperatorError)?
+    defer { limits.stop() }
     do {
+      try limits.begin()
       try perform(.plan, plan)
       if options.isDryRun { return report }
       try restore()
@@ -47,7 +52,7 @@ final class DrillCourse {
       try perform(.checks, check)
       try perform(.assertions, ask)
     } catch {
-      let error = describe(error)
+      let error = reason(for: describe(error))
       // Other errors tell of this machine or of a server, and nothing of the snapshot.
       if error is DrillFailure || error.isDamage {
         report.failure = Drill.Failure(phase: phase, error: error)
@@ -55,6 +60,7 @@ final class DrillCourse {
         notMade = error
       }
     }
+    limits.stop()
     let said = server?.logTail(DrillLog.serverLinesMax) ?? []
     do {
       try perform(.cleanup, cleanUp)
@@ -64,6 +70,12 @@ final class DrillCourse {
     keepLog(notMade, said)
     if let notMade { throw notMade }
     return report
+  }
+
+  /// Returns the limit that was passed, if that is why the work was stopped; else the error itself.
+  private func reason(for error: any OperatorError) -> any OperatorError {
+    guard error is Interrupted, let breach = limits.breach else { return error }
+    return breach.error(in: phase, after: report.restoreTime, restoreWithin: options.restoreWithin)
   }
 
   /// Does the work of a phase, and keeps its duration and what it says; nothing if it has nothing to do.
@@ -95,8 +107,12 @@ final class DrillCourse {
 
   private func plan() throws -> String? {
     try place.check(options.forbidden)
-    try place.checkRoom(for: snapshot.envelope.state.bytes, max: options.bytesMax)
-    if !options.isDryRun { scratch = try Scratch(at: place, files: host.files) }
+    try place.checkRoom(for: snapshot.envelope.state.bytes, max: options.bytesMax, reserve: DrillLimits.freeBytesMin)
+    if !options.isDryRun {
+      let scratch = try Scratch(at: place, files: host.files)
+      self.scratch = scratch
+      limits.watchRoom(of: try scratch.open(), at: place.path)
+    }
     recovery = try planRecovery()
     report.recovery = recovery?.plan
     let state = snapshot.envelope.state
@@ -153,6 +169,8 @@ final class DrillCourse {
   // MARK: Databases
 
   private func recover() throws -> String? {
+    // From here on a database may make the restored data larger.
+    limits.watchSize(max: options.bytesMax)
     let found = try RestoredDatabases(in: place.data, files: host.files, cancellation: host.cancellation)
     self.found = found
     if snapshot.envelope.postgres != nil, found.clusters.isEmpty {
@@ -172,9 +190,14 @@ final class DrillCourse {
     for file in unwanted.map({ cluster.appending($0) }) where try host.files.statusIfPresent(of: file) != nil {
       try host.files.removeFile(file)
     }
-    let server = try DrillServer(on: cluster, in: scratch, isRoot: options.isRoot, host: host)
+    let minima = recovery?.plan.minima ?? [:]
+    let server = try DrillServer(on: cluster, in: scratch, minima: minima, isRoot: options.isRoot, host: host)
     self.server = server
-    try server.start()
+    do {
+      try server.start()
+    } catch let missing as LogNotFetched {
+      throw try LogTrial(repository, recovery?.plan, cluster: cluster).error(missing, scratch)
+    }
     return recovery.map { "to the end of the log, \($0.plan.last)" } ?? "to the end of the snapshot"
   }
 
@@ -209,13 +232,17 @@ final class DrillCourse {
 
   private func ask() throws -> String? {
     guard !options.assertions.isEmpty else { return nil }
+    for (_, connection) in sqlite { try connection.makeReadOnly() }
     let answer = try asked()
     for (index, assertion) in options.assertions.enumerated() {
       let rows: [[String?]]
+      let intro = "assertion \(index + 1) cannot be asked: "
       do {
-        rows = try answer(assertion.sql)
+        rows = try limits.ask(index + 1, within: assertion.timeout) { try answer(assertion.sql) }
       } catch let error as DrillFailure {
-        throw DrillFailure("assertion \(index + 1) cannot be asked: \(error.message)", hint: error.hint)
+        throw DrillFailure(intro + error.message, hint: error.hint)
+      } catch let error as EngineError {
+        throw EngineError(error.scope, intro + error.message, hint: error.hint, exitStatus: error.exitStatus)
       }
       let check = AnswerCheck(assertion: assertion, snapshotTime: snapshot.envelope.started)
       if let objection = check.objection(to: rows) {

@@ -8,7 +8,7 @@ package import HoldfastSystem
 package struct Repository: Sendable {
   package private(set) var store: any Store
   package let descriptor: Descriptor
-  package let host: Host
+  package private(set) var host: Host
   /// Its keyring, and the rights that this run's keys give.
   package let keyring: KeyringStore
   /// Its list of targets, and which numbers are given here.
@@ -216,6 +216,15 @@ package struct Repository: Sendable {
   /// Returns the store of another target as sync and scrub use it.
   /// - Parameter store: the store of the target itself.
   package func place(_ name: String, _ store: any Store) -> any Store { shards?.view(of: name) ?? store }
+
+  /// The same for work that another flag stops: replays and the reading of pages. Its store keeps the flag of the run.
+  package func cancelled(by cancellation: Cancellation) -> Repository {
+    var changed = self
+    changed.host = host.cancelled(by: cancellation)
+    changed.catalog.host = changed.host
+    changed.containers.host = changed.host
+    return changed
+  }
 
   private func replacing(store: any Store) -> Repository {
     var changed = self

@@ -7,7 +7,7 @@ package struct Host: Sendable {
   package let clock: Clock
   package let random: Randomness
   /// Raised by a signal; long work checks it between two steps.
-  package let cancellation: Cancellation
+  package private(set) var cancellation: Cancellation
   /// The number of threads for blocking and computing work.
   package let workers: Int
   /// The directories for scratch files, best first.
@@ -31,6 +31,13 @@ package struct Host: Sendable {
   package func reading(within limit: RateLimit?) -> Host {
     var host = self
     host.readLimit = limit
+    return host
+  }
+
+  /// Returns the same machine for work that another flag stops.
+  package func cancelled(by cancellation: Cancellation) -> Host {
+    var host = self
+    host.cancellation = cancellation
     return host
   }
 

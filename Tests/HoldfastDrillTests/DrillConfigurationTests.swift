@@ -26,22 +26,24 @@ import Testing
             every: 7d
             in: /var/lib/holdfast/drill
             max-size: 100GiB
+            timeout: 2h
             database: data/orders.db
             assertions:
               - sql: SELECT count(*) FROM orphans
                 equals: 0
               - {sql: 'SELECT count(*) FROM orders', at-least: 1000}
-              - {sql: SELECT max(placed) FROM orders, within: 1h}
+              - {sql: SELECT max(placed) FROM orders, within: 1h, timeout: 30s}
               - sql: SELECT total = paid FROM sums
           objectives: {restore-within: 30min, drilled-within: 8d}
       """)
     #expect(drill.every == .days(7) && drill.directory == Path("/var/lib/holdfast/drill"))
     #expect(drill.bytesMax == 100 << 30 && drill.database == "data/orders.db")
+    #expect(try drill.timeout == .hours(2) && self.drill("").timeout == .hours(24))
     #expect(
       drill.assertions == [
         DrillAssertion("SELECT count(*) FROM orphans", .equals("0")),
         DrillAssertion("SELECT count(*) FROM orders", .atLeast("1000")),
-        DrillAssertion("SELECT max(placed) FROM orders", .within(.hours(1))),
+        DrillAssertion("SELECT max(placed) FROM orders", .within(.hours(1)), timeout: .seconds(30)),
         DrillAssertion("SELECT total = paid FROM sums"),
       ])
     let objectives = try #require(

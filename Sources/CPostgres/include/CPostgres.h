@@ -43,6 +43,7 @@ enum {
     holdfast_connection_ok = 0,
     holdfast_result_command = 1,
     holdfast_result_tuples = 2,
+    holdfast_field_state = 'C',
     holdfast_field_message = 'M',
     holdfast_field_hint = 'H',
 };

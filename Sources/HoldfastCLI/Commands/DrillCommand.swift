@@ -47,6 +47,12 @@ struct DrillCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "End the drill when it takes longer than this, such as 30min or 6h. (default: as configured, else 24h)",
+      valueName: "time"), transform: TimeSpan.argument)
+  var timeout: TimeSpan?
+
+  @Option(
+    help: ArgumentHelp(
       "The database that assertions ask: the path of an SQLite file below the source, or the name of a database of PostgreSQL. (default: as configured, else the only one)",
       valueName: "name"))
   var database: String?
@@ -136,6 +142,7 @@ struct DrillCommand: ParsableCommand {
     var settings = configured
     if let directory { settings.directory = try machine.environment.absolute(directory) }
     settings.bytesMax = maxSize?.bytes ?? settings.bytesMax
+    settings.timeout = timeout ?? settings.timeout
     settings.database = database ?? settings.database
     settings.assertions += assertions.map { DrillAssertion($0) }
     return settings

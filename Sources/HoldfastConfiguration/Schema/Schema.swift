@@ -124,7 +124,7 @@ struct Schema: Sendable {
   private static func makeDrill() -> [KeyRule] {
     [
       KeyRule("every", .text(.duration)), KeyRule("in", .text(.path)), KeyRule("max-size", .text(.size)),
-      KeyRule("database", .text(.database)),
+      KeyRule("timeout", .text(.duration), initial: "24h"), KeyRule("database", .text(.database)),
       KeyRule("assertions", .numbered(assertion, context: "an assertion")),
     ]
   }
@@ -132,7 +132,7 @@ struct Schema: Sendable {
   private static func makeAssertion() -> [KeyRule] {
     [
       KeyRule("sql", .text(.statement)), KeyRule("equals", .text(.line)), KeyRule("at-least", .text(.number)),
-      KeyRule("within", .text(.duration)),
+      KeyRule("within", .text(.duration)), KeyRule("timeout", .text(.duration)),
     ]
   }
 

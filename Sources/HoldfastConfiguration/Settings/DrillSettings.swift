@@ -8,6 +8,8 @@ package struct DrillSettings: Hashable, Sendable {
   package var directory: Path?
   /// The most bytes that a drill restores; `nil` for no limit but the free space.
   package var bytesMax: UInt64?
+  /// The most time that a drill may take.
+  package var timeout = TimeSpan.hours(24)
   /// The database that the assertions ask: the path of an SQLite file below the source, or the name of a database of a
   /// PostgreSQL cluster; `nil` for the only one.
   package var database: String?

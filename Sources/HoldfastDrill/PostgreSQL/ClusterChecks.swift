@@ -13,7 +13,7 @@ struct ClusterChecks {
     let rows = try session.query("SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1")
     let names = rows.compactMap { $0.first.flatMap { $0 }.map { String(decoding: $0, as: UTF8.self) } }
     for name in names {
-      _ = try answer("SELECT count(*) FROM pg_catalog.pg_class", in: name)
+      try failing(in: name) { _ = try server.connect(name).query("SELECT count(*) FROM pg_catalog.pg_class") }
     }
     return names
   }
@@ -24,17 +24,20 @@ struct ClusterChecks {
     return own.count == 1 ? own[0] : "postgres"
   }
 
-  /// Returns the answer to a statement, as text.
-  /// - Throws: `DrillFailure` if the server refuses it.
+  /// Returns the answer to a statement of the site, as text. It is asked as a role that may only read.
+  /// - Throws: `DrillFailure` if the server refuses it because of what was restored.
   func answer(_ sql: String, in database: String) throws -> [[String?]] {
+    try failing(in: database) {
+      try server.connectToRead(database).query(sql)
+        .map { row in row.map { $0.map { String(decoding: $0, as: UTF8.self) } } }
+    }
+  }
+
+  private func failing<Answer>(in database: String, _ work: () throws -> Answer) throws -> Answer {
     do {
-      let session = try server.connect(database)
-      for setting in ["timezone = 'UTC'", "datestyle = 'ISO'", "default_transaction_read_only = on"] {
-        _ = try session.query("SET \(setting)")
-      }
-      return try session.query(sql).map { row in row.map { $0.map { String(decoding: $0, as: UTF8.self) } } }
+      return try work()
     } catch let error as PostgresFailure {
-      throw DrillFailure("database \(Path(database)): \(error.message)", hint: error.hint)
+      throw server.error(error, in: database)
     }
   }
 }

@@ -17,14 +17,22 @@ final class DrillServer {
   private var process: SupervisedCommand?
   /// The roles that may be the superuser of the cluster, the likeliest first.
   private var roles: [String]
+  /// The role as which assertions are asked, once it is made.
+  private var reader: ReadingRole?
+  /// The least values of settings with which a server can replay the log of the cluster.
+  private let minima: [String: Int32]
   /// The words before a command that run it as the server's user.
   private let asServer: String
 
   /// - Parameters:
   ///   - cluster: the restored data directory.
+  ///   - minima: the least values of settings that its archived log demands.
   ///   - isRoot: true if this process is root: the server runs as the owner of the cluster then.
-  init(on cluster: Path, in scratch: Scratch, isRoot: Bool, host: Host) throws {
+  init(on cluster: Path, in scratch: Scratch, minima: [String: Int32], isRoot: Bool, host: Host) throws {
     (self.cluster, self.scratch, self.host) = (cluster, scratch, host)
+    let control = try host.files.open(cluster.appending(ControlFile.path.bytes), .read)
+    let own = try control.contents(max: ControlFile.byteCount).withUnsafeBytes { ControlFile.minima($0) } ?? [:]
+    self.minima = own.merging(minima) { max($0, $1) }.merging(Self.leastSettings) { max($0, $1) }
     let versionFile = try host.files.open(cluster.appending(PostgresCluster.versionFile), .read)
     let version = String(decoding: try versionFile.contents(max: 64), as: UTF8.self)
     programs = try PostgresPrograms(version: version.filter { !$0.isWhitespace }, files: host.files)
@@ -104,8 +112,16 @@ final class DrillServer {
       ("local_preload_libraries", ""), ("autovacuum", "off"), ("ssl", "off"), ("shared_buffers", "128MB"),
       ("max_wal_size", "256MB"), ("temp_file_limit", "1GB"), ("recovery_min_apply_delay", "0"),
       ("huge_pages", "off"), ("logging_collector", "off"), ("log_destination", "stderr"), ("lc_messages", "C"),
-    ]
+      ("restart_after_crash", "off"),
+    ] + minima.sorted { $0.key < $1.key }.map { ($0.key, String($0.value)) }
   }
+
+  /// PostgreSQL's own values of the settings that must be as large as those of the server that wrote the log. Prepared
+  /// transactions that were open would not be taken in otherwise.
+  private static let leastSettings: [String: Int32] = [
+    "max_connections": 100, "max_worker_processes": 8, "max_wal_senders": 10, "max_prepared_transactions": 0,
+    "max_locks_per_transaction": 64,
+  ]
 
   private static let logName = "log"
 
@@ -130,7 +146,8 @@ final class DrillServer {
   // MARK: Start and stop
 
   /// Starts the server, and returns when it has replayed its log and takes connections.
-  /// - Throws: `DrillFailure` if the server ends before that.
+  /// - Throws: `DrillFailure` if the server ends before that because of what was restored; `LogNotFetched` if it got no
+  ///   log.
   func start() throws {
     let options = settings.map { "-c " + ShellText.quoted("\($0)=\($1)") }.joined(separator: " ")
     let running = try start(
@@ -138,7 +155,11 @@ final class DrillServer {
     process = running
     while !isReady {
       try host.cancellation.check()
-      if running.poll() != nil { throw ended() }
+      if let status = running.poll() {
+        let said = lines(of: Self.logName)
+        if let missing = LogNotFetched(said) { throw missing }
+        throw ServerTrouble.error(status, said, "before it took connections")
+      }
       Pause.briefly()
     }
     try chooseRole()
@@ -170,13 +191,19 @@ final class DrillServer {
       hint: "Make the user who owns the cluster a superuser of it.")
   }
 
-  private func ended() -> DrillFailure {
-    let said = lines(of: Self.logName)
-    let last = said.last { $0.contains("FATAL:") || $0.contains("PANIC:") } ?? said.last
-    return DrillFailure(
-      "the server of the restored cluster ended before it took connections" + (last.map { ": \(Path($0))" } ?? ""),
-      hint: "The log of the drill has what it said.")
+  /// Returns the error of a drill for a session that failed, or was lost with its server.
+  func error(_ failure: PostgresFailure, in database: String) -> any OperatorError {
+    // A server that lost one of its processes ends by itself, soon after.
+    for _ in 0..<Self.endLooksMax where failure.state.isEmpty {
+      if let status = process?.poll() {
+        return ServerTrouble.error(status, lines(of: Self.logName), "while it was asked")
+      }
+      Pause.briefly()
+    }
+    return ServerTrouble.error(failure, in: database)
   }
+
+  private static let endLooksMax = 60
 
   func stop() {
     process?.end()
@@ -188,7 +215,8 @@ final class DrillServer {
   // MARK: Sessions
 
   /// Settings of each session, which override those that the cluster keeps for roles and databases.
-  private static let sessionOptions = "-c session_preload_libraries= -c local_preload_libraries="
+  private static let sessionOptions =
+    "-c session_preload_libraries= -c local_preload_libraries= -c search_path=pg_catalog"
   /// Variables that lead libpq to another server, or change what it does there.
   private static let misleading = [
     "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGOPTIONS",
@@ -198,12 +226,7 @@ final class DrillServer {
   /// Opens a session as the superuser.
   /// - Throws: `PostgresFailure`; `EngineError` if another server answers, to which the environment has led.
   func connect(_ database: String) throws -> PostgresConnection {
-    let words = [
-      ("host", text(scratch.server)), ("hostaddr", ""), ("port", String(Self.port)), ("user", roles[0]),
-      ("dbname", database), ("options", Self.sessionOptions),
-    ]
-    let info = words.map { "\($0)='\($1.replacing("\\", with: "\\\\").replacing("'", with: "\\'"))'" }
-    let session = try PostgresConnection(info.joined(separator: " "), cancellation: host.cancellation)
+    let session = try connect(database, as: roles[0], options: Self.sessionOptions)
     let shown = Path(try session.value("SHOW data_directory"))
     guard try host.files.resolve(cluster) == (try? host.files.resolve(shown)) else {
       throw EngineError(
@@ -211,6 +234,25 @@ final class DrillServer {
         hint: "Run the drill without PGSERVICE and the other variables that name a server.")
     }
     return session
+  }
+
+  /// Opens a session as a role that may only read. No other server has that role.
+  func connectToRead(_ database: String) throws -> PostgresConnection {
+    let session = try connect("template1")
+    let role = try reader ?? ReadingRole(version: programs.version, random: host.random)
+    if reader == nil { for statement in role.statements { _ = try session.query(statement) } }
+    reader = role
+    _ = try session.query(role.admission(to: database))
+    return try connect(database, as: role.name, options: "")
+  }
+
+  private func connect(_ database: String, as role: String, options: String) throws -> PostgresConnection {
+    let words = [
+      ("host", text(scratch.server)), ("hostaddr", ""), ("port", String(Self.port)), ("user", role),
+      ("dbname", database), ("options", options),
+    ]
+    let info = words.map { "\($0)='\($1.replacing("\\", with: "\\\\").replacing("'", with: "\\'"))'" }
+    return try PostgresConnection(info.joined(separator: " "), cancellation: host.cancellation)
   }
 
   private func text(_ path: Path) -> String { String(decoding: path.bytes, as: UTF8.self) }
@@ -237,8 +279,12 @@ final class DrillServer {
     switch running.poll() {
     case .exited(0): return true
     // Its exit status for damage; another one means that it could not look.
-    case .exited(2): throw DrillFailure("the restored cluster does not pass pg_amcheck: \(first)")
+    case .exited(2) where !ServerTrouble.isOfMachine(first):
+      throw DrillFailure("the restored cluster does not pass pg_amcheck: \(first)")
     default:
+      if let status = process?.poll() {
+        throw ServerTrouble.error(status, lines(of: Self.logName), "while pg_amcheck looked at it")
+      }
       throw EngineError(.machine, "pg_amcheck failed: \(first)", hint: "The log of the drill has what the server said.")
     }
   }

@@ -3,6 +3,8 @@ internal import HoldfastSystem
 
 /// The programs of PostgreSQL on this machine, for one major version.
 struct PostgresPrograms {
+  /// The major version.
+  let version: Int
   let server: Path
   /// `nil` if it is not installed.
   let amcheck: Path?
@@ -15,14 +17,14 @@ struct PostgresPrograms {
       let path = directory.appending(name)
       return (try? files.status(of: path, followLink: true))?.kind == .file ? path : nil
     }
-    guard let directory = directories.first(where: { program("postgres", in: $0) != nil }),
+    guard let number = Int(version), let directory = directories.first(where: { program("postgres", in: $0) != nil }),
       let server = program("postgres", in: directory)
     else {
       throw EngineError(
         .machine, "PostgreSQL \(Path(version)) is not installed, and the restored cluster cannot be opened",
         hint: "Install its server (Debian: apt-get install postgresql-\(Path(version))), or drill on another machine.")
     }
-    self.server = server
+    (self.version, self.server) = (number, server)
     amcheck = program("pg_amcheck", in: directory)
   }
 }

@@ -8,8 +8,9 @@ final class SQLiteConnection {
     static let ok: Int32 = 0
     static let row: Int32 = 100
     static let done: Int32 = 101
-    /// Those that tell of this machine, and not of the database: no memory, interrupted, the disk, no file.
-    static let ofMachine: Set<Int32> = [7, 9, 10, 13, 14]
+    /// Those that tell of this machine or of a statement, and not of the database: no permission, no memory, read-only,
+    /// interrupted, the disk, a full disk, no file, a locking protocol, no support for large files.
+    static let ofMachine: Set<Int32> = [3, 7, 8, 9, 10, 13, 14, 15, 22]
   }
   private static let openReadWrite: Int32 = 0x2
   private static let openPrivate: Int32 = 0x0004_0000
@@ -52,6 +53,9 @@ final class SQLiteConnection {
   }
 
   deinit { _ = library.close(connection) }
+
+  /// Lets later statements only read.
+  func makeReadOnly() throws { _ = try rows("PRAGMA query_only = on") }
 
   /// Runs one statement.
   /// - Parameter max: the most rows that are read.

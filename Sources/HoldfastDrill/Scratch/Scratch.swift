@@ -32,10 +32,12 @@ final class Scratch {
     try files.makeDirectory(Path("scratch"), in: directory, permissions: 0o700)
   }
 
+  /// Returns the scratch directory, opened.
+  func open() throws -> OpenFile { try files.openBeneath(Path("scratch"), in: directory, .directory) }
+
   /// Gives the scratch directory to the user of a server, who could not pass through it otherwise.
   func give(to owner: FileStatus) throws {
-    try files.openBeneath(Path("scratch"), in: directory, .directory)
-      .setOwner(userID: owner.userID, groupID: owner.groupID)
+    try open().setOwner(userID: owner.userID, groupID: owner.groupID)
   }
 
   /// Removes everything but the log.

@@ -63,7 +63,8 @@ struct ScratchPlace {
   }
 
   /// Refuses a snapshot that is larger than allowed, or than the free space.
-  func checkRoom(for bytes: UInt64, max: UInt64?) throws {
+  /// - Parameter reserve: the bytes that must stay free meanwhile.
+  func checkRoom(for bytes: UInt64, max: UInt64?, reserve: UInt64) throws {
     if let max, bytes > max {
       throw EngineError(
         .usage, "the snapshot holds \(Amount.bytes(bytes)), and a drill may restore \(Amount.bytes(max))",
@@ -71,6 +72,7 @@ struct ScratchPlace {
     }
     // Indexes of databases and the log of a server need some room beside the files.
     let needed = bytes.saturatingAdding(bytes / 16).saturatingAdding(32 << 20)
+      .saturatingAdding(reserve)
     var directory = path
     while try files.statusIfPresent(of: directory) == nil, let parent = directory.parent, !parent.isEmpty {
       directory = parent

@@ -14,6 +14,10 @@ package struct DrillAssertion: Hashable, Sendable {
 
   package let sql: String
   package let expectation: Expectation
+  /// The most time that the answer may take; `nil` for no limit but that of the drill.
+  package let timeout: TimeSpan?
 
-  package init(_ sql: String, _ expectation: Expectation = .holds) { (self.sql, self.expectation) = (sql, expectation) }
+  package init(_ sql: String, _ expectation: Expectation = .holds, timeout: TimeSpan? = nil) {
+    (self.sql, self.expectation, self.timeout) = (sql, expectation, timeout)
+  }
 }

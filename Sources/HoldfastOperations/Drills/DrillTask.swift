@@ -48,8 +48,11 @@ package struct DrillTask {
       settings.bytesMax, settings.database, settings.assertions
     )
     (options.isDryRun, options.keepsData, options.openingTime) = (isDryRun, keepsData, openingTime)
+    let configured = try context.machine.loader().load()
+    options.timeout = settings.timeout
+    options.restoreWithin = configured?.source(snapshot.sourceName.text)?.objectives.restoreWithin
     options.isRoot = context.machine.environment.isRoot
-    options.forbidden = try forbidden(for: snapshot)
+    options.forbidden = forbidden(for: snapshot, configured)
     return options
   }
 
@@ -65,9 +68,8 @@ package struct DrillTask {
   }
 
   /// Returns the directories that a drill must not touch: sources, and the targets of the repository.
-  private func forbidden(for snapshot: Snapshot) throws -> [ForbiddenPlace] {
-    let settings = try context.machine.loader().load()
-    var places = (settings?.sources ?? []).compactMap { source -> ForbiddenPlace? in
+  private func forbidden(for snapshot: Snapshot, _ configured: Settings?) -> [ForbiddenPlace] {
+    var places = (configured?.sources ?? []).compactMap { source -> ForbiddenPlace? in
       guard case .directory(let path) = source.subject else { return nil }
       return ForbiddenPlace(path, "the source \(source.name)")
     }

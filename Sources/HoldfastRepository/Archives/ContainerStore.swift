@@ -9,7 +9,7 @@ package struct ContainerStore: Sendable {
   var store: any Store
   let repository: Identifier
   let sealed: SealedAccess?
-  let host: Host
+  var host: Host
   /// For data that is too large for memory.
   package let scratch: ScratchSpace
   /// True if sealed objects are not opened, because there is no identity and only stored bytes are verified.

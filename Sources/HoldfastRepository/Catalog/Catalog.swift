@@ -12,7 +12,7 @@ package struct Catalog: Sendable {
   var notes: NotesStore
   let journal: Journal
   let memory: RepositoryMemory?
-  let host: Host
+  var host: Host
   /// The archive lists of the snapshots that this run has listed.
   package var held = HeldArchives()
 

@@ -198,6 +198,10 @@ package struct PostgresFailure: OperatorError, Equatable {
   package var exitStatus: ExitStatus { .failed }
   package var scope: ErrorScope { .machine }
 
+  /// PostgreSQL's code of the error of a statement (SQLSTATE); empty for any other failure, such as a session that the
+  /// server ended.
+  package internal(set) var state = ""
+
   /// True if what looks like a cluster cannot belong to the owner of its directory.
   package private(set) var isPlanted = false
 

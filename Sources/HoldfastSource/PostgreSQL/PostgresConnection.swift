@@ -59,10 +59,13 @@ package final class PostgresConnection: @unchecked Sendable {
       switch Int(libpq.result_status(result)) {
       case holdfast_result_tuples: rows = self.rows(of: result)
       case holdfast_result_command: break
+      // A session that the server ends has one more result, which says only that.
+      case _ where refusal != nil: break
       default:
         let said = Self.line(libpq.result_error(result, Int32(holdfast_field_message)))
         let hint = Self.line(libpq.result_error(result, Int32(holdfast_field_hint)))
         refusal = failure(said.isEmpty ? Self.line(libpq.error_message(session)) : said, hint: hint)
+        refusal?.state = Self.line(libpq.result_error(result, Int32(holdfast_field_state)))
       }
     }
     if let refusal { throw refusal }

@@ -6,10 +6,13 @@ internal import Synchronization
 /// A flag that a signal raises. Long work checks it between two steps and stops by throwing `Interrupted`.
 package final class Cancellation: Sendable {
   private let raised = Atomic(false)
+  private let above: Cancellation?
 
-  package init() {}
+  /// - Parameter above: a flag that stops the same work and more. This one is raised with it, and not the other way
+  ///   round.
+  package init(below above: Cancellation? = nil) { self.above = above }
 
-  package var isRaised: Bool { raised.load(ordering: .relaxed) }
+  package var isRaised: Bool { raised.load(ordering: .relaxed) || above?.isRaised == true }
 
   package func raise() { raised.store(true, ordering: .relaxed) }
 
