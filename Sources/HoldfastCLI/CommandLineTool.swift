@@ -19,7 +19,7 @@ package enum CommandLineTool {
       return ExitStatus.done.rawValue
     } catch let end as NoSuchWAL {
       // The only failure of `wal fetch` that must not look like a failure to PostgreSQL.
-      Console.error("holdfast: \(end)")
+      Console.error("holdfast: \(end)", .red)
       return end.exitStatus.rawValue
     } catch {
       if Candidates.areAskedFor(by: arguments), Holdfast.exitCode(for: error) != .success {
@@ -53,7 +53,7 @@ package enum CommandLineTool {
     if let refused = known as? SystemError, refused.isBrokenPipe { return ExitStatus.failed.rawValue }
     // A scheduled run sometimes finds another one at work. That is expected, so it is not reported.
     if known.exitStatus == .locked, ProcessEnvironment.ofThisProcess.isScheduled { return known.exitStatus.rawValue }
-    Console.error("holdfast: \(known)")
+    Console.error("holdfast: \(known)", .red)
     return known.exitStatus.rawValue
   }
 
@@ -66,47 +66,10 @@ package enum CommandLineTool {
       return ExitStatus.done.rawValue
     }
     if Holdfast.exitCode(for: error) == .validationFailure {
-      Console.error(UsageErrorText.text(text, arguments))
+      Console.error(UsageErrorText.text(text, arguments), .red)
       return ExitStatus.usage.rawValue
     }
-    Console.error("holdfast: \(error)")
+    Console.error("holdfast: \(error)", .red)
     return ExitStatus.failed.rawValue
-  }
-}
-
-/// The message of a command line that is wrong, in the form of all errors: `holdfast: `, the usage, a hint.
-package enum UsageErrorText {
-  /// - Parameter text: the message of the argument parser: `Error: …`, the usage, and where there is help.
-  package static func text(_ text: String, _ arguments: [String]) -> String {
-    if let unknown = unknownSubcommand(arguments) { return unknown }
-    var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-    if let first = lines.first, first.hasPrefix("Error: ") {
-      lines[0] = "holdfast: " + first.dropFirst("Error: ".count)
-    }
-    if let last = lines.last, let help = last.firstMatch(of: /^  See '(.+ --help)' for more information\.$/) {
-      lines[lines.count - 1] = "HINT: Run `\(help.1)` for all options and examples."
-    }
-    return lines.joined(separator: "\n")
-  }
-
-  /// Returns the message for a word where the name of a command is expected, and none has that name.
-  /// - Returns: `nil` if there is no such word.
-  private static func unknownSubcommand(_ arguments: [String]) -> String? {
-    var command: any ParsableCommand.Type = Holdfast.self
-    var path = "holdfast"
-    for word in arguments {
-      let known = command.configuration.subcommands
-      guard !known.isEmpty, !word.hasPrefix("-"), word != "help" else { return nil }
-      if let next = known.first(where: { $0._commandName == word }) {
-        (command, path) = (next, path + " " + word)
-        continue
-      }
-      let near = EditDistance.nearest(to: word, in: known.map { $0._commandName })
-      return """
-        holdfast: there is no command "\(path) \(Path(word))"
-        HINT: \(near.map { "Did you mean `\(path) \($0)`?" } ?? "Run `\(path) --help` to see all commands.")
-        """
-    }
-    return nil
   }
 }

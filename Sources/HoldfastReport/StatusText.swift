@@ -7,19 +7,32 @@ internal import HoldfastSystem
 package enum StatusText {
   private static let unknown = "unknown"
 
-  package static func lines(_ statuses: [SourceStatus], location: String) -> [String] {
+  /// - Parameter inColor: true if a terminal shows the levels in their colours.
+  package static func lines(_ statuses: [SourceStatus], location: String, inColor: Bool = false) -> [String] {
     guard !statuses.isEmpty else { return ["no snapshots in \(location)"] }
     return statuses.flatMap { status in
-      ["\(status.name): \(word(status.level))"] + status.concerns.map { "  ! \($0.text)" }
+      let level = inColor ? color(status.level).shown(word(status.level)) : word(status.level)
+      return ["\(status.name): \(level)"] + status.concerns.map { "  ! \($0.text)" }
         + facts(status).map { "  \($0)" }
     }
   }
 
-  /// Returns only the concerns.
-  package static func concerns(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) -> [String] {
-    if statuses.isEmpty, objectives.maxAge != nil { return ["CRITICAL: no snapshots in \(location)"] }
+  /// Returns only the concerns, each on one line.
+  package static func concerns(
+    _ statuses: [SourceStatus], _ objectives: Objectives, location: String
+  ) -> [(level: SourceStatus.Concern.Level, text: String)] {
+    if statuses.isEmpty, objectives.maxAge != nil { return [(.critical, "CRITICAL: no snapshots in \(location)")] }
     return statuses.flatMap { status in
-      status.concerns.map { "\(word($0.level)): \(status.name): \($0.text)" }
+      status.concerns.map { ($0.level, "\(word($0.level)): \(status.name): \($0.text)") }
+    }
+  }
+
+  /// The colour in which a terminal shows a level.
+  package static func color(_ level: SourceStatus.Concern.Level?) -> TextColor {
+    switch level {
+    case .critical: .red
+    case .warning: .yellow
+    case nil: .green
     }
   }
 

@@ -149,7 +149,7 @@ import Testing
   @Test func anUnknownShellIsRefused() {
     let result = tool.run("completions", "csh")
     #expect(result.exitStatus == 2)
-    #expect(result.error.hasPrefix("holdfast: The value 'csh' is invalid for '<shell>'"), "\(result.error)")
+    #expect(result.error.hasPrefix("holdfast: the value 'csh' is invalid for '<shell>'"), "\(result.error)")
   }
 }
 

@@ -193,7 +193,7 @@ import Testing
     }
     let both = tool.run("verify", "--identity", "identity", "--identity-command", "touch ran")
     #expect(both.exitStatus == 2)
-    #expect(both.error.hasPrefix("holdfast: --identity and --identity-command exclude each other.\n"))
+    #expect(both.error.hasPrefix("holdfast: --identity and --identity-command exclude each other\n"))
     #expect(!TestFiles.exists(tool.directory.appending("ran")))
   }
 

@@ -128,6 +128,6 @@ import Testing
     #expect(missing.exitStatus == 1 && missing.error.hasPrefix("holdfast: the snapshot has no missing.db\nHINT: "))
     let words = tool.run("query", "SELECT 1")
     #expect(words.exitStatus == 2)
-    #expect(words.error.hasPrefix("holdfast: Give DATABASE and SQL, or SNAPSHOT, DATABASE and SQL.\n"))
+    #expect(words.error.hasPrefix("holdfast: DATABASE and SQL are needed, or SNAPSHOT, DATABASE and SQL\n"))
   }
 }

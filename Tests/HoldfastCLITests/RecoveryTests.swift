@@ -242,15 +242,15 @@ import Testing
   }
 
   @Test(arguments: [
-    (["--to-end", "--to-lsn", "0/0"], "holdfast: --to-time, --to-lsn, --to-name and --to-end exclude each other."),
-    (["--timeline", "2"], "holdfast: --timeline says where --to-time, --to-lsn, --to-name or --to-end lies."),
+    (["--to-end", "--to-lsn", "0/0"], "holdfast: --to-time, --to-lsn, --to-name and --to-end exclude each other"),
+    (["--timeline", "2"], "holdfast: --timeline says where --to-time, --to-lsn, --to-name or --to-end lies"),
     (
       ["--to-time", "soon"],
-      "holdfast: --to-time soon is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22."
+      "holdfast: --to-time soon is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22"
     ),
-    (["--to-name", ""], "holdfast: --to-name is the name of a restore point: 1 to 63 bytes."),
-    (["--to-end", "--path", "x"], "holdfast: --to-time, --to-lsn, --to-name and --to-end exclude --path and --at."),
-    (["--to-lsn", "x"], "holdfast: The value 'x' is invalid for '--to-lsn <lsn>'"),
+    (["--to-name", ""], "holdfast: --to-name is the name of a restore point: 1 to 63 bytes"),
+    (["--to-end", "--path", "x"], "holdfast: --to-time, --to-lsn, --to-name and --to-end exclude --path and --at"),
+    (["--to-lsn", "x"], "holdfast: the value 'x' is invalid for '--to-lsn <lsn>'"),
   ])
   func whatMakesNoSenseIsRefused(_ arguments: [String], _ message: String) {
     let tool = Tool()

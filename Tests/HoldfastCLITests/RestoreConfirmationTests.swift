@@ -85,10 +85,10 @@ import Testing
   @Test func whatExcludesEachOtherIsToldWithTheUsage() {
     let tool = Tool()
     for (options, message) in [
-      (["--no-remove", "--missing-only"], "--no-remove and --missing-only exclude each other."),
+      (["--no-remove", "--missing-only"], "--no-remove and --missing-only exclude each other"),
       (
         ["--to-end", "--missing-only"],
-        "--to-time, --to-lsn, --to-name and --to-end exclude --no-remove and --missing-only."
+        "--to-time, --to-lsn, --to-name and --to-end exclude --no-remove and --missing-only"
       ),
     ] {
       let result = RunningProcess(tool.start(["restore", "--target", "x"] + options)).wait()

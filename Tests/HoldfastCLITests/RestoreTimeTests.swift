@@ -84,7 +84,7 @@ import Testing
       #expect(result.exitStatus == 2)
       #expect(
         result.error.contains(
-          "--to-time \(time) came twice, because the clock was put back: say --to-time \"\(first)\" or --to-time \"\(second)\"."
+          "--to-time \(time) came twice, because the clock was put back: say --to-time \"\(first)\" or --to-time \"\(second)\""
         ), "\(result.error)")
       for said in [first, second] { #expect(restore(said).exitStatus == 1, "there is no snapshot") }
     }

@@ -354,7 +354,7 @@ import Testing
     Refused(
       [], ["--", "frobnicate"],
       says:
-        "what shall run is no command line of holdfast: Unexpected argument 'frobnicate'\nHINT: Say it after --, as in: holdfast schedule install -- backup /srv/shop --repository /backup --quiet"
+        "what shall run is no command line of holdfast: unexpected argument 'frobnicate'\nHINT: Say it after --, as in: holdfast schedule install -- backup /srv/shop --repository /backup --quiet"
     ),
     Refused(
       [], ["--", "backup", "shop"],

@@ -217,12 +217,12 @@ import Testing
   }
 
   @Test(arguments: [
-    (["--max-age", "1d2h"], "holdfast: The value '1d2h' is invalid for '--max-age <time>'"),
-    (["--max-age", "-1h"], "holdfast: Missing value for '--max-age <time>'"),
-    (["--max-chain", "0"], "holdfast: --max-chain is at least 1."),
-    (["--nagios", "--json"], "holdfast: --nagios and --json exclude each other."),
-    (["--source", "a/b"], "holdfast: The value 'a/b' is invalid for '--source <name>'"),
-    (["extra"], "holdfast: Unexpected argument 'extra'"),
+    (["--max-age", "1d2h"], "holdfast: the value '1d2h' is invalid for '--max-age <time>'"),
+    (["--max-age", "-1h"], "holdfast: missing value for '--max-age <time>'"),
+    (["--max-chain", "0"], "holdfast: --max-chain is at least 1"),
+    (["--nagios", "--json"], "holdfast: --nagios and --json exclude each other"),
+    (["--source", "a/b"], "holdfast: the value 'a/b' is invalid for '--source <name>'"),
+    (["extra"], "holdfast: unexpected argument 'extra'"),
   ])
   func whatIsTypedWronglyIsTold(arguments: [String], message: String) {
     let result = Tool().run(["status"] + arguments)

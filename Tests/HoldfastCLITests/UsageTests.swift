@@ -55,45 +55,45 @@ import Testing
   }
 
   @Test(arguments: [
-    Wrong("--frobnicate", says: "holdfast: Unknown option '--frobnicate'"),
-    Wrong("backup", "source", "--frobnicate", says: "holdfast: Unknown option '--frobnicate'"),
-    Wrong("backup", "source", "-r", says: "holdfast: Missing value for '-r <dir>'"),
-    Wrong("backup", "source", "other", says: "holdfast: Unexpected argument 'other'"),
+    Wrong("--frobnicate", says: "holdfast: unknown option '--frobnicate'"),
+    Wrong("backup", "source", "--frobnicate", says: "holdfast: unknown option '--frobnicate'"),
+    Wrong("backup", "source", "-r", says: "holdfast: missing value for '-r <dir>'"),
+    Wrong("backup", "source", "other", says: "holdfast: unexpected argument 'other'"),
     Wrong(
       "backup", "source", "--full", "--incremental",
-      says: "holdfast: --full, --differential and --incremental exclude each other."),
+      says: "holdfast: --full, --differential and --incremental exclude each other"),
     Wrong(
-      "backup", "source", "--compression", "lz4", says: "holdfast: The value 'lz4' is invalid for '--compression <how>'"
+      "backup", "source", "--compression", "lz4", says: "holdfast: the value 'lz4' is invalid for '--compression <how>'"
     ),
     Wrong("backup", "source", "--compression", "zstd:20", says: "none, deflate, deflate:1-9 or zstd:1-19."),
-    Wrong("backup", "source", "--name", "a/b", says: "holdfast: The value 'a/b' is invalid for '--name <name>'"),
+    Wrong("backup", "source", "--name", "a/b", says: "holdfast: the value 'a/b' is invalid for '--name <name>'"),
     Wrong(
       "backup", "source", "--from-command", "true", "--name", "a",
-      says: "holdfast: --from-command takes the place of the source directory."),
-    Wrong("backup", "--from-command", "true", says: "holdfast: --from-command needs --name."),
-    Wrong("backup", "--from-command", "", "--name", "a", says: "holdfast: The command of --from-command is empty."),
-    Wrong("backup", "source", "--file-name", "a", says: "holdfast: --file-name is for --from-command."),
+      says: "holdfast: --from-command takes the place of the source directory"),
+    Wrong("backup", "--from-command", "true", says: "holdfast: --from-command needs --name"),
+    Wrong("backup", "--from-command", "", "--name", "a", says: "holdfast: the command of --from-command is empty"),
+    Wrong("backup", "source", "--file-name", "a", says: "holdfast: --file-name is for --from-command"),
     Wrong(
       "backup", "--from-command", "true", "--name", "a", "--file-name", "a/b",
-      says: "holdfast: --file-name a/b is not the name of a file."),
+      says: "holdfast: --file-name a/b is not the name of a file"),
     Wrong(
       "backup", "--from-command", "true", "--name", "a", "--paranoid",
-      says: "holdfast: --exclude, --paranoid and --no-group are for directories, not for --from-command."),
-    Wrong("backup", "source", "--parity", "1%", says: "holdfast: The value '1%' is invalid for '--parity <n%>'"),
-    Wrong("merge", "--parity", "all", says: "holdfast: The value 'all' is invalid for '--parity <n%>'"),
+      says: "holdfast: --exclude, --paranoid and --no-group are for directories, not for --from-command"),
+    Wrong("backup", "source", "--parity", "1%", says: "holdfast: the value '1%' is invalid for '--parity <n%>'"),
+    Wrong("merge", "--parity", "all", says: "holdfast: the value 'all' is invalid for '--parity <n%>'"),
     Wrong(
       "backup", "source", "--limit-rate", "20MB",
-      says: "holdfast: The value '20MB' is invalid for '--limit-rate <rate>'"),
-    Wrong("diff", "latest", says: "holdfast: Missing expected argument '<newer>'"),
-    Wrong("cat", "latest", says: "holdfast: Missing expected argument '<path>'"),
-    Wrong("merge", "latest", "other", says: "holdfast: Unexpected argument 'other'"),
+      says: "holdfast: the value '20MB' is invalid for '--limit-rate <rate>'"),
+    Wrong("diff", "latest", says: "holdfast: missing expected argument '<newer>'"),
+    Wrong("cat", "latest", says: "holdfast: missing expected argument '<path>'"),
+    Wrong("merge", "latest", "other", says: "holdfast: unexpected argument 'other'"),
     Wrong("merge", "--compression", "lz4", says: "none, deflate, deflate:1-9 or zstd:1-19."),
-    Wrong("restore", says: "holdfast: Missing expected argument '--target <dir>'"),
+    Wrong("restore", says: "holdfast: missing expected argument '--target <dir>'"),
     Wrong(
       "restore", "--target", "new", "--at", "yesterday",
-      says: "holdfast: --at yesterday is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22."),
-    Wrong("verify", "--sample", "0%", says: "holdfast: The value '0%' is invalid for '--sample <n%>'"),
-    Wrong("verify", "--sample", "101", says: "holdfast: The value '101' is invalid for '--sample <n%>'"),
+      says: "holdfast: --at yesterday is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22"),
+    Wrong("verify", "--sample", "0%", says: "holdfast: the value '0%' is invalid for '--sample <n%>'"),
+    Wrong("verify", "--sample", "101", says: "holdfast: the value '101' is invalid for '--sample <n%>'"),
     Wrong("verify", "--sample", "half", says: "Read and verify a random share of the frames, such as 5%."),
   ])
   func whatIsTypedWronglyIsToldWithTheUsage(wrong: Wrong) {

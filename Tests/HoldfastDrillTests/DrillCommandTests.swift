@@ -56,9 +56,9 @@ import Testing
   }
 
   @Test(arguments: [
-    (["--draw", "1", "--snapshot", "abc"], 2, "holdfast: --draw and --snapshot exclude each other."),
+    (["--draw", "1", "--snapshot", "abc"], 2, "holdfast: --draw and --snapshot exclude each other"),
     (["--draw", "1"], 1, "holdfast: there is no older snapshot of source to draw\nHINT: Leave out --draw."),
-    (["--max-size", "much"], 2, "holdfast: The value 'much' is invalid for '--max-size <size>'"),
+    (["--max-size", "much"], 2, "holdfast: the value 'much' is invalid for '--max-size <size>'"),
     (["ordres"], 1, "holdfast: there is no source ordres in "),
   ])
   func whatCannotBeIsTold(_ arguments: [String], _ status: Int32, _ message: String) throws {

@@ -117,7 +117,7 @@ import Testing
       "the drill failed at assertions: assertion 1 does not hold: it answers \"1\", and not 2 or more: SELECT count(*) FROM orders; the log is \(log)"
     #expect(listener.notices.contains(Notice(.refusal, text, of: SourceName(from: Path("orders")))))
     #expect(TestFiles.exists(log))
-    #expect(String(decoding: TestFiles.read(directory.appending("told")) ?? [], as: UTF8.self) == "failure drill 22\n")
+    #expect(String(decoding: TestFiles.read(directory.appending("told")) ?? [], as: UTF8.self) == "failure run 22\n")
     let status = try status()
     #expect(status.drills.count == 1 && status.drills.passed == 0 && status.level == .critical)
     #expect(try run(hoursLater: 1).map(\.line.step) == [.take(.incremental)])

@@ -13,15 +13,17 @@ struct Site {
   private static let user = FileSystem.userID == 0 ? 1000 : FileSystem.userID
   let directory = TemporaryDirectory()
 
-  /// - Parameter variables: what is set in the environment beside `HOME` and `HOLDFAST_CONFIG`.
-  func machine(_ variables: [String: String] = [:]) -> MachineContext {
+  /// - Parameters:
+  ///   - variables: what is set in the environment beside `HOME` and `HOLDFAST_CONFIG`.
+  ///   - clock: the clock of the machine.
+  func machine(_ variables: [String: String] = [:], clock: Clock = .system) -> MachineContext {
     let home = directory.path.description
     let usual = ["HOME": home, "HOLDFAST_CONFIG": home + "/holdfast.yaml"]
     let environment = ProcessEnvironment(userID: Self.user, hostName: "shop-1", currentDirectory: directory.path) {
       variables[$0] ?? usual[$0]
     }
     return MachineContext(
-      host: Host(workers: 2, scratchDirectories: [directory.path]), environment: environment)
+      host: Host(clock: clock, workers: 2, scratchDirectories: [directory.path]), environment: environment)
   }
 
   func configure(_ text: String) { TestFiles.write(text, to: directory.appending("holdfast.yaml")) }

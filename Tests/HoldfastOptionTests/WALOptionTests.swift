@@ -119,14 +119,14 @@ import Testing
   ]
 
   @Test(arguments: [
-    Wrong("--ahead", "64", says: "holdfast: --ahead is a number from 0 to 63."),
-    Wrong("--ahead=-1", says: "holdfast: --ahead is a number from 0 to 63."),
-    Wrong("--ahead", "all", says: "holdfast: The value 'all' is invalid for '--ahead <count>'"),
-    Wrong("--ahead", says: "holdfast: Missing value for '--ahead <count>'"),
-    Wrong("--workers", "0", says: "holdfast: --workers is a number from 1 to 16."),
-    Wrong("--workers", "17", says: "holdfast: --workers is a number from 1 to 16."),
-    Wrong("--workers", "1.5", says: "holdfast: The value '1.5' is invalid for '--workers <count>'"),
-    Wrong("--workers", says: "holdfast: Missing value for '--workers <count>'"),
+    Wrong("--ahead", "64", says: "holdfast: --ahead is a number from 0 to 63"),
+    Wrong("--ahead=-1", says: "holdfast: --ahead is a number from 0 to 63"),
+    Wrong("--ahead", "all", says: "holdfast: the value 'all' is invalid for '--ahead <count>'"),
+    Wrong("--ahead", says: "holdfast: missing value for '--ahead <count>'"),
+    Wrong("--workers", "0", says: "holdfast: --workers is a number from 1 to 16"),
+    Wrong("--workers", "17", says: "holdfast: --workers is a number from 1 to 16"),
+    Wrong("--workers", "1.5", says: "holdfast: the value '1.5' is invalid for '--workers <count>'"),
+    Wrong("--workers", says: "holdfast: missing value for '--workers <count>'"),
   ])
   func aWrongNumberIsToldWithTheUsage(wrong: Wrong) {
     for call in Self.calls {
@@ -144,7 +144,7 @@ import Testing
     for option in ["--ahead", "--workers"] {
       let result = run(command + [option, "4"])
       #expect(result.exitStatus == 2)
-      #expect(result.error.split(separator: "\n").first == "holdfast: Unknown option '\(option)'", "\(result.error)")
+      #expect(result.error.split(separator: "\n").first == "holdfast: unknown option '\(option)'", "\(result.error)")
     }
   }
 

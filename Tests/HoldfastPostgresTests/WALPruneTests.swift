@@ -49,6 +49,33 @@ import Testing
     #expect(try shop.prune(graceDays: 0).sources[0].logs == [])
   }
 
+  /// With the source goes all its log, when no snapshot is left that could be called back.
+  @Test func theLogOfASourceThatIsRemovedGoesWithItsLastSnapshot() throws {
+    let shop = try makeShop()
+    func remove(graceDays: Double) throws -> Prune.Report {
+      try shop.prune(graceDays: graceDays) { $0.rules.policy = .removingSource }
+    }
+    #expect(try remove(graceDays: 7).sources[0].logs == [])
+    #expect(try names(shop).count == 3)
+    #expect(try remove(graceDays: 0).sources[0].logs.map(\.files) == [3])
+    #expect(try names(shop) == [])
+    // A server that was not told goes on archiving: that goes with the next one.
+    _ = try pushes.push(log.segments[0].name.text, log.segments[0].bytes, shop)
+    #expect(try shop.prune(graceDays: 7).sources[0].logs.map(\.files) == [1])
+    #expect(try names(shop) == [])
+  }
+
+  /// What is archived before the first snapshot belongs to no source that was removed.
+  @Test func logAloneIsNoSourceThatWasRemoved() throws {
+    let shop = try TestShop()
+    for segment in log.segments { _ = try pushes.push(segment.name.text, segment.bytes, shop) }
+    _ = try shop.prune(graceDays: 0) {
+      $0.rules.policy = .removingSource
+      $0.source = pushes.source
+    }
+    #expect(try names(shop).count == 3)
+  }
+
   /// Nobody can say yet what will begin where.
   @Test func withoutASnapshotOfTheClusterEverythingStays() throws {
     let shop = try TestShop()

@@ -143,6 +143,34 @@ import Testing
     #expect(report.actions == ["1 keep", "2 keep", "3 keep"])
   }
 
+  /// Else whoever may only add could stop all backups of a source, and hide what it has.
+  @Test func nobodyWhoMayNotPruneRemovesASource() throws {
+    #expect(throws: KeyError.self) {
+      try shop.prune(in: openAsSecond()) { $0.rules.policy = .removingSource }
+    }
+    try plant { notes in
+      notes.highest = 3
+      for snapshot in snapshots {
+        notes[snapshot.id, snapshot.sequence].removed = removal(notes.revision, isCollected: true)
+      }
+    }
+    #expect(try shop.open().catalog.removal(of: name) == nil)
+    #expect(try shop.numbers() == [1, 2, 3])
+    try shop.open().catalog.checkIsNotRemoved(name)
+  }
+
+  /// A machine that may not prune hands on the removal of a source, and so cannot undo it by accident.
+  @Test func theRemovalOfASourceIsHandedOn() throws {
+    try shop.prune { $0.rules.policy = .removingSource }
+    let second = try openAsSecond()
+    try second.notes.change(name) { notes, _ in
+      notes.time = RecordedTime(text: "2026-01-01T00:00:00Z")
+      return true
+    }
+    #expect(try shop.open().catalog.removal(of: name) != nil)
+    #expect(try shop.numbers() == [])
+  }
+
   @Test func timesOutOfOrderAreTold() throws {
     try sealed.replace(snapshots[1]) {
       $0.time.started = RecordedTime(text: "2001-01-01T00:00:00.000Z")

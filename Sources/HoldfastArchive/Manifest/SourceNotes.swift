@@ -164,6 +164,18 @@ extension SourceNotes {
     }
   }
 
+  /// The removal of the source as a whole, as far as notes tell of it: that of the snapshot with the highest number,
+  /// which no policy removes. `nil` if that is not removed.
+  package var removalOfHighest: Removal? { note(on: highest)?.removed }
+
+  /// True if the snapshot with this number is collected: it is no loss if it is not there.
+  package func isCollected(_ sequence: UInt64) -> Bool { note(on: sequence)?.removed?.isCollected ?? false }
+
+  private func note(on sequence: UInt64) -> Note? {
+    let index = index(of: sequence)
+    return index < notes.count && notes[index].sequence == sequence ? notes[index] : nil
+  }
+
   /// Returns the index of the note on this number, or the index at which it would be inserted.
   private func index(of sequence: UInt64) -> Int {
     var range = 0..<notes.count

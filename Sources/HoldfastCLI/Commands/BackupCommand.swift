@@ -134,7 +134,7 @@ package struct BackupCommand: ParsableCommand {
 
   package func validate() throws {
     guard [full, differential, incremental].filter({ $0 }).count <= 1 else {
-      throw ValidationError("--full, --differential and --incremental exclude each other.")
+      throw ValidationError("--full, --differential and --incremental exclude each other")
     }
     try command.check(
       source: source, name: name, hasDirectoryOptions: !exclude.isEmpty || paranoid || noGroup)

@@ -53,9 +53,9 @@ struct BisectCommand: ParsableCommand {
 
   func validate() throws {
     guard (assertion == nil) != (test == nil) else {
-      throw ValidationError("Give --assert SQL or --test COMMAND, and not both.")
+      throw ValidationError("either --assert SQL or --test COMMAND is needed")
     }
-    guard timeout == nil || assertion != nil else { throw ValidationError("--timeout is for --assert.") }
+    guard timeout == nil || assertion != nil else { throw ValidationError("--timeout is for --assert") }
   }
 
   func run() throws {
@@ -82,7 +82,7 @@ struct BisectCommand: ParsableCommand {
     } else {
       BisectText.lines(report, command).forEach(Console.output)
     }
-    if let damage = report.damage { Console.error("holdfast: \(damage)") }
+    if let damage = report.damage { Console.error("holdfast: \(damage)", .red) }
     try Outcome.end(report.exitStatus)
   }
 

@@ -3,6 +3,7 @@ internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
+internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastSystem
 
@@ -37,7 +38,7 @@ struct CatCommand: ParsableCommand {
     let consistency = try Cat(repository: repository).write(entry, of: chosen, to: output)
     repository.warnOfParityUses()
     guard consistency.isComplete else {
-      Console.error("holdfast: INCOMPLETE: \(path): \(consistency.name) when the snapshot was taken")
+      Console.error("holdfast: INCOMPLETE: \(path): \(consistency.name) when the snapshot was taken", .yellow)
       throw Outcome(status: .incomplete)
     }
   }

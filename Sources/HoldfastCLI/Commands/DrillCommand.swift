@@ -77,7 +77,7 @@ struct DrillCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if draw != nil, snapshot != .latest { throw ValidationError("--draw and --snapshot exclude each other.") }
+    if draw != nil, snapshot != .latest { throw ValidationError("--draw and --snapshot exclude each other") }
   }
 
   func run() throws {

@@ -47,10 +47,10 @@ struct FindCommand: ParsableCommand {
 
   func validate() throws {
     if let since, WrittenTime(since) == nil {
-      throw ValidationError("--since \(since) is not a time such as 2026-11-22T14:05 or 2026-11-22.")
+      throw ValidationError("--since \(since) is not a time such as 2026-11-22T14:05 or 2026-11-22")
     }
     guard [deleted || since != nil, newest, snapshot != nil].count(where: { $0 }) <= 1 else {
-      throw ValidationError("--newest, --snapshot, and --deleted or --since exclude each other.")
+      throw ValidationError("--newest, --snapshot, and --deleted or --since exclude each other")
     }
   }
 

@@ -15,7 +15,7 @@ package struct Holdfast: ParsableCommand {
       RestoreCommand.self, DrillCommand.self, CatCommand.self, QueryCommand.self, BisectCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
       UnpinCommand.self, TagCommand.self, AcceptCommand.self, StatusCommand.self, ReportCommand.self,
-      SyncCommand.self, ScrubCommand.self, TargetCommand.self,
+      SyncCommand.self, ScrubCommand.self, TargetCommand.self, SourceCommand.self,
       KeyCommand.self, WALCommand.self,
       ScheduleCommand.self, ConfigCommand.self, CompletionsCommand.self,
     ])

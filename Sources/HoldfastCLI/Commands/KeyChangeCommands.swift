@@ -61,9 +61,9 @@ struct KeyAdd: ParsableCommand {
 
   func validate() throws {
     guard [recipient != nil, writer != nil, passphrase].filter({ $0 }).count == 1 else {
-      throw ValidationError("Say one of --recipient, --writer and --passphrase.")
+      throw ValidationError("one of --recipient, --writer and --passphrase is needed")
     }
-    guard !mayPrune || writer != nil else { throw ValidationError("--may-prune is for a --writer.") }
+    guard !mayPrune || writer != nil else { throw ValidationError("--may-prune is for a --writer") }
   }
 
   func run() throws {

@@ -54,7 +54,7 @@ struct TagCommand: ParsableCommand {
   @OptionGroup var options: NoteOptions
 
   func validate() throws {
-    guard !add.isEmpty || !remove.isEmpty else { throw ValidationError("Say --add or --remove.") }
+    guard !add.isEmpty || !remove.isEmpty else { throw ValidationError("--add or --remove is needed") }
   }
 
   func run() throws {

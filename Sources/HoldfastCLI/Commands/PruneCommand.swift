@@ -49,7 +49,7 @@ struct RetentionOptions: ParsableArguments {
   func validate() throws {
     let counts = [keepLast, keepHourly, keepDaily, keepWeekly, keepMonthly, keepYearly]
     guard counts.allSatisfy({ $0.map { $0 >= 0 } ?? true }) else {
-      throw ValidationError("A number of snapshots to keep is not negative.")
+      throw ValidationError("a number of snapshots to keep is negative")
     }
   }
 

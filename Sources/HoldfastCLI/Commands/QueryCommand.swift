@@ -4,6 +4,7 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastQuery
+internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastSystem
 
@@ -48,13 +49,13 @@ struct QueryCommand: ParsableCommand {
 
   func validate() throws {
     guard words.count == 2 || words.count == 3 else {
-      throw ValidationError("Give DATABASE and SQL, or SNAPSHOT, DATABASE and SQL.")
+      throw ValidationError("DATABASE and SQL are needed, or SNAPSHOT, DATABASE and SQL")
     }
     if let at, WrittenTime(at) == nil {
       throw ValidationError(
-        "--at \(at) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22.")
+        "--at \(at) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22")
     }
-    guard !csv || !output.json else { throw ValidationError("--csv and --json exclude each other.") }
+    guard !csv || !output.json else { throw ValidationError("--csv and --json exclude each other") }
   }
 
   func run() throws {
@@ -81,7 +82,7 @@ struct QueryCommand: ParsableCommand {
     repository.warnOfParityUses()
     if Console.isOutputTerminal, !output.json, !csv, !output.quiet { Console.error(summary(rows, database.figures)) }
     guard database.consistency.isComplete else {
-      Console.error("holdfast: INCOMPLETE: \(path): \(database.consistency.name) when the snapshot was taken")
+      Console.error("holdfast: INCOMPLETE: \(path): \(database.consistency.name) when the snapshot was taken", .yellow)
       throw Outcome(status: .incomplete)
     }
   }

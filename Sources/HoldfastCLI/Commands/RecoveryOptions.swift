@@ -37,24 +37,24 @@ package struct RecoveryOptions: ParsableArguments {
   package func validate() throws {
     let count = [toTime != nil, toLsn != nil, toName != nil, toEnd].count { $0 }
     guard count <= 1 else {
-      throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude each other.")
+      throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude each other")
     }
     guard timeline == nil || count == 1 else {
-      throw ValidationError("--timeline says where --to-time, --to-lsn, --to-name or --to-end lies.")
+      throw ValidationError("--timeline says where --to-time, --to-lsn, --to-name or --to-end lies")
     }
     if let toTime, TimeText.parse(toTime) == nil {
       throw ValidationError(
-        "--to-time \(toTime) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22.")
+        "--to-time \(toTime) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22")
     }
     // The mistake that must not be recovered may lie in the hour between the two.
     if let toTime, let (earlier, later) = WrittenTime(toTime)?.twice {
       let (first, second) = (Self.text(earlier), Self.text(later))
       throw ValidationError(
-        "--to-time \(toTime) came twice, because the clock was put back: say --to-time \"\(first)\" or --to-time \"\(second)\"."
+        "--to-time \(toTime) came twice, because the clock was put back: say --to-time \"\(first)\" or --to-time \"\(second)\""
       )
     }
     if let toName, !(1...63).contains(toName.utf8.count) {
-      throw ValidationError("--to-name is the name of a restore point: 1 to 63 bytes.")
+      throw ValidationError("--to-name is the name of a restore point: 1 to 63 bytes")
     }
   }
 

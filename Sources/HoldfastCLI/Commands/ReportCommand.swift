@@ -32,8 +32,8 @@ struct ReportCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    guard html != nil || output.json else { throw ValidationError("Say where to write the report: --html FILE.") }
-    guard since > .zero else { throw ValidationError("--since is more than 0.") }
+    guard html != nil || output.json else { throw ValidationError("a file for the report is needed: --html FILE") }
+    guard since > .zero else { throw ValidationError("--since is more than 0") }
   }
 
   func run() throws {

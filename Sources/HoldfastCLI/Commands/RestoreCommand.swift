@@ -79,15 +79,15 @@ struct RestoreCommand: ParsableCommand {
   func validate() throws {
     if let at, WrittenTime(at) == nil {
       throw ValidationError(
-        "--at \(at) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22.")
+        "--at \(at) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22")
     }
-    if acrossMounts, !delta { throw ValidationError("--across-mounts is for --delta.") }
+    if acrossMounts, !delta { throw ValidationError("--across-mounts is for --delta") }
     if recovery.target != nil, !path.isEmpty || at != nil {
-      throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude --path and --at.")
+      throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude --path and --at")
     }
-    guard !noRemove || !missingOnly else { throw ValidationError("--no-remove and --missing-only exclude each other.") }
+    guard !noRemove || !missingOnly else { throw ValidationError("--no-remove and --missing-only exclude each other") }
     if recovery.target != nil, noRemove || missingOnly {
-      throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude --no-remove and --missing-only.")
+      throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude --no-remove and --missing-only")
     }
   }
 

@@ -80,7 +80,7 @@ struct ScrubCommand: ParsableCommand {
     let texts = results.map { ScrubText($0) }
     for text in texts {
       if !output.json, !output.quiet { text.lines.forEach(Console.output) }
-      for warning in text.warnings { Console.error("holdfast: \(warning)") }
+      for warning in text.warnings { Console.error("holdfast: \(warning)", .yellow) }
       if !output.quiet { for note in text.notes { Console.error("holdfast: \(note)") } }
     }
     var told: Set<String> = []

@@ -62,8 +62,8 @@ struct StatusCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    guard maxChain.map({ $0 >= 1 }) ?? true else { throw ValidationError("--max-chain is at least 1.") }
-    guard !(nagios && output.json) else { throw ValidationError("--nagios and --json exclude each other.") }
+    guard maxChain.map({ $0 >= 1 }) ?? true else { throw ValidationError("--max-chain is at least 1") }
+    guard !(nagios && output.json) else { throw ValidationError("--nagios and --json exclude each other") }
   }
 
   func run() throws {
@@ -143,10 +143,12 @@ struct StatusCommand: ParsableCommand {
           targets: found.targets.isEmpty ? nil : found.targets.map(\.json),
           redundancy: found.targets.isEmpty ? nil : found.redundancy), machine)
     } else if output.quiet {
-      for line in StatusText.concerns(statuses, objectives, location: location) { Console.error("holdfast: \(line)") }
+      for concern in StatusText.concerns(statuses, objectives, location: location) {
+        Console.error("holdfast: \(concern.text)", StatusText.color(concern.level))
+      }
     } else {
       weaknesses.forEach { Console.warn($0) }
-      StatusText.lines(statuses, location: location).forEach(Console.output)
+      StatusText.lines(statuses, location: location, inColor: Console.showsColors).forEach(Console.output)
       found.targets.flatMap(\.lines).forEach(Console.output)
       found.redundancy.flatMap { RedundancyText.lines($0) }.forEach(Console.output)
     }
@@ -156,7 +158,7 @@ struct StatusCommand: ParsableCommand {
       try writeMetrics(found, machine)
     } catch let error as any OperatorError where status != .done {
       // The result matters more than a file that could not be written.
-      Console.error("holdfast: \(error)")
+      Console.error("holdfast: \(error)", .red)
     }
     return status
   }

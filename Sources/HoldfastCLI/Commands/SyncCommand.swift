@@ -64,7 +64,7 @@ struct SyncCommand: ParsableCommand {
     for result in placed {
       let text = PlacementText(result, isDryRun: dryRun)
       if !output.json, !output.quiet { text.lines.forEach(Console.output) }
-      for warning in text.warnings { Console.error("holdfast: \(warning)") }
+      for warning in text.warnings { Console.error("holdfast: \(warning)", .yellow) }
     }
   }
 
@@ -73,7 +73,7 @@ struct SyncCommand: ParsableCommand {
     for result in results {
       let text = TargetResultText(result, isDryRun: dryRun)
       if !output.json, !output.quiet { text.lines.forEach(Console.output) }
-      for warning in text.warnings { Console.error("holdfast: \(warning)") }
+      for warning in text.warnings { Console.error("holdfast: \(warning)", .yellow) }
       if let hint = text.hint { Console.hint(hint) }
     }
     if !output.json, !output.quiet { Console.transfer(machine) }

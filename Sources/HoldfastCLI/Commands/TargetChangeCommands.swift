@@ -47,7 +47,7 @@ struct TargetAddCommand: ParsableCommand {
     for result in results {
       let text = TargetResultText(result, isDryRun: false)
       if !output.json, !output.quiet { text.lines.forEach(Console.output) }
-      for warning in text.warnings { Console.error("holdfast: \(warning)") }
+      for warning in text.warnings { Console.error("holdfast: \(warning)", .yellow) }
       if let hint = text.hint { Console.hint(hint) }
     }
     if !output.json, !output.quiet { Console.output("\(target) is in the list of targets") }
@@ -83,7 +83,7 @@ struct TargetRemoveCommand: ParsableCommand {
     defer { home.errands.wait() }
     let targets = RepositoryTargets(place, isChosen: true)
     try targets.checkHasNothingAlone(target, of: home) { Console.warn($0) }
-    try targets.redundancy(of: home, without: target).forEach(Console.error)
+    for line in try targets.redundancy(of: home, without: target) { Console.error(line) }
     if !yes { try Confirmation.ask("take \(target) out of the list of targets?", machine.host.cancellation) }
     let list = try targets.remove(target, from: home) { Console.warn($0) }
     try show(list, "\(target) is out of the list of targets; take it out of the configuration, too", output)
@@ -160,7 +160,7 @@ struct TargetCheckCommand: ParsableCommand {
       } catch let signal as Interrupted {
         throw signal
       } catch {
-        Console.error("holdfast: \(target.name): \(describe(error).message)")
+        Console.error("holdfast: \(target.name): \(describe(error).message)", .red)
         status = .incomplete
       }
     }

@@ -135,32 +135,35 @@ struct VerifyCommand: ParsableCommand {
       try writeJUnit(JUnitReport.xml(report), machine)
     } catch let error as any OperatorError where report.exitStatus != .done {
       // The result matters more than a file that could not be written.
-      Console.error("holdfast: \(error)")
+      Console.error("holdfast: \(error)", .red)
     }
     try Outcome.end(report.exitStatus)
   }
 
   /// Shows findings on standard error, and the result on standard output unless that is for JSON.
   private func show(_ report: Verify.Report) {
-    for damage in report.unreadable { Console.error("holdfast: DAMAGED: \(damage.message)") }
+    for damage in report.unreadable { Console.error("holdfast: DAMAGED: \(damage.message)", .red) }
     for result in report.snapshots {
       let name = "\(result.snapshot.id.short) (\(result.snapshot.sourceName), number \(result.snapshot.sequence))"
       for finding in result.findings {
-        Console.error("holdfast: \(finding.costsData ? "DAMAGED" : "REPAIRABLE"): \(name): \(finding.message)")
+        let label = finding.costsData ? "DAMAGED" : "REPAIRABLE"
+        Console.error(
+          "holdfast: \(label): \(name): \(finding.message)", finding.costsData ? .red : .yellow)
       }
-      for path in result.damagedFiles { Console.error("holdfast:   loses data: \(path)") }
+      for path in result.damagedFiles { Console.error("holdfast:   loses data: \(path)", .red) }
     }
     for log in report.logs {
       for finding in log.findings {
         let label = finding.costsData ? "DAMAGED" : finding.isGap ? "GAP" : "REPAIRABLE"
-        Console.error("holdfast: \(label): the log of \(log.source): \(finding.message)")
+        Console.error(
+          "holdfast: \(label): the log of \(log.source): \(finding.message)", finding.costsData ? .red : .yellow)
       }
     }
     for other in report.others {
       switch other.level {
       case .note: if !output.quiet { Console.error("holdfast: NOTE: \(other.message)") }
-      case .repairable: Console.error("holdfast: REPAIRABLE: \(other.message)")
-      case .dataLoss: Console.error("holdfast: DAMAGED: \(other.message)")
+      case .repairable: Console.error("holdfast: REPAIRABLE: \(other.message)", .yellow)
+      case .dataLoss: Console.error("holdfast: DAMAGED: \(other.message)", .red)
       }
     }
     if !report.unreadable.isEmpty || report.snapshots.contains(where: { !$0.isSound }) {

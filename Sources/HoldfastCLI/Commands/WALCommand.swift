@@ -49,10 +49,10 @@ package struct AheadOptions: ParsableArguments {
 
   package func validate() throws {
     guard ahead.map(SourceSettings.Log.aheadRange.contains) ?? true else {
-      throw ValidationError("--ahead is a number from 0 to 63.")
+      throw ValidationError("--ahead is a number from 0 to 63")
     }
     guard workers.map(SourceSettings.Log.workersRange.contains) ?? true else {
-      throw ValidationError("--workers is a number from 1 to 16.")
+      throw ValidationError("--workers is a number from 1 to 16")
     }
   }
 

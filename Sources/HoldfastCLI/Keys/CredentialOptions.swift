@@ -22,7 +22,7 @@ struct IdentityOptions: ParsableArguments {
 
   func validate() throws {
     guard identity.isEmpty || identityCommand == nil else {
-      throw ValidationError("--identity and --identity-command exclude each other.")
+      throw ValidationError("--identity and --identity-command exclude each other")
     }
   }
 }

@@ -22,20 +22,20 @@ struct CommandOptions: ParsableArguments {
   /// - Parameter hasDirectoryOptions: true if there are options that only make sense for a directory.
   func check(source: String?, name: SourceName?, hasDirectoryOptions: Bool) throws {
     guard let fromCommand else {
-      guard fileName == nil else { throw ValidationError("--file-name is for --from-command.") }
+      guard fileName == nil else { throw ValidationError("--file-name is for --from-command") }
       return
     }
-    guard source == nil else { throw ValidationError("--from-command takes the place of the source directory.") }
-    guard !fromCommand.isEmpty else { throw ValidationError("The command of --from-command is empty.") }
-    guard name != nil else { throw ValidationError("--from-command needs --name.") }
+    guard source == nil else { throw ValidationError("--from-command takes the place of the source directory") }
+    guard !fromCommand.isEmpty else { throw ValidationError("the command of --from-command is empty") }
+    guard name != nil else { throw ValidationError("--from-command needs --name") }
     guard !hasDirectoryOptions else {
-      throw ValidationError("--exclude, --paranoid and --no-group are for directories, not for --from-command.")
+      throw ValidationError("--exclude, --paranoid and --no-group are for directories, not for --from-command")
     }
     let file = Path(fileName ?? SourceSettings.usualFileName)
     guard !file.isEmpty, file.isSoundEntryPath, !file.bytes.contains(Path.separator),
       file != Scanner.unfinishedRestore
     else {
-      throw ValidationError("--file-name \(fileName ?? "") is not the name of a file.")
+      throw ValidationError("--file-name \(fileName ?? "") is not the name of a file")
     }
   }
 }

@@ -33,14 +33,20 @@ enum Console {
     }
   }
 
-  static func error(_ text: String) { _ = write(text + "\n", to: STDERR_FILENO) }
+  /// Prints a message.
+  /// - Parameter color: the colour of its first line on a terminal: red for errors, yellow for warnings.
+  static func error(_ text: String, _ color: TextColor? = nil) {
+    let shown = color.map { showsColors(STDERR_FILENO) ? $0.shown(text) : text } ?? text
+    _ = write(shown + "\n", to: STDERR_FILENO)
+  }
 
   /// Prints a warning: the operator should know it, and the command continues.
-  static func warn(_ text: String) { error("holdfast: WARNING: " + text) }
+  static func warn(_ text: String) { error("holdfast: WARNING: " + text, .yellow) }
 
   /// The same from any thread: a line of progress may be open on a terminal.
   static func warnAboveProgress(_ text: String) {
-    error((isErrorTerminal ? "\r\u{1B}[K" : "") + "holdfast: WARNING: " + text)
+    if isErrorTerminal { errorFragment("\r\u{1B}[K") }
+    warn(text)
   }
 
   /// Prints the next thing to do, as a sentence.
@@ -50,6 +56,13 @@ enum Console {
 
   static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
   static var isOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+  /// True if results on standard output may have colours.
+  static var showsColors: Bool { showsColors(STDOUT_FILENO) }
+
+  private static func showsColors(_ descriptor: Int32) -> Bool {
+    isatty(descriptor) == 1 && ProcessEnvironment.ofThisProcess.allowsColors
+  }
 
   /// True if an operator can see a question and answer it.
   static var canAsk: Bool { isErrorTerminal && isatty(STDIN_FILENO) == 1 }

@@ -16,11 +16,11 @@ final class ConsoleObserver: SourceRunObserver {
   func tell(_ notice: Notice) {
     let source = notice.source.map { "\($0): " } ?? ""
     switch notice.kind {
-    case .warning: Console.error("holdfast: \(source)WARNING: \(notice.text)")
-    case .incomplete: Console.error("holdfast: \(source)INCOMPLETE: \(notice.text)")
-    case .anomaly: Console.error("holdfast: \(source)ANOMALY: \(notice.text)")
-    case .damage: Console.error("holdfast: \(source)DAMAGED: \(notice.text)")
-    case .refusal: Console.error("holdfast: \(source)\(notice.text)")
+    case .warning: Console.error("holdfast: \(source)WARNING: \(notice.text)", .yellow)
+    case .incomplete: Console.error("holdfast: \(source)INCOMPLETE: \(notice.text)", .yellow)
+    case .anomaly: Console.error("holdfast: \(source)ANOMALY: \(notice.text)", .yellow)
+    case .damage: Console.error("holdfast: \(source)DAMAGED: \(notice.text)", .red)
+    case .refusal: Console.error("holdfast: \(source)\(notice.text)", .red)
     case .hint: Console.hint(notice.text)
     }
   }
@@ -48,7 +48,7 @@ final class ConsoleObserver: SourceRunObserver {
 
   /// Prints the reason why something failed, if it did.
   func tellWhy(_ outcome: SourceOutcome) {
-    if let error = outcome.error { Console.error("holdfast: \(outcome.source): \(error)") }
+    if let error = outcome.error { Console.error("holdfast: \(outcome.source): \(error)", .red) }
   }
 
   /// Prints a line of the result, for people.
@@ -69,7 +69,7 @@ extension Outcome {
   /// Prints damage, and ends the command if there is any; otherwise returns normally.
   static func end(_ damage: [DamageError], hint: String) throws {
     guard !damage.isEmpty else { return }
-    for finding in damage { Console.error("holdfast: \(finding.message)") }
+    for finding in damage { Console.error("holdfast: \(finding.message)", .red) }
     Console.hint(hint)
     throw Outcome(status: .dataLoss)
   }

@@ -63,7 +63,7 @@ final class ConsoleProgress: RunProgress {
     if !isQuiet { say(message) }
   }
 
-  func warn(_ message: String) { say("WARNING: " + message) }
+  func warn(_ message: String) { say("WARNING: " + message, .yellow) }
 
   /// Removes the changing line.
   func end() {
@@ -71,9 +71,9 @@ final class ConsoleProgress: RunProgress {
     isLineOpen = false
   }
 
-  private func say(_ message: String) {
+  private func say(_ message: String, _ color: TextColor? = nil) {
     end()
-    Console.error("holdfast: " + message)
+    Console.error("holdfast: " + message, color)
   }
 
   private func line(_ now: TimeSpan) -> String {

@@ -96,6 +96,7 @@ package struct Backup {
   private func run(
     _ source: BackupSource, _ writer: WriterKey?, under lease: Lease?, begun: TimeSpan
   ) throws -> Report {
+    try repository.catalog.checkIsNotRemoved(source.name)
     let newest = try newest(of: source.name, under: lease)
     try source.checkHistory(newest, in: repository)
     let base = try BaseChoice(repository: repository, options: options, cache: cache, progress: progress)

@@ -31,15 +31,20 @@ struct PruneSurvey: Sendable {
     snapshots = try repository.catalog.committedSnapshots(of: name) { damage.append($0) }
     let numbers = try repository.catalog.sequences(of: name)
     locks = Self.locks(of: snapshots, now: repository.host.clock.now())
-    leftovers = Self.leftovers(in: numbers, among: snapshots)
+    // A source that is removed has no newest snapshot, and its numbers are not given again.
+    let highest = policy.removesSource ? reading.notes.highest : snapshots.last?.sequence ?? 0
+    leftovers = Self.leftovers(in: numbers, upTo: highest, among: snapshots)
     damage += Self.orphans(among: snapshots)
     damage += Self.missing(of: name, in: numbers, among: snapshots, reading.notes)
     plan = Self.plan(snapshots, reading.notes, policy, repository)
     kept = plan.kept
+    let pinned = policy.removesSource ? plan.lines.first { $0.isKept } : nil
     // A snapshot that cannot be read may build on any other.
     let suspicious = snapshots.last { $0.isSuspicious(reading.notes) }
     refusal =
-      try damage.first.map { Self.refusal(name, $0) } ?? suspicious.map { Self.refusal(name, $0) }
+      try damage.first.map { Self.refusal(name, $0) } ?? pinned.map { Self.refusal(name, $0) } ?? suspicious.map {
+        Self.refusal(name, $0)
+      }
       ?? Self.broken(among: snapshots, kept: plan, repository).map { Self.refusal(name, broken: $0) }
   }
 
@@ -128,9 +133,11 @@ struct PruneSurvey: Sendable {
     return ends
   }
 
-  private static func leftovers(in sequences: [UInt64], among snapshots: [Snapshot]) -> [UInt64] {
+  private static func leftovers(
+    in sequences: [UInt64], upTo highest: UInt64, among snapshots: [Snapshot]
+  ) -> [UInt64] {
     let present = Set(snapshots.map(\.sequence))
-    return sequences.filter { $0 < snapshots.last?.sequence ?? 0 && !present.contains($0) }
+    return sequences.filter { $0 <= highest && !present.contains($0) }
   }
 
   /// Returns the parents that are missing. A prune never leaves a snapshot without its parent, because it removes tips
@@ -174,6 +181,15 @@ struct PruneSurvey: Sendable {
       hint:
         "Take a new full and prove it: `holdfast backup --full`, `holdfast verify --data`. Then prune by rules that do not keep \(id) nor what builds on it.",
       exitStatus: .dataLoss)
+  }
+
+  /// Returns the refusal to remove a source with pinned snapshots.
+  private static func refusal(_ name: SourceName, _ pinned: RetentionPlan.Line) -> Prune.Refusal {
+    let id = pinned.candidate.id.short
+    return Prune.Refusal(
+      scope: .usage, message: "the source \(name) is not removed, because \(id) is kept: \(pinned.reasons[0])",
+      hint: "Run `holdfast list --name \(name)` to see what is pinned, and `holdfast unpin` for each.",
+      exitStatus: .failed)
   }
 
   /// Returns the refusal because of anomalies: older snapshots may have the only copy of what was lost.

@@ -28,11 +28,15 @@ package struct WALPrunePlan: Sendable, Hashable {
 
   var isEmpty: Bool { files + damagedCopies == 0 }
 
-  /// - Parameter snapshots: the remaining snapshots of the source.
-  init(_ archive: WALArchive, _ system: SystemIdentifier, left snapshots: [Snapshot]) throws {
+  /// - Parameters:
+  ///   - snapshots: the remaining snapshots of the source.
+  ///   - isSourceGone: true if the source was removed as a whole, and no snapshot is left: then all its WAL goes.
+  init(
+    _ archive: WALArchive, _ system: SystemIdentifier, left snapshots: [Snapshot], isSourceGone: Bool
+  ) throws {
     (source, self.system) = (archive.source, system)
     let inventory = try WALInventory(archive, system)
-    guard try !Self.isFormer(inventory, snapshots) else {
+    guard !isSourceGone, try !Self.isFormer(inventory, snapshots) else {
       for file in inventory.files { try addFile(file, of: archive) }
       return
     }

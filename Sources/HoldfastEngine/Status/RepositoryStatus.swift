@@ -24,7 +24,11 @@ extension SourceStatus {
     // A source that is missing as a whole is damage if this machine has seen it; `allSnapshots` reports that.
     let present = try name.map { try repository.catalog.isKnown($0) ? [$0] : [] } ?? repository.catalog.sourceNames()
     let known = Set(present).union(repository.memory?.sources ?? [])
-    let names = name.map { [$0] } ?? known.union(noted).union(expected).sorted()
+    let names =
+      try name.map { [$0] }
+      ?? known.union(noted).union(expected).sorted().filter {
+        try expected.contains($0) || repository.catalog.removal(of: $0) == nil
+      }
     // The heartbeat is only information.
     let leases = (try? newestLeases(of: names, in: repository.store)) ?? [:]
     return try names.map { name in

@@ -75,7 +75,10 @@ struct WALCopy {
     let extra = try manifests(in: target).subtracting(manifests(in: home))
     guard !extra.isEmpty || isApart else { return }
     let snapshots = try target.repository.catalog.committedSnapshots(of: target.source) { _ in }
-    let plans = try target.systems().map { try WALPrunePlan(target, $0, left: snapshots) }.filter { !$0.isEmpty }
+    let isGone = try snapshots.isEmpty && home.repository.catalog.removal(of: home.source)?.isCollected == true
+    let plans = try target.systems().map {
+      try WALPrunePlan(target, $0, left: snapshots, isSourceGone: isGone)
+    }.filter { !$0.isEmpty }
     try WALPruneExecution(target.repository, of: target.source, under: lease, home: home.repository).run(plans)
   }
 }

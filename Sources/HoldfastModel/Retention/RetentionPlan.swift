@@ -22,7 +22,8 @@ package struct RetentionPlan: Hashable, Sendable {
     calendar: (Timestamp) -> CalendarTime
   ) {
     lines = candidates.sorted { ($0.standsFor, $0.sequence) < ($1.standsFor, $1.sequence) }.map { Line(candidate: $0) }
-    keepWhatIsNeverRemoved(now: now)
+    keepWhatHomeDoesNotHave()
+    if !policy.removesSource { keepWhatIsNeverRemoved(now: now) }
     let judged = judge(now: now)
     keepMarked(policy)
     keepRecent(judged, policy)
@@ -73,7 +74,11 @@ package struct RetentionPlan: Hashable, Sendable {
     if let index { lines[index].reasons.append(reason) }
   }
 
-  /// Keeps the snapshots that no policy may remove.
+  private mutating func keepWhatHomeDoesNotHave() {
+    for index in lines.indices where lines[index].candidate.isUndecided { keep(index, .undecided) }
+  }
+
+  /// Keeps the snapshots that no policy may remove unless the source is removed as a whole.
   private mutating func keepWhatIsNeverRemoved(now: Timestamp) {
     let newest = lines.indices.last
     keep(newest, .newest)
@@ -86,7 +91,6 @@ package struct RetentionPlan: Hashable, Sendable {
     let proved = lines.indices.filter { lines[$0].candidate.kind == .full && lines[$0].candidate.provedShare != nil }
     keep(proved.last { lines[$0].candidate.provedShare == 100 } ?? proved.last, .provedFull)
     for index in lines.indices where lines[index].candidate.time > now { keep(index, .ahead) }
-    for index in lines.indices where lines[index].candidate.isUndecided { keep(index, .undecided) }
   }
 
   private mutating func keepMarked(_ policy: RetentionPolicy) {

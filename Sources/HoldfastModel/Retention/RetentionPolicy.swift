@@ -13,11 +13,22 @@ package struct RetentionPolicy: Hashable, Sendable {
   package var within = TimeSpan.zero
   /// Keeps snapshots with any of these tags.
   package var tags: Set<Tag> = []
+  /// True to remove the source as a whole: only pinned snapshots are kept, and what they build on.
+  package private(set) var removesSource = false
 
   package init() {}
 
-  /// True if the policy keeps nothing.
-  package var isEmpty: Bool { last <= 0 && periods.values.allSatisfy { $0 <= 0 } && within <= .zero && tags.isEmpty }
+  /// The policy that removes the source as a whole.
+  package static let removingSource: RetentionPolicy = {
+    var policy = RetentionPolicy()
+    policy.removesSource = true
+    return policy
+  }()
+
+  /// True if the policy says nothing: then next to nothing would be kept.
+  package var isEmpty: Bool {
+    !removesSource && last <= 0 && periods.values.allSatisfy { $0 <= 0 } && within <= .zero && tags.isEmpty
+  }
 }
 
 /// The properties of a snapshot that a policy considers.

@@ -106,6 +106,9 @@ package struct ProcessEnvironment: Sendable {
     return names.contains { text($0) != nil } ? "" : nil
   }
 
+  /// True if a terminal may show colours: `NO_COLOR` is not set or is empty, and `TERM` names a terminal that has them.
+  package var allowsColors: Bool { text("NO_COLOR") == nil && text("TERM").map { $0 != "dumb" } ?? false }
+
   /// True if cron has started this run.
   package var isScheduled: Bool { text(Self.scheduleVariable) != nil }
 

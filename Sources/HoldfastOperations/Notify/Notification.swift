@@ -5,9 +5,18 @@ internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// The contents of a notification about a run.
+/// The contents of a notification about a run, or about all runs of `holdfast run`.
 struct Notification: Sendable {
   typealias Event = NotificationSettings.Event
+
+  /// The end of a run.
+  struct End: Sendable {
+    let time: Timestamp
+    let duration: TimeSpan
+    let status: ExitStatus
+    let warningCount: UInt64
+    let parts: [RunRecord.Part]
+  }
 
   private static let linesMax = 20
   private static let lineBytesMax = 500
@@ -19,9 +28,12 @@ struct Notification: Sendable {
   /// The sources of the run; empty when it ended before they were known.
   let sources: [SourceName]
   let began: Timestamp
-  /// The record of a run that is over.
-  let record: RunRecord?
-  /// The last messages of the run, with the reason of its failure at the end.
+  /// `nil` for a beginning.
+  let end: End?
+  /// For `holdfast run`: what it came to on each source.
+  let results: [DigestResult]
+  /// The last messages of the run, with the reason of its failure at the end; for `holdfast run` the results of all
+  /// sources, with those that failed first.
   let lines: [String]
 
   /// - Parameter sources: the sources of the run that are known.
@@ -32,8 +44,29 @@ struct Notification: Sendable {
     host = beginning.host
     repository = nil
     began = beginning.began
-    record = nil
+    end = nil
+    results = []
     lines = []
+  }
+
+  /// Makes the notification of the beginning of `holdfast run`.
+  init(digestBegan began: Timestamp, on host: String, source: SourceName) {
+    (event, command, self.host, repository, sources) = (.start, "run", host, nil, [source])
+    (self.began, end, results, lines) = (began, nil, [], [])
+  }
+
+  /// Makes the notification of the end of `holdfast run`.
+  /// - Parameter repository: the location of the repository, if all sources have the same.
+  init(
+    digestBegan began: Timestamp, on host: String, end: End, results: [DigestResult], repository: String?
+  ) {
+    let failed = results.filter(\.isFailed)
+    let incomplete = results.filter { $0.status == .incomplete }
+    event = !failed.isEmpty ? .failure : !incomplete.isEmpty ? .incomplete : .success
+    (command, self.host, self.repository, sources) = ("run", host, repository, results.map(\.source))
+    (self.began, self.end) = (began, end)
+    self.results = failed + incomplete + results.filter { $0.status == .done }
+    lines = self.results.flatMap(\.lines).map(Self.shortened)
   }
 
   /// - Parameter repository: the location of the repository, if the run got that far.
@@ -50,7 +83,10 @@ struct Notification: Sendable {
     self.repository = repository
     sources = record.parts.map(\.source)
     began = record.began
-    self.record = record
+    end = End(
+      time: record.ended, duration: record.duration, status: record.status, warningCount: record.warningCount,
+      parts: record.parts)
+    results = []
     let said = record.warnings + record.parts.flatMap(\.findings) + (record.failure.map { [$0] } ?? [])
     lines = said.suffix(Self.linesMax).map { Self.shortened($0) }
   }
@@ -62,86 +98,46 @@ struct Notification: Sendable {
 
   /// The number of bytes that the run read, verified or restored.
   var bytes: UInt64 {
-    record?.parts.reduce(0) { $0 &+ ($1.readBytes ?? $1.provedBytes ?? $1.restoredBytes ?? 0) } ?? 0
+    end?.parts.reduce(0) { $0 &+ ($1.readBytes ?? $1.provedBytes ?? $1.restoredBytes ?? 0) } ?? 0
   }
 
-  var storedBytes: UInt64 { record?.parts.reduce(0) { $0 &+ ($1.storedBytes ?? 0) } ?? 0 }
+  var storedBytes: UInt64 { end?.parts.reduce(0) { $0 &+ ($1.storedBytes ?? 0) } ?? 0 }
 
-  /// The text for people.
-  var text: String {
-    let status = record.map { " ended with status \($0.status.rawValue): \($0.status.meaning)" } ?? " begins"
-    return (["holdfast \(command) on \(host)\(status)"] + lines).joined(separator: "\n") + "\n"
+  /// The subject line for people.
+  var subject: String {
+    guard results.isEmpty else { return "holdfast \(command) on \(host): \(DigestResult.summary(results))" }
+    let status = end.map { " ended with status \($0.status.rawValue): \($0.status.meaning)" } ?? " begins"
+    return "holdfast \(command) on \(host)\(status)"
+  }
+
+  /// Returns the text for people.
+  /// - Parameter bytesMax: the greatest length. What is left out is the least important: the first messages of one run,
+  ///   the last sources of several.
+  func text(bytesMax: Int) -> String {
+    let bytes = Array((([subject] + lines).joined(separator: "\n") + "\n").utf8)
+    return String(decoding: results.isEmpty ? bytes.suffix(bytesMax) : bytes.prefix(bytesMax), as: UTF8.self)
   }
 
   /// The environment of a command. It prevents a notification by a holdfast that the command runs.
   var environment: [String: String] {
     var variables = [
-      "HOLDFAST_EVENT": event.rawValue, "HOLDFAST_COMMAND": command,
+      "HOLDFAST_EVENT": event.rawValue, "HOLDFAST_COMMAND": command, "HOLDFAST_SUBJECT": subject,
       "HOLDFAST_SOURCE": sources.map(\.text).joined(separator: " "), "HOLDFAST_BEGAN": TimeText.utc(began),
       "HOLDFAST_NOTIFY_COMMAND": "", "HOLDFAST_PING_URL": "", "HOLDFAST_PING_URL_FILE": "", "HOLDFAST_WEBHOOK_URL": "",
       "HOLDFAST_WEBHOOK_URL_FILE": "",
     ]
     if let repository { variables["HOLDFAST_REPOSITORY"] = repository }
-    if let record {
-      variables["HOLDFAST_EXIT_STATUS"] = String(record.status.rawValue)
-      variables["HOLDFAST_ENDED"] = TimeText.utc(record.ended)
+    if let end {
+      variables["HOLDFAST_EXIT_STATUS"] = String(end.status.rawValue)
+      variables["HOLDFAST_ENDED"] = TimeText.utc(end.time)
       variables["HOLDFAST_BYTES"] = String(bytes)
-      variables["HOLDFAST_WARNINGS"] = String(record.warningCount)
-      if let snapshot = record.parts.last?.snapshot { variables["HOLDFAST_SNAPSHOT"] = snapshot.description }
+      variables["HOLDFAST_WARNINGS"] = String(end.warningCount)
+      if let snapshot = end.parts.last?.snapshot { variables["HOLDFAST_SNAPSHOT"] = snapshot.description }
     }
     return variables
   }
 
   func json() -> [UInt8] {
     (try? JSONText.line(NotificationJSON(self))).map { Array($0.utf8) } ?? []
-  }
-}
-
-/// A notification as a webhook and a command receive it.
-private struct NotificationJSON: Encodable {
-  struct Source: Encodable {
-    let name: String
-    let snapshot: String?
-    let kind: String?
-  }
-
-  let event: String
-  let command: String
-  let host: String
-  let repository: String?
-  /// Set when there is only one source.
-  let source: String?
-  let sources: [Source]
-  let began: String
-  let ended: String?
-  let seconds: TimeSpan?
-  let exitStatus: Int32?
-  let outcome: String?
-  let bytes: UInt64
-  let storedBytes: UInt64
-  let warnings: UInt64
-  let lines: [String]
-  let program: String
-
-  init(_ notification: Notification) {
-    let record = notification.record
-    event = notification.event.rawValue
-    command = notification.command
-    host = notification.host
-    repository = notification.repository
-    source = notification.sources.count == 1 ? notification.sources[0].text : nil
-    sources = (record?.parts ?? []).map {
-      Source(name: $0.source.text, snapshot: $0.snapshot?.description, kind: $0.kind?.rawValue)
-    }
-    began = TimeText.utc(notification.began)
-    ended = record.map { TimeText.utc($0.ended) }
-    seconds = record.map(\.duration)
-    exitStatus = record.map(\.status.rawValue)
-    outcome = record.map(\.status.meaning)
-    bytes = notification.bytes
-    storedBytes = notification.storedBytes
-    warnings = record.map(\.warningCount) ?? 0
-    lines = notification.lines
-    program = Program.nameAndVersion
   }
 }

@@ -60,8 +60,7 @@ extension HTTPClient {
     case .start: request = HTTPRequest("GET", address.appending("/start"))
     case .success: request = HTTPRequest("GET", address)
     case .failure, .incomplete:
-      // The end of the text is the most important.
-      let body = Array(notification.text.utf8.suffix(bytesMax))
+      let body = Array(notification.text(bytesMax: bytesMax).utf8)
       var failed = HTTPRequest("POST", address.appending("/fail"), body: body)
       failed.headers = [("Content-Type", "text/plain; charset=utf-8")]
       request = failed

@@ -40,6 +40,8 @@ package struct ConfiguredRun {
   let observer: any SourceRunObserver
   /// Counts all runs as one for a ping receiver.
   private let history: NotificationHistory
+  /// Collects the runs for one notification; `nil` when each is told by itself.
+  private var digest: RunDigest?
   /// The lease that is held for longer than this run: its source needs no other one.
   let held: (source: SourceName, lease: Lease, repository: Identifier)?
   /// The longest wait for targets that are not needed; `nil` for the time in the configuration.
@@ -92,7 +94,9 @@ package struct ConfiguredRun {
     _ command: RunCommand, _ source: SourceSettings, isDryRun: Bool,
     _ work: (RunWatch) throws -> SourceOutcome
   ) -> SourceOutcome {
-    let watch = RunWatch(command, machine, notices: observer, isDryRun: isDryRun, notifying: history)
+    let watch =
+      digest?.watch(command, source.name)
+      ?? RunWatch(command, machine, notices: observer, isDryRun: isDryRun, notifying: history)
     do {
       return try watch.run {
         let outcome = try work(watch)
@@ -101,6 +105,7 @@ package struct ConfiguredRun {
       }
     } catch {
       let known = describe(error)
+      digest?.failed(source.name, known)
       return SourceOutcome(
         source: source.name, status: known.exitStatus, summary: "failed: \(known.message)", error: known)
     }
@@ -128,11 +133,15 @@ package struct ConfiguredRun {
   // MARK: Due steps
 
   /// Does what is due. All sources are captured before any is merged, pruned or verified, so that no backup waits for
-  /// these. The observer is told of every step.
+  /// these. The observer is told of every step. Receivers of notifications are told of all of it at once, at the end.
   /// - Parameter request: the keys of the command line.
   /// - Returns: the reports of all sources that were handled before a signal ended the run.
   package func performDue(_ sources: [SourceSettings], _ request: RepositoryRequest) -> [SourceRun.Report] {
-    var runs = sources.map { SourceRun(source: $0, run: self, request: request) }
+    let digest = RunDigest(machine, history, notices: observer)
+    defer { digest.send(sources.map(\.name)) }
+    var told = self
+    told.digest = digest
+    var runs = sources.map { SourceRun(source: $0, run: told, request: request) }
     for index in runs.indices {
       runs[index].capture()
       observer.planned(runs[index].report, isDryRun: false)

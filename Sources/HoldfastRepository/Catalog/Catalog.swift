@@ -141,7 +141,11 @@ package struct Catalog: Sendable {
         return nil
       }
     }
-    if let loss = memory?.check(sound, of: name, damaged: damaged) { onDamage(loss) }
+    if let loss = memory?.check(sound, of: name, damaged: damaged),
+      try memory?.head(of: name).map({ try !notes.read(name).notes.isCollected($0.sequence) }) ?? true
+    {
+      onDamage(loss)
+    }
     return sound
   }
 }

@@ -120,7 +120,7 @@ extension Catalog {
     let journal = try journal.entriesIfReadable(of: name, in: journals)
     let written = journal.compactMap(\.sequence).filter { $0 <= Limits.sequenceMax }.max() ?? 0
     let told = max(noted, written)
-    guard try told > highestPresent(of: name) else { return nil }
+    guard try told > highestPresent(of: name), !notes.isCollected(told) else { return nil }
     // A listing that the store remembers may be older than the note or entry that names the snapshot.
     store.refresh()
     guard try told > highestPresent(of: name) else { return nil }

@@ -1,0 +1,85 @@
+internal import HoldfastArchive
+package import HoldfastEngine
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// `holdfast source list --json`: one source.
+package struct SourceOverviewJSON: Encodable {
+  let name: String
+  /// The number of its snapshots; of a source that is removed, those that are not deleted yet.
+  let snapshots: Int
+  let storedBytes: UInt64
+  let newest: String?
+  /// The time of its removal; absent when it is not removed.
+  let removed: String?
+  /// True if its removal can no longer be undone.
+  let collected: Bool
+
+  package init(_ source: SourceOverview) {
+    (name, snapshots, storedBytes) = (source.name.text, source.snapshots, source.storedBytes)
+    newest = source.newest.map(TimeText.utc)
+    removed = source.removal?.time.description
+    collected = source.removal?.isCollected ?? false
+  }
+}
+
+/// `holdfast source undelete --json`.
+package struct SourceUndeletedJSON: Encodable {
+  let source: String
+  /// The number of snapshots that came back.
+  let undeleted: Int
+
+  package init(_ source: SourceName, undeleted: Int) { (self.source, self.undeleted) = (source.text, undeleted) }
+}
+
+/// `holdfast source list` for people.
+package enum SourceListText {
+  package static func lines(_ sources: [SourceOverview]) -> [String] {
+    var table = Table(rightAligned: [1, 2])
+    for source in sources {
+      table.add([
+        source.name.text, Amount.count(UInt64(source.snapshots), "snapshot"), Amount.bytes(source.storedBytes),
+        state(source),
+      ])
+    }
+    return table.lines
+  }
+
+  private static func state(_ source: SourceOverview) -> String {
+    guard let removal = source.removal else {
+      return source.newest.map { "newest of \(TimeText.local($0))" } ?? "no snapshot"
+    }
+    if !removal.isCollected {
+      return "removed on \(removal.time); `holdfast source undelete \(source.name)` brings it back"
+    }
+    return "removed on \(removal.time)" + (source.snapshots > 0 ? "; being collected" : "; its name is not used again")
+  }
+}
+
+/// The removal of a source for people.
+package struct SourceRemovalText {
+  package let lines: [String]
+
+  /// - Parameters:
+  ///   - report: the prune that removed it.
+  ///   - grace: the grace period.
+  package init(_ report: Prune.Report, of name: SourceName, grace: TimeSpan) {
+    let sums = PruneSums(report)
+    var lines: [String] = []
+    let (remove, collect) = report.isDryRun ? ("would remove", "would collect") : ("removed", "collected")
+    func text(_ verb: String, _ sum: (count: Int, bytes: UInt64)) -> String {
+      "\(verb) \(Amount.count(UInt64(sum.count), "snapshot")) of \(name), \(Amount.bytes(sum.bytes))"
+    }
+    if sums.removed.count > 0 {
+      lines.append(text(remove, sums.removed))
+      lines.append(
+        "  `holdfast source undelete \(name)` brings them back; after \(grace), the same command or a prune collects them"
+      )
+    }
+    if sums.waiting.count > 0 { lines.append(text("waiting:", sums.waiting) + ", removed before") }
+    if sums.locked.count > 0 { lines.append(text("locked:", sums.locked) + ", until their locks end") }
+    if sums.collected.count > 0 { lines.append(text(collect, sums.collected)) }
+    if sums.logBytes > 0 { lines.append("\(collect) its archived log, \(Amount.bytes(sums.logBytes))") }
+    self.lines = lines.isEmpty ? ["nothing of \(name) is left"] : lines
+  }
+}

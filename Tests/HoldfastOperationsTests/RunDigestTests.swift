@@ -1,0 +1,136 @@
+import Foundation
+import HoldfastConfiguration
+import HoldfastModel
+import HoldfastOperations
+import HoldfastRepository
+import HoldfastTestSupport
+import Testing
+
+/// A run over several sources sends each receiver one notification, from which an operator can act: which sources
+/// failed, why, how old the last good snapshot is, and what to run next.
+@Suite struct RunDigestTests {
+  private let site = Site()
+
+  /// Three sources; of `gone` there is no directory.
+  private func configure(_ notifications: String) throws {
+    site.configure(
+      """
+      repositories:
+        shop: {path: \(site.directory.appending("shop"))}
+      defaults:
+        repository: shop
+        schedule: {full: 1d, incremental: 1h}
+      sources:
+        gone: {path: \(site.directory.appending("gone"))}
+        orders: {path: \(site.directory.appending("orders"))}
+        stock: {path: \(site.directory.appending("stock"))}
+      notifications:
+      \(notifications)
+      """)
+    TestFiles.setMode(site.directory.appending("holdfast.yaml"), 0o600)
+    for name in ["orders", "stock"] {
+      TestFiles.makeDirectory(site.directory.appending(name))
+      TestFiles.write("a \(name)", to: site.directory.appending(name + "/1"))
+    }
+    if !TestFiles.exists(site.directory.appending("shop")) {
+      let context = try RepositoryContext(site.request(), on: site.machine())
+      _ = try Repository.create(in: context.store(), host: context.machine.host)
+    }
+  }
+
+  /// A receiver that appends the JSON of each notification to a file, on a line of its own.
+  private func receiver(_ name: String, _ rest: String = "") -> String {
+    "  \(name): {command: '(cat; echo) >> \(file(name))', on: [start, success, incomplete, failure]\(rest)}\n"
+  }
+
+  private func file(_ name: String) -> Path { site.directory.appending("told-" + name) }
+
+  private func told(_ name: String) throws -> [[String: Any]] {
+    let lines = (TestFiles.read(file(name)) ?? []).split(separator: UInt8(ascii: "\n"))
+    return try lines.map { try #require(try JSONSerialization.jsonObject(with: Data($0)) as? [String: Any]) }
+  }
+
+  private func events(_ name: String) throws -> [String] { try told(name).map { $0["event"] as? String ?? "?" } }
+
+  @discardableResult
+  private func run(
+    _ names: String..., later: TimeSpan = .zero, listener: Listener = Listener()
+  ) throws
+    -> [SourceRun.Report]
+  {
+    let machine = site.machine(clock: TestHost.clock(ahead: Int64(later.seconds)))
+    let run = ConfiguredRun(settings: try machine.neededSettings(), machine: machine, observer: listener)
+    return run.performDue(try run.sources(names.compactMap { SourceName($0) }), site.request())
+  }
+
+  @Test func aReceiverGetsOneNotificationOfAllSourcesWithThoseThatFailedFirst() throws {
+    try configure(receiver("all"))
+    try run()
+    #expect(try events("all") == ["start", "failure"])
+    let json = try #require(try told("all").last)
+    #expect(json["command"] as? String == "run")
+    #expect(json["subject"] as? String == "holdfast run on shop-1: 1 of 3 sources failed")
+    #expect(json["exitStatus"] as? Int == 1)
+    let sources = try #require(json["sources"] as? [[String: Any]])
+    #expect(sources.map { $0["name"] as? String } == ["gone", "orders", "stock"])
+    let gone = site.directory.appending("gone")
+    let cause = "backup failed: the source \(gone) does not exist"
+    #expect(sources[0]["cause"] as? String == cause)
+    #expect(sources[0]["next"] as? String == "holdfast run gone")
+    #expect(sources[0]["exitStatus"] as? Int == 1 && sources[1]["exitStatus"] as? Int == 0)
+    #expect(sources[1]["kind"] as? String == "full" && sources[1]["cause"] == nil)
+    let lines = try #require(json["lines"] as? [String])
+    #expect(lines.prefix(2) == ["gone: \(cause)", "  last good snapshot: there is none"])
+    #expect(
+      lines.suffix(3) == ["  next: holdfast run gone", "orders: done: backup", "stock: done: backup"], "\(lines)")
+  }
+
+  @Test func theAgeOfTheLastGoodSnapshotIsTold() throws {
+    try configure(receiver("all"))
+    try run("orders", "stock")
+    TestFiles.removeTree(site.directory.appending("stock"))
+    try run("orders", "stock", later: .hours(26))
+    let json = try #require(try told("all").last)
+    #expect(json["subject"] as? String == "holdfast run on shop-1: 1 of 2 sources failed")
+    let stock = try #require((json["sources"] as? [[String: Any]])?.first)
+    let good = try #require(stock["lastGood"] as? [String: Any])
+    #expect(stock["name"] as? String == "stock")
+    #expect((good["seconds"] as? Double).map { (93_600..<93_700).contains($0) } == true, "\(good)")
+    let lines = try #require(json["lines"] as? [String])
+    #expect(lines[1].hasPrefix("  last good snapshot: 26 h ago ("), "\(lines)")
+  }
+
+  @Test func allIsWellInOneNotification() throws {
+    try configure(receiver("all"))
+    try run("orders", "stock")
+    #expect(try events("all") == ["start", "success"])
+    #expect(try told("all").last?["subject"] as? String == "holdfast run on shop-1: all 2 sources done")
+  }
+
+  @Test func whereNothingIsDueNobodyIsTold() throws {
+    try configure(receiver("all"))
+    try run("orders", "stock")
+    try run("orders", "stock", later: .minutes(5))
+    #expect(try told("all").count == 2)
+  }
+
+  @Test func aReceiverOfSomeSourcesHearsOfTheseAlone() throws {
+    try configure(receiver("a", ", sources: [orders]") + receiver("b", ", sources: [gone, stock]"))
+    try run()
+    #expect(try events("a") == ["start", "success"] && events("b") == ["start", "failure"])
+    #expect(try told("a").last?["subject"] as? String == "holdfast run on shop-1: 1 source done")
+    #expect(try told("b").last?["subject"] as? String == "holdfast run on shop-1: 1 of 2 sources failed")
+    // Nothing is due for `orders` now.
+    try run(later: .minutes(5))
+    #expect(try told("a").count == 2 && told("b").count == 4)
+  }
+
+  @Test func aReceiverThatCannotBeReachedIsOneWarning() throws {
+    try configure("  all: {command: 'exit 4', on: [start, success, failure]}\n")
+    let listener = Listener()
+    try run(listener: listener)
+    #expect(
+      listener.notices.filter { $0.kind == .warning }.map(\.text)
+        == ["nobody was told of this run: the command failed with exit status 4"])
+  }
+}
