@@ -123,11 +123,18 @@ let package = Package(
         "HoldfastRepository", "HoldfastEngine", "HoldfastOperations",
       ]),
     module(
+      "Doctor",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
+        "HoldfastConfiguration", "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations",
+      ]),
+    module(
       "CLI",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
         "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastQuery", "HoldfastBrowse",
-        "HoldfastDrill", "HoldfastReport", "HoldfastPage", "HoldfastOperations", "HoldfastWatch", argumentParser,
+        "HoldfastDrill", "HoldfastReport", "HoldfastPage", "HoldfastOperations", "HoldfastWatch", "HoldfastDoctor",
+        argumentParser,
       ]),
     .executableTarget(
       name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings, linkerSettings: [releaseBinary]),
@@ -199,6 +206,12 @@ let package = Package(
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
         "HoldfastRepository", "HoldfastEngine", "HoldfastOperations", "HoldfastTestShop",
+      ]),
+    tests(
+      of: "Doctor",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
+        "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations",
       ]),
     // Tests of the command line as its users run it: the binary. They need no module above the store, and so are
     // compiled while the Engine is optimized.

@@ -40,7 +40,7 @@ package struct NagiosLine {
   }
 
   /// Removes bars and newlines: a bar would begin the performance data, and a second line the long output.
-  private static func oneLine(_ text: String) -> String {
+  package static func oneLine(_ text: String) -> String {
     String(text.map { $0 == "|" ? "/" : $0.isNewline ? " " : $0 })
   }
 

@@ -118,6 +118,9 @@ package protocol Store: Sendable {
   /// Returns the number of bytes that this user can still store; `nil` if the store does not tell.
   func availableBytes() throws -> UInt64?
 
+  /// Returns the time by the clock of its server, to the second; `nil` if the store does not tell.
+  func serverTime() throws -> Timestamp?
+
   // MARK: Terms
 
   /// Locks existing objects until a time, except those that are locked for longer. Only for a store that locks new
@@ -177,6 +180,9 @@ extension Store {
 
   /// For a store without a limit, or that does not know it.
   package func availableBytes() throws -> UInt64? { nil }
+
+  /// For a store without a clock of its own, or that does not tell.
+  package func serverTime() throws -> Timestamp? { nil }
 
   /// For a store that remembers no objects.
   package func openAnew(_ key: String) throws -> any ReadableBytes { try open(key, length: nil) }

@@ -27,6 +27,14 @@ package struct Host: Sendable {
     self.scratchDirectories = scratchDirectories
   }
 
+  /// Returns the same machine for work that another flag ends.
+  package func with(_ cancellation: Cancellation) -> Host {
+    Host(
+      files: files, clock: clock, random: random, cancellation: cancellation, workers: workers,
+      scratchDirectories: scratchDirectories
+    ).reading(within: readLimit)
+  }
+
   /// Returns the same machine with a limit for reading a source.
   package func reading(within limit: RateLimit?) -> Host {
     var host = self

@@ -83,7 +83,8 @@ struct StatusCommand: ParsableCommand {
 
   /// True if the arguments ask for a plugin, which must end like one even if they are wrong.
   static func isPlugin(_ arguments: some Collection<String>) -> Bool {
-    arguments.first == configuration.commandName && arguments.contains("--nagios")
+    [configuration.commandName, CheckCommand.configuration.commandName].contains(arguments.first)
+      && arguments.contains("--nagios")
   }
 
   /// The objectives of the command line, for every source.

@@ -39,6 +39,13 @@ package struct MachineContext: Sendable {
       traffic: traffic, configurationFile: configurationFile, tell: tell)
   }
 
+  /// Returns the same context for work that another flag ends.
+  package func with(_ cancellation: Cancellation) -> MachineContext {
+    MachineContext(
+      host: host.with(cancellation), environment: environment, schemes: schemes, traffic: traffic,
+      configurationFile: configurationFile, tell: tell)
+  }
+
   /// Returns the same context with another file of `--config`.
   package func naming(_ configurationFile: String?) -> MachineContext {
     MachineContext(

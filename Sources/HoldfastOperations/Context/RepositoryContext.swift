@@ -87,6 +87,13 @@ package struct RepositoryContext: Sendable {
     self.init(machine, location, found, named: text, request)
   }
 
+  /// Makes the context for a configured repository, at home.
+  package init(_ repository: RepositorySettings, _ request: RepositoryRequest, on machine: MachineContext) throws {
+    self.init(
+      machine, try machine.location(repository.location), Configured(repository: repository, source: nil),
+      named: nil, request)
+  }
+
   /// The configuration of a repository, and of the chosen source.
   private struct Configured {
     let repository: RepositorySettings

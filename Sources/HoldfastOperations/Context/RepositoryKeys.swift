@@ -17,10 +17,17 @@ package struct KeyRequest: Sendable {
   package var opens = false
   /// True if the command signs what it writes.
   package var signs = false
+  /// The only way by which sealed objects are opened; `nil` for the first that is named.
+  package var way: OpeningWay?
   /// Asks a person for a passphrase, and returns `nil` when there is no terminal; `nil` when nobody may be asked.
   package var askPassphrase: (@Sendable () throws -> SecretBytes?)?
 
   package init() {}
+}
+
+/// The ways to open sealed objects.
+package enum OpeningWay: String, Sendable, CaseIterable {
+  case identity, passphrase
 }
 
 /// The sources of the keys to one repository. The first that names a key is used: command line, environment, systemd
@@ -41,8 +48,8 @@ package struct RepositoryKeys: Sendable {
     var credentials = Credentials.none
     if request.opens {
       credentials.identities = { keyring in
-        let named = try namedIdentities()
-        return try named.isEmpty ? identitiesByPassphrase(keyring) : named
+        let named = try request.way == .passphrase ? [] : namedIdentities()
+        return try named.isEmpty && request.way != .identity ? identitiesByPassphrase(keyring) : named
       }
     }
     if request.signs { credentials.writer = { try writer() } }
@@ -108,11 +115,22 @@ package struct RepositoryKeys: Sendable {
   /// Returns the passphrase in the file of `HOLDFAST_PASSPHRASE_FILE`, of the systemd credential `holdfast-passphrase`,
   /// or of the configuration; `nil` when none is named.
   package func passphraseFromFile() throws -> SecretBytes? {
+    try passphrasePath().map { try machine.keyFiles.readPassphrase($0) }
+  }
+
+  private func passphrasePath() throws -> Path? {
     let named = try machine.environment.text("HOLDFAST_PASSPHRASE_FILE").map { try machine.environment.absolute($0) }
-    guard
-      let path = try named ?? machine.keyFiles.credential("holdfast-passphrase") ?? configured?.passphraseFile
-    else { return nil }
-    return try machine.keyFiles.readPassphrase(path)
+    return try named ?? machine.keyFiles.credential("holdfast-passphrase") ?? configured?.passphraseFile
+  }
+
+  /// True if the command line, the environment, a systemd credential or the configuration names a key for this way.
+  package func names(_ way: OpeningWay) throws -> Bool {
+    switch way {
+    case .identity:
+      if case .files(let files) = try identitySource(withCredentials: true) { return !files.isEmpty }
+      return true
+    case .passphrase: return try passphrasePath() != nil
+    }
   }
 
   // MARK: The writer key

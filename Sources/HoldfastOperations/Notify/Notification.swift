@@ -22,6 +22,8 @@ struct Notification: Sendable {
   private static let lineBytesMax = 500
 
   let event: Event
+  /// True if it is about no run, and only tries the way to its receiver.
+  private(set) var isTest = false
   let command: String
   let host: String
   let repository: String?
@@ -69,6 +71,15 @@ struct Notification: Sendable {
     lines = self.results.flatMap(\.lines).map(Self.shortened)
   }
 
+  /// A notification that tries the way to a receiver.
+  init(testOn host: String, at now: Timestamp) {
+    (event, isTest, command, self.host, began) = (.start, true, "check", host, now)
+    (repository, sources, end, results, lines) = (nil, [], nil, [], [])
+  }
+
+  /// The name of the event, as receivers see it.
+  var eventName: String { isTest ? "test" : event.rawValue }
+
   /// - Parameter repository: the location of the repository, if the run got that far.
   /// - Returns: `nil` for a run that found another one at work: that other one is reported.
   init?(_ record: RunRecord, repository: String?) {
@@ -105,6 +116,7 @@ struct Notification: Sendable {
 
   /// The subject line for people.
   var subject: String {
+    if isTest { return "holdfast check on \(host) tries this notification; nothing has happened" }
     guard results.isEmpty else { return "holdfast \(command) on \(host): \(DigestResult.summary(results))" }
     let status = end.map { " ended with status \($0.status.rawValue): \($0.status.meaning)" } ?? " begins"
     return "holdfast \(command) on \(host)\(status)"
@@ -121,7 +133,7 @@ struct Notification: Sendable {
   /// The environment of a command. It prevents a notification by a holdfast that the command runs.
   var environment: [String: String] {
     var variables = [
-      "HOLDFAST_EVENT": event.rawValue, "HOLDFAST_COMMAND": command, "HOLDFAST_SUBJECT": subject,
+      "HOLDFAST_EVENT": eventName, "HOLDFAST_COMMAND": command, "HOLDFAST_SUBJECT": subject,
       "HOLDFAST_SOURCE": sources.map(\.text).joined(separator: " "), "HOLDFAST_BEGAN": TimeText.utc(began),
       "HOLDFAST_NOTIFY_COMMAND": "", "HOLDFAST_PING_URL": "", "HOLDFAST_PING_URL_FILE": "", "HOLDFAST_WEBHOOK_URL": "",
       "HOLDFAST_WEBHOOK_URL_FILE": "",

@@ -49,7 +49,7 @@ struct NotificationJSON: Encodable {
 
   init(_ notification: Notification) {
     let end = notification.end
-    event = notification.event.rawValue
+    event = notification.eventName
     command = notification.command
     subject = notification.subject
     host = notification.host

@@ -17,13 +17,17 @@ struct NotificationTarget: Sendable {
   private static let pingBytesMax = 10_000
 
   let way: Way
+  /// The variable or the key of the configuration that names it.
+  let name: String
   let events: Set<Notification.Event>
   /// `nil` for all sources.
   var sources: Set<SourceName>?
 
-  /// - Parameter events: `nil` for the usual events of this way.
-  init(_ way: Way, events: Set<Notification.Event>? = nil, sources: Set<SourceName>? = nil) {
-    self.way = way
+  /// - Parameters:
+  ///   - name: the variable or the key of the configuration that names it.
+  ///   - events: `nil` for the usual events of this way.
+  init(_ way: Way, name: String, events: Set<Notification.Event>? = nil, sources: Set<SourceName>? = nil) {
+    (self.way, self.name) = (way, name)
     let isPing = if case .ping = way { true } else { false }
     self.events = events ?? Notification.Event.usual(isPing: isPing)
     self.sources = sources
@@ -37,24 +41,38 @@ struct NotificationTarget: Sendable {
     return !sources.isDisjoint(with: notification.sources)
   }
 
+  /// - Returns: the answer, in words.
   /// - Throws: when the receiver could not be reached, within a bounded time.
-  func send(_ notification: Notification, client: HTTPClient) throws {
+  @discardableResult
+  func send(_ notification: Notification, client: HTTPClient) throws -> String {
     switch way {
-    case .ping(let address): try client.ping(address, notification, bytesMax: Self.pingBytesMax)
+    case .ping(let address):
+      return Self.words(try client.ping(address, notification, bytesMax: Self.pingBytesMax), from: address)
     case .webhook(let address):
       var request = HTTPRequest("POST", address, body: notification.json())
       request.headers = [("Content-Type", "application/json")]
-      _ = try client.send(request)
+      return Self.words(try client.send(request), from: address)
     case .command(let text):
       // A signal that has ended the run must be reported, so it does not end this command.
       try ShellCommand(text, environment: notification.environment).run(
         Cancellation(), input: notification.json(), timeout: Self.commandTimeout)
+      return "the command ended with status 0"
     }
+  }
+
+  private static func words(_ response: HTTPResponse, from address: HTTPAddress) -> String {
+    "\(address) answered with status \(response.status)"
   }
 }
 
 extension HTTPClient {
-  fileprivate func ping(_ address: HTTPAddress, _ notification: Notification, bytesMax: Int) throws {
+  fileprivate func ping(
+    _ address: HTTPAddress, _ notification: Notification, bytesMax: Int
+  ) throws -> HTTPResponse {
+    if notification.isTest {
+      // Healthchecks keeps what comes here, and goes on waiting for the next run.
+      return try send(HTTPRequest("POST", address.appending("/log"), body: Array(notification.text.utf8)))
+    }
     let request: HTTPRequest
     switch notification.event {
     case .start: request = HTTPRequest("GET", address.appending("/start"))
@@ -65,6 +83,6 @@ extension HTTPClient {
       failed.headers = [("Content-Type", "text/plain; charset=utf-8")]
       request = failed
     }
-    _ = try send(request)
+    return try send(request)
   }
 }

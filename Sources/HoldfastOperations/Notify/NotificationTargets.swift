@@ -25,7 +25,9 @@ struct NotificationTargets {
     let commands = machine.environment.value("HOLDFAST_NOTIFY_COMMAND").map {
       $0.isEmpty ? [] : [NotificationTarget.Way.command($0)]
     }
-    targets = ((pings ?? []) + (webhooks ?? []) + (commands ?? [])).map { NotificationTarget($0, events: events) }
+    targets = [
+      ("HOLDFAST_PING_URL", pings), ("HOLDFAST_WEBHOOK_URL", webhooks), ("HOLDFAST_NOTIFY_COMMAND", commands),
+    ].flatMap { name, ways in (ways ?? []).map { NotificationTarget($0, name: name, events: events) } }
     guard pings == nil || webhooks == nil || commands == nil else { return }
     for target in configured() {
       let isSaid =
@@ -121,6 +123,6 @@ struct NotificationTargets {
     case .webhook(let secret): way = .webhook(try address(secret.read(machine.host.files), of: name))
     case .command(let text): way = .command(text)
     }
-    return NotificationTarget(way, events: settings.events, sources: settings.sources)
+    return NotificationTarget(way, name: settings.name, events: settings.events, sources: settings.sources)
   }
 }

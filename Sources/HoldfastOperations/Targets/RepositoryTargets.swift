@@ -145,7 +145,7 @@ package struct RepositoryTargets: Sendable {
 
   /// Checks that no target lies in a source.
   /// - Throws: `EngineError` when a target lies in the source, or the source in a target.
-  func checkAreApart(from source: Path) throws {
+  package func checkAreApart(from source: Path) throws {
     guard let path = try? home.machine.host.files.resolve(source) else { return }
     for target in others {
       guard let directory = try home.on(target).location.directory, path.contains(directory) || directory.contains(path)

@@ -10,8 +10,9 @@ struct DatabaseLocator: Hashable, Sendable {
 /// The server's data about itself.
 struct PostgresServer {
   private static let startTolerance = TimeSpan.minutes(1)
-  private let version: Int
-  private let system: UInt64
+  /// The major version, such as 15.
+  let version: Int
+  let system: UInt64
   private let port: Int
   private let started: Timestamp
   private let isStandby: Bool

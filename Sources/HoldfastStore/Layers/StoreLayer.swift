@@ -48,6 +48,8 @@ extension StoreLayer {
 
   package func availableBytes() throws -> UInt64? { try base.availableBytes() }
 
+  package func serverTime() throws -> Timestamp? { try base.serverTime() }
+
   package func extendLocks(of keys: [String], until end: Timestamp) throws -> [String] {
     try base.extendLocks(of: keys, until: end)
   }

@@ -1,4 +1,4 @@
-internal import HoldfastModel
+package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
@@ -50,6 +50,11 @@ package struct S3Store: Store {
       throw S3Error.replacesObjects(location: location)
     }
     return probe
+  }
+
+  package func serverTime() throws -> Timestamp? {
+    // A refusal has the time as well: also that of a clock which is so far off that the server refuses everything.
+    try client.answer(S3Request("HEAD", nil)).headers["date"].flatMap { HTTPDate.parse($0) }
   }
 
   // MARK: Listing

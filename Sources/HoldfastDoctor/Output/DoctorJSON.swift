@@ -1,0 +1,43 @@
+/// The results of `check` as `--json` shows them.
+package struct DoctorJSON: Encodable {
+  private struct Result: Encodable {
+    let group: String
+    let subject: String?
+    let name: String
+    let verdict: String
+    let text: String
+    let hint: String?
+
+    private enum CodingKeys: CodingKey { case group, subject, name, verdict, text, hint }
+
+    /// Writes every key: what there is not is `null`.
+    func encode(to encoder: any Encoder) throws {
+      var values = encoder.container(keyedBy: CodingKeys.self)
+      try values.encode(group, forKey: .group)
+      try values.encode(subject, forKey: .subject)
+      try values.encode(name, forKey: .name)
+      try values.encode(verdict, forKey: .verdict)
+      try values.encode(text, forKey: .text)
+      try values.encode(hint, forKey: .hint)
+    }
+  }
+
+  private let schema = 1
+  private let verdict: String
+  private let failed: Int
+  private let warnings: Int
+  private let ok: Int
+  private let notTried: Int
+  private let results: [Result]
+
+  package init(_ report: DoctorReport) {
+    verdict = report.verdict.rawValue
+    (failed, warnings) = (report.count(.failed), report.count(.warning))
+    (ok, notTried) = (report.count(.ok), report.count(.notTried))
+    results = report.results.map {
+      Result(
+        group: $0.group.kind.rawValue, subject: $0.group.subject, name: $0.name, verdict: $0.verdict.rawValue,
+        text: $0.text, hint: $0.hint)
+    }
+  }
+}

@@ -1,0 +1,46 @@
+internal import HoldfastConfiguration
+internal import HoldfastModel
+internal import HoldfastOperations
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// Logs in to the database server of a source, and looks whether it is the right one and permits a backup.
+struct LoginTrial: Trial {
+  let source: SourceSettings
+  let name = "login"
+  var group: TrialGroup { TrialGroup(.database, of: source.name.text) }
+
+  func run(on machine: MachineContext) throws -> [TrialResult] {
+    guard let directory = source.directory, let server = source.server(on: machine) else { return [] }
+    let check = try source.login(to: server, on: machine)
+    return [try login(check, directory, machine), try rights(check)]
+  }
+
+  private func login(_ check: PostgresCheck, _ directory: Path, _ machine: MachineContext) throws -> TrialResult {
+    do {
+      try check.checkRuns(in: directory, files: machine.host.files, cancellation: machine.host.cancellation)
+      return result(.ok, "PostgreSQL \(Path(check.version)) on \(directory) lets \(Path(check.role)) in")
+    } catch let refusal as PostgresFailure {
+      return failure(refusal)
+    }
+  }
+
+  private func rights(_ check: PostgresCheck) throws -> TrialResult {
+    let name = "rights"
+    let role = Path(check.role)
+    let missing = try check.missingRights()
+    guard missing.isEmpty else {
+      let functions = missing.joined(separator: ", ")
+      return result(
+        .failed, "\(role) may not call \(functions)",
+        hint: "As a superuser: GRANT EXECUTE ON FUNCTION \(functions) TO \(role);",
+        name: name)
+    }
+    guard try check.mayMakeSlot() else {
+      return result(
+        .warning, "\(role) may not make a replication slot: the server may remove log that a capture still needs",
+        hint: "As a superuser: ALTER ROLE \(role) REPLICATION;", name: name)
+    }
+    return result(.ok, "\(role) may begin and end a backup, and make a replication slot", name: name)
+  }
+}

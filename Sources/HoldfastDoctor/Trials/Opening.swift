@@ -1,0 +1,70 @@
+internal import HoldfastArchive
+internal import HoldfastConfiguration
+internal import HoldfastModel
+internal import HoldfastOperations
+internal import HoldfastRepository
+internal import HoldfastSystem
+internal import Synchronization
+
+/// A configured repository, which one trial opens for all others that need it.
+final class Opening: Sendable {
+  /// The facts of a snapshot that trials need.
+  struct KnownSnapshot: Sendable {
+    let source: SourceName
+    let started: Timestamp
+    /// The time at which its bytes were stored.
+    let stored: Timestamp
+    let bytes: UInt64
+  }
+
+  /// The snapshots of all sources.
+  struct History: Sendable {
+    var known: [KnownSnapshot] = []
+    /// The newest snapshot of each source.
+    var newest: [SourceName: Snapshot] = [:]
+  }
+
+  let settings: RepositorySettings
+  private let opened = Mutex<Repository?>(nil)
+  private let read = Mutex<Result<History, any Error>?>(nil)
+
+  init(_ settings: RepositorySettings) { self.settings = settings }
+
+  /// The name of the repository in the configuration.
+  var name: String { settings.name }
+
+  /// The repository; `nil` before it is open, or if it cannot be opened.
+  var repository: Repository? { opened.withLock { $0 } }
+
+  func keep(_ repository: Repository) { opened.withLock { $0 = repository } }
+
+  /// Returns the open repository, for a trial that needs it.
+  func use() throws -> Repository {
+    guard let repository else { throw EngineError(.transient, "the repository is not open", hint: nil) }
+    return repository
+  }
+
+  /// Returns the snapshots, which are read once.
+  func history() throws -> History {
+    try read.withLock { read in
+      let result = read ?? Result { try Self.history(of: try use()) }
+      read = result
+      return try result.get()
+    }
+  }
+
+  private static func history(of repository: Repository) throws -> History {
+    var history = History()
+    for name in try repository.catalog.sourceNames() {
+      let snapshots = try repository.catalog.allSnapshots(of: name) { _ in }
+      history.known += snapshots.map { snapshot in
+        let envelope = snapshot.envelope
+        return KnownSnapshot(
+          source: name, started: envelope.started,
+          stored: envelope.merged?.time.moment ?? envelope.time.finished.moment, bytes: envelope.storedBytes)
+      }
+      history.newest[name] = snapshots.max(by: Snapshot.isOlder)
+    }
+    return history
+  }
+}
