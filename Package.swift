@@ -129,11 +129,19 @@ let package = Package(
         "HoldfastConfiguration", "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations",
       ]),
     module(
+      "Setup",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
+        "HoldfastConfiguration", "HoldfastRepository", "HoldfastEngine", "HoldfastDrill", "HoldfastReport",
+        "HoldfastOperations",
+      ]),
+    module(
       "CLI",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
         "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastQuery", "HoldfastBrowse",
         "HoldfastDrill", "HoldfastReport", "HoldfastPage", "HoldfastOperations", "HoldfastWatch", "HoldfastDoctor",
+        "HoldfastSetup",
         argumentParser,
       ]),
     .executableTarget(
@@ -187,6 +195,8 @@ let package = Package(
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastConfiguration", "HoldfastStore",
         "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations", "HoldfastTestShop",
       ]),
+    tests(
+      of: "Setup", ["HoldfastModel", "HoldfastSystem", "HoldfastConfiguration", "HoldfastOperations", "HoldfastCodec"]),
     tests(
       of: "Report", ["HoldfastModel", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine", "HoldfastTestShop"]),
     tests(

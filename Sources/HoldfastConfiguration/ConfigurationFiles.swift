@@ -13,11 +13,15 @@ package struct ConfigurationLocation: Sendable {
 
   private static let mainFile = "holdfast.yaml"
   private static let folder = "conf.d"
+  private static let suffix = ".yaml"
 
   package init() {}
 
   /// The path to which a new configuration would be written.
   package var usual: Path { named ?? (user ?? system).appending(Self.mainFile) }
+
+  /// Returns the path of a file that is read in addition to the main file of the machine.
+  package func additional(_ name: String) -> Path { system.appending(Self.folder).appending(name + Self.suffix) }
 
   /// Returns the files to read, the main file first; none when there is no configuration.
   func files(_ files: FileSystem) throws -> (paths: [Path], mistakes: [Mistake]) {
@@ -48,7 +52,7 @@ package struct ConfigurationLocation: Sendable {
     var mistakes: [Mistake] = []
     for name in try files.names(in: system.appending(Self.folder)) where name.first != UInt8(ascii: ".") {
       let path = system.appending(Self.folder).appending(name)
-      if name.hasSuffix(".yaml") {
+      if name.hasSuffix(Self.suffix) {
         paths.append(path)
       } else if name.hasSuffix(".yml") {
         mistakes.append(

@@ -1,6 +1,14 @@
 package import HoldfastModel
 package import HoldfastSystem
 
+/// A configuration file that is not written yet.
+package struct ProposedFile: Sendable {
+  package let path: Path
+  package let text: String
+
+  package init(_ path: Path, _ text: String) { (self.path, self.text) = (path, text) }
+}
+
 /// Reads the configuration: finds its files, checks them against the schema, and lets the environment and the command
 /// line override them.
 package struct ConfigurationLoader {
@@ -22,18 +30,23 @@ package struct ConfigurationLoader {
     schema = Schema(isCompression: isCompression)
   }
 
-  /// - Parameter checksSecrets: true if the files of secrets are checked as well.
+  /// - Parameters:
+  ///   - checksSecrets: true if the files of secrets are checked as well.
+  ///   - proposed: a file that is not written yet, and counts as if it were there.
   /// - Returns: `nil` when there is no configuration.
   /// - Throws: `ConfigurationError` with all mistakes.
-  package func load(flags: FlagValues = FlagValues(), checksSecrets: Bool = false) throws -> Settings? {
+  package func load(
+    flags: FlagValues = FlagValues(), checksSecrets: Bool = false, proposed: ProposedFile? = nil
+  ) throws -> Settings? {
     let found = try location.files(files)
-    guard !found.paths.isEmpty || !found.mistakes.isEmpty else { return nil }
+    let paths = found.paths.filter { $0 != proposed?.path } + (proposed.map { [$0.path] } ?? [])
+    guard !paths.isEmpty || !found.mistakes.isEmpty else { return nil }
     var mistakes = found.mistakes
     var merger = FileMerger()
     var isWhole = true
-    for path in found.paths {
+    for path in paths {
       do {
-        let (node, duplicates) = try read(path)
+        let (node, duplicates) = try read(path, proposed)
         mistakes += duplicates
         merger.add(node)
       } catch {
@@ -48,7 +61,7 @@ package struct ConfigurationLoader {
     // The contents of an unreadable file are missing, so that what looks like a contradiction may be none.
     guard isWhole else { throw ConfigurationError(mistakes) }
     var builder = SettingsBuilder(findings, schema, flags: flags, environment: environment)
-    let settings = builder.build(files: found.paths)
+    let settings = builder.build(files: paths)
     mistakes += builder.mistakes
     if checksSecrets { mistakes += secretMistakes(settings, findings) }
     guard mistakes.isEmpty else { throw ConfigurationError(mistakes) }
@@ -59,8 +72,9 @@ package struct ConfigurationLoader {
   /// configuration ignored; for messages.
   package var forbidden: Path? { (try? location.forbidden(files)) ?? nil }
 
-  private func read(_ path: Path) throws(Mistake) -> (Node, [Mistake]) {
-    let bytes = try ConfigurationFile(path: path).read(files)
+  private func read(_ path: Path, _ proposed: ProposedFile?) throws(Mistake) -> (Node, [Mistake]) {
+    let isProposed = path == proposed?.path
+    let bytes = try isProposed ? Array((proposed?.text ?? "").utf8) : ConfigurationFile(path: path).read(files)
     let (node, duplicates) = try YAMLReader.read(bytes, of: path)
     guard let node, !node.isEmpty else {
       throw Mistake(

@@ -10,7 +10,7 @@ package struct Holdfast: ParsableCommand {
       "holdfast backup /srv/orders -r /backup/shop", "holdfast restore --target /srv/restored -r /backup/shop"),
     version: Program.nameAndVersion,
     subcommands: [
-      Init.self, CheckCommand.self, BackupCommand.self, RunSourcesCommand.self, WatchCommand.self,
+      SetupCommand.self, Init.self, CheckCommand.self, BackupCommand.self, RunSourcesCommand.self, WatchCommand.self,
       ListCommand.self, Show.self, Diff.self, LsCommand.self, FindCommand.self, HistoryCommand.self,
       RestoreCommand.self, DrillCommand.self, CatCommand.self, QueryCommand.self, BisectCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,

@@ -129,15 +129,20 @@ struct ScheduleInstall: ParsableCommand {
 
   func run() throws {
     let machine = MachineContext.ofThisProcess()
-    let (host, environment) = (machine.host, machine.environment)
+    let (plan, scheduler, _) = try planned(machine)
+    try plan.perform(scheduler, machine.host, isDry: dryRun, output)
+  }
+
+  /// Determines what is to be written, removed and run, and where.
+  func planned(_ machine: MachineContext) throws -> (SchedulePlan, SchedulerDirectory, Schedule) {
     let name = try target.scheduleName(orElse: watch ? "watch" : nil)
     guard !watch || every == nil && delay == nil && timeout == nil else { throw ScheduleError.noPeriod }
     let every = every ?? "hourly"
     guard let cadence = Cadence(every) else { throw ScheduleError.noCadence(every) }
-    let root = try target.root.map { try environment.absolute($0) }
+    let root = try target.root.map { try machine.environment.absolute($0) }
     let scheduler = try SchedulerDirectory.chosen(machine, root: root, cron: cron)
     let schedule = try schedule(name, cadence, scheduler, machine)
-    try scheduler.checkCadence(cadence, host.cancellation)
+    try scheduler.checkCadence(cadence, machine.host.cancellation)
     let items = try scheduler.items(schedule)
     var plan = SchedulePlan(write: items)
     let all = try target.schedulers(machine)
@@ -147,7 +152,7 @@ struct ScheduleInstall: ParsableCommand {
       return other.directory == scheduler.directory ? present.filter { !items.map(\.path).contains($0) } : present
     }
     if scheduler.isLive { plan.commandsAfter = scheduler.commandsToStart(schedule) }
-    try plan.perform(scheduler, host, isDry: dryRun, output)
+    return (plan, scheduler, schedule)
   }
 
   private func schedule(

@@ -5,10 +5,13 @@ internal import HoldfastSystem
 
 /// Asks at the terminal whether something may be done.
 enum Confirmation {
+  /// - Parameter hint: the hint after another answer than yes.
   /// - Throws: `EngineError` unless the answer is yes.
-  static func ask(_ question: String, _ cancellation: Cancellation) throws {
+  static func ask(
+    _ question: String, _ cancellation: Cancellation, hint: String = "Answer yes, or say --yes."
+  ) throws {
     Console.error("holdfast: \(question)")
-    try askForYes(cancellation)
+    try askForYes(cancellation, hint: hint)
   }
 
   /// Asks whether a restore may change existing content.
@@ -26,13 +29,13 @@ enum Confirmation {
       )
     }
     do { try impact.check() } catch { Console.error("  WARNING: \(describe(error).message)") }
-    try askForYes(cancellation)
+    try askForYes(cancellation, hint: "Answer yes, or say --yes.")
   }
 
-  private static func askForYes(_ cancellation: Cancellation) throws {
+  private static func askForYes(_ cancellation: Cancellation, hint: String) throws {
     Console.errorFragment("Type yes to go on: ")
     guard try Console.answer(cancellation).lowercased() == "yes" else {
-      throw EngineError(.usage, "it was not confirmed, and nothing was changed", hint: "Answer yes, or say --yes.")
+      throw EngineError(.usage, "it was not confirmed, and nothing was changed", hint: hint)
     }
   }
 }

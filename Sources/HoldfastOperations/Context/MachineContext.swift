@@ -53,6 +53,13 @@ package struct MachineContext: Sendable {
       tell: tell)
   }
 
+  /// Returns the same context, in whose environment a variable is not set.
+  package func without(_ variable: String) -> MachineContext {
+    MachineContext(
+      host: host, environment: environment.without(variable), schemes: schemes, traffic: traffic,
+      configurationFile: configurationFile, tell: tell)
+  }
+
   /// Returns the location that a text means. A relative path becomes absolute.
   /// - Throws: `LocationError` when the text begins with a scheme and is not a location of it, or looks like a server
   ///   and is not an existing directory.

@@ -34,6 +34,13 @@ package struct ProcessEnvironment: Sendable {
 
   package var isRoot: Bool { userID == 0 }
 
+  /// Returns the same environment, in which a variable is not set.
+  package func without(_ name: String) -> ProcessEnvironment {
+    ProcessEnvironment(
+      userID: userID, hostName: hostName, currentDirectory: currentDirectory, accountHome: accountHome
+    ) { [variable] in $0 == name ? nil : variable($0) }
+  }
+
   /// Returns the value of a variable, which may be empty; `nil` when it is not set.
   package func value(_ name: String) -> String? { variable(name) }
 

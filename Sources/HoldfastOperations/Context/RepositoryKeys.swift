@@ -19,6 +19,9 @@ package struct KeyRequest: Sendable {
   package var signs = false
   /// The only way by which sealed objects are opened; `nil` for the first that is named.
   package var way: OpeningWay?
+  /// The passphrase, if it is known already: it goes before all others, and before identities that only the environment
+  /// or the configuration names.
+  package var passphrase: SecretBytes?
   /// Asks a person for a passphrase, and returns `nil` when there is no terminal; `nil` when nobody may be asked.
   package var askPassphrase: (@Sendable () throws -> SecretBytes?)?
 
@@ -48,7 +51,7 @@ package struct RepositoryKeys: Sendable {
     var credentials = Credentials.none
     if request.opens {
       credentials.identities = { keyring in
-        let named = try request.way == .passphrase ? [] : namedIdentities()
+        let named = try request.way == .passphrase || request.passphrase != nil ? [] : namedIdentities()
         return try named.isEmpty && request.way != .identity ? identitiesByPassphrase(keyring) : named
       }
     }
@@ -102,7 +105,7 @@ package struct RepositoryKeys: Sendable {
   /// Returns the identities that a passphrase opens; empty when there is no passphrase.
   private func identitiesByPassphrase(_ keyring: Keyring) throws -> [RecoveryIdentity] {
     let members = keyring.recipients.filter { $0.passphrase != nil }
-    guard !members.isEmpty, let passphrase = try passphraseFromFile() ?? request.askPassphrase?() else { return [] }
+    guard !members.isEmpty, let passphrase = try knownPassphrase() ?? request.askPassphrase?() else { return [] }
     let identities = try members.compactMap { member -> RecoveryIdentity? in
       let identity = try member.passphrase?.open(passphrase: passphrase, repository: keyring.repository)
       return identity?.recipient.id == member.id ? identity : nil
@@ -111,6 +114,8 @@ package struct RepositoryKeys: Sendable {
     let names = members.map { "\(Path($0.name)) (\($0.id.short))" }.joined(separator: ", ")
     throw KeyError("the passphrase is wrong", hint: "It is that of none of \(names): try again, or name an --identity.")
   }
+
+  private func knownPassphrase() throws -> SecretBytes? { try request.passphrase ?? passphraseFromFile() }
 
   /// Returns the passphrase in the file of `HOLDFAST_PASSPHRASE_FILE`, of the systemd credential `holdfast-passphrase`,
   /// or of the configuration; `nil` when none is named.

@@ -119,6 +119,15 @@ package struct Cadence: Sendable, Equatable {
     }
   }
 
+  /// The time from one run to the next, if the text says a number of minutes or hours.
+  package var interval: TimeSpan? {
+    switch kind {
+    case .minutes(let count): .minutes(Double(count))
+    case .hours(let count): .hours(Double(count))
+    case .daily, .weekly, .monthly, .at, .calendar: nil
+    }
+  }
+
   private static func padded(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }
 

@@ -1,5 +1,5 @@
-internal import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastModel
+package import HoldfastSystem
 
 /// A database of a kind that cannot be captured while it is open, found by looking at its files.
 package struct OtherDatabase {
@@ -17,8 +17,9 @@ package struct OtherDatabase {
     }
   }
 
-  let kind: Kind
-  let path: Path
+  package let kind: Kind
+  /// Its directory, or its main file.
+  package let path: Path
   /// The files that a program locks or opens for writing when it opens the database, each with its status when it was
   /// found.
   private var watched: [(path: Path, status: FileStatus)] = []
@@ -26,7 +27,8 @@ package struct OtherDatabase {
   var keys: [FileSystem.FileKey] { watched.map { FileSystem.FileKey($0.status) } }
 
   /// Examines a file; `nil` if it does not belong to such a database, or cannot be examined.
-  init?(_ suspect: Suspect, in root: OpenFile, files: FileSystem) {
+  /// - Parameter root: the root of the source.
+  package init?(_ suspect: Suspect, in root: OpenFile, files: FileSystem) {
     guard let head = Head(of: suspect.path, in: root, files: files) else { return nil }
     let lock: Path?
     switch suspect.family {
@@ -92,7 +94,7 @@ package struct OtherDatabase {
 
 extension OtherDatabase {
   /// A file whose name suggests such a database.
-  struct Suspect {
+  package struct Suspect {
     enum Family {
       case mySQL, lmdb
       /// RocksDB and LevelDB.
@@ -114,7 +116,8 @@ extension OtherDatabase {
     private static let dataName = Array("data.mdb".utf8)
     private static let lockSuffix = Array("-lock".utf8)
 
-    init?(_ path: Path) {
+    /// Examines a path; `nil` if its name suggests no such database.
+    package init?(_ path: Path) {
       let name = path.lastComponent
       if name.elementsEqual(Self.currentName) {
         (family, self.path) = (.logStructured, path)

@@ -9,7 +9,7 @@ package struct PostgresCluster: Sendable {
   package let version: Int
   package let control: ControlFile
   /// The contents of `postmaster.pid`, written by this server or an earlier one.
-  let postmaster: PostmasterFile?
+  package let postmaster: PostmasterFile?
   /// The status of the data directory. A server runs only on a directory of its own user, and can read what that user
   /// can.
   let directory: FileStatus

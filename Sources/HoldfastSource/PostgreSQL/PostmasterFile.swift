@@ -10,6 +10,8 @@ package struct PostmasterFile: Sendable, Equatable {
   package let started: Timestamp?
   /// The port of the server; `nil` if the file does not say.
   package let port: Int?
+  /// The directory of the server's socket; `nil` if the file does not say.
+  package let socketDirectory: String?
 
   /// - Parameter cluster: the data directory, relative to `source`.
   /// - Returns: `nil` if there is no such file, or it cannot be parsed.
@@ -27,5 +29,6 @@ package struct PostmasterFile: Sendable, Equatable {
     self.process = process
     started = lines.count > 2 ? Int64(lines[2]).map { Timestamp(seconds: $0, nanoseconds: 0) } : nil
     port = lines.count > 3 ? Int(lines[3]) : nil
+    socketDirectory = lines.count > 4 && lines[4].hasPrefix("/") ? String(lines[4]) : nil
   }
 }

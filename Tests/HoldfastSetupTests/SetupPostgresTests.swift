@@ -1,0 +1,57 @@
+import HoldfastModel
+import HoldfastTestSupport
+import Testing
+
+/// A PostgreSQL cluster whose server runs is captured through it, and opened by a private server.
+@Suite struct SetupPostgresTests {
+  @Test func aRunningClusterIsBackedUpAndProved() throws {
+    let cluster = try TestCluster()
+    try cluster.start()
+    try cluster.psql("CREATE TABLE orders (id int)")
+    let binary = try cluster.copy(of: Tool.binary, as: "holdfast")
+    let places = cluster.directory
+    func setup(_ arguments: String...) -> ProcessResult {
+      var start = RunningProcess.Start(
+        [binary.text, "setup", cluster.data.text, "-r", "repository", "--unsealed", "--no-schedule"] + arguments)
+      start.environment = RunningProcess.plainEnvironment
+      for name in ["STATE", "CACHE", "CONFIG"] {
+        start.environment["HOLDFAST_\(name)_DIR"] = places.appending(name.lowercased()).text
+      }
+      start.directory = places.path
+      return RunningProcess(start).wait()
+    }
+    let unsaid = setup()
+    #expect(
+      unsaid.exitStatus == 2
+        && unsaid.error
+          == "holdfast: a PostgreSQL server runs on the cluster in the source, and there is no terminal to ask how to reach it\nHINT: Say --postgres CONNINFO, for example: --postgres 'host=/var/run/postgresql user=postgres'\n",
+      "\(unsaid.error)")
+    #expect(unsaid.output.contains(": a cluster of PostgreSQL ") && unsaid.output.contains(", in use; "))
+    let drills = places.appending("drills")
+    let made = setup("--name", "orders", "--postgres", cluster.connection, "--drill-in", drills.text)
+    #expect(made.exitStatus == 0, "\(made.error)\n\(made.output)")
+    #expect(made.output.contains("\ntrial restore  passed: "), "\(made.output)")
+    let configuration = places.appending("config/holdfast.yaml")
+    let text = String(decoding: TestFiles.read(configuration) ?? [], as: UTF8.self)
+    #expect(text.contains("    postgres: \"\(cluster.connection)\"\n"))
+    #expect(TestFiles.permissions(configuration) == 0o600, "it may contain a password")
+    #expect(
+      setup("--name", "orders", "--drill-in", drills.text).exitStatus == 0, "the configuration knows how to reach it")
+  }
+
+  @Test func aServerThatCannotBeReachedStopsItAtTheFirstSnapshot() throws {
+    let cluster = try TestCluster()
+    try cluster.start()
+    let shop = try SetupShop()
+    let failed = shop.setup(
+      cluster.data.text, "-r", "repository", "--key-file", "recovery.key", "--no-schedule", "--postgres",
+      "host=/nowhere user=postgres")
+    let told = shop.tool.plain(failed.error)
+    #expect(failed.exitStatus == 1 && told.hasPrefix("holdfast: the setup stopped at the first snapshot: "), "\(told)")
+    #expect(
+      told.hasSuffix(
+        "Done before that: the key file, the repository, the configuration.\nRun the same command again: it goes on from there.\n"
+      ),
+      "\(told)")
+  }
+}
