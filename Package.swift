@@ -59,6 +59,7 @@ let package = Package(
   targets: [
     .target(name: "CCurl"),
     .target(name: "CExpat"),
+    .target(name: "CFuse"),
     .target(name: "CLinux"),
     .target(name: "CPostgres"),
     .target(name: "CQuery"),
@@ -87,6 +88,12 @@ let package = Package(
     module(
       "Query",
       ["HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine", "CQuery"]),
+    module(
+      "Mount",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastStore", "HoldfastRepository", "HoldfastEngine",
+        "HoldfastQuery", "CFuse",
+      ]),
     module(
       "Browse",
       [
@@ -141,7 +148,7 @@ let package = Package(
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
         "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastQuery", "HoldfastBrowse",
         "HoldfastDrill", "HoldfastReport", "HoldfastPage", "HoldfastOperations", "HoldfastWatch", "HoldfastDoctor",
-        "HoldfastSetup",
+        "HoldfastMount", "HoldfastSetup",
         argumentParser,
       ]),
     .executableTarget(
@@ -179,6 +186,12 @@ let package = Package(
     testsOfEngine("Target"),
     tests(
       of: "Query",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine",
+        "HoldfastTestShop", "CSQLite",
+      ]),
+    tests(
+      of: "Mount",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine",
         "HoldfastTestShop", "CSQLite",

@@ -55,6 +55,14 @@ final class PageIndex {
     return (extents, extents.partitioningIndex { $0.end > page })
   }
 
+  /// Returns the first stored extent that ends beyond a page; `nil` if all pages from it on are zero.
+  func extent(endingBeyond page: UInt64) throws -> PageExtent? {
+    let (extents, index) = try extents(around: page)
+    if index < extents.count { return extents[index] }
+    let next = blocks.partitioningIndex { $0.first > page }
+    return next < blocks.count ? try block(next).first : nil
+  }
+
   private func block(_ index: Int) throws -> [PageExtent] {
     if let found = kept.lastIndex(where: { $0.index == index }) {
       if found < kept.count - 1 { kept.append(kept.remove(at: found)) }

@@ -7,7 +7,7 @@ internal import HoldfastSystem
 /// The bytes of one file of a snapshot, read at any offset: page map → frame → pages, each verified by its digest. The
 /// extents that were used last stay in memory. Only one thread may use it.
 package final class SnapshotBytes {
-  private static let keptBytesMax = 32 << 20
+  package static let usualKeptBytesMax = 32 << 20
   /// The most frames that are fetched at once when a file is read from front to back.
   private static let framesAheadMax = 16
 
@@ -19,6 +19,8 @@ package final class SnapshotBytes {
   private let file: SnapshotFile
   private let index: PageIndex
   private let fetcher: PageFetcher
+  private let keptBytesMax: Int
+  private let ownsFetcher: Bool
   /// The extents in memory, by their first pages.
   private var kept: [UInt64: ExtentBytes] = [:]
   private var keptBytes = 0
@@ -27,14 +29,48 @@ package final class SnapshotBytes {
   /// nothing is known of how the file is read.
   private var last: (end: UInt64, frames: Int)?
 
-  package init(_ file: SnapshotFile, in repository: Repository) throws {
+  /// - Parameters:
+  ///   - shared: fetches its pages and those of other files of the snapshot; `nil` for a fetcher of its own.
+  ///   - keptBytesMax: the most bytes of it that stay in memory.
+  /// - Throws: `FrozenArchives` when the provider must thaw some of its archives first.
+  package init(
+    _ file: SnapshotFile, in repository: Repository, sharing shared: PageFetcher? = nil,
+    keptBytesMax: Int = usualKeptBytesMax
+  ) throws {
     self.file = file
+    self.keptBytesMax = keptBytesMax
     length = file.content.size
     index = try PageIndex(file, repository.containers.scratch)
-    fetcher = try file.makeFetcher()
+    ownsFetcher = shared == nil
+    if let shared {
+      try file.checkReadable()
+      fetcher = shared
+    } else {
+      fetcher = try file.makeFetcher()
+    }
   }
 
-  deinit { fetcher.stop() }
+  deinit {
+    if ownsFetcher { fetcher.stop() }
+  }
+
+  /// Returns the first offset from `offset` on that is stored; `nil` if there are only holes up to the end.
+  package func nextData(from offset: UInt64) throws -> UInt64? {
+    let pageSize = UInt64(file.content.pageSize)
+    guard offset < length, let extent = try index.extent(endingBeyond: offset / pageSize) else { return nil }
+    return max(offset, extent.first * pageSize)
+  }
+
+  /// Returns the first offset from `offset` on that lies in a hole. The end of the file counts as one.
+  package func nextHole(from offset: UInt64) throws -> UInt64 {
+    let pageSize = UInt64(file.content.pageSize)
+    var position = offset
+    while position < length, let extent = try index.extent(endingBeyond: position / pageSize) {
+      guard extent.first * pageSize <= position else { return position }
+      position = extent.end * pageSize
+    }
+    return min(position, length)
+  }
 
   /// Fills all of `buffer` from `offset` on, which must lie within the file.
   /// - Throws: `DamageError` when a page is damaged or missing.
@@ -117,10 +153,10 @@ package final class SnapshotBytes {
   private func keep(_ added: [UInt64: ExtentBytes]) {
     kept.merge(added) { $1 }
     keptBytes += added.values.reduce(0) { $0 + $1.used.count }
-    guard keptBytes > Self.keptBytesMax else { return }
+    guard keptBytes > keptBytesMax else { return }
     // Half of it goes at once, so that sorting costs little.
     for (first, bytes) in kept.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
-      guard keptBytes > Self.keptBytesMax / 2, bytes.lastUse < clock else { return }
+      guard keptBytes > keptBytesMax / 2, bytes.lastUse < clock else { return }
       kept[first] = nil
       keptBytes -= bytes.used.count
     }

@@ -75,7 +75,14 @@ package struct StateFile: Sendable {
   /// Returns the file whose entry begins at `offset`, and the offset of its map; `nil` when that entry is not a file.
   /// The path is not known here: it is encoded relative to the entry before.
   package func file(at offset: UInt64) throws -> (content: FileContent, mapOffset: UInt64)? {
-    try StateReader.file(of: self, at: offset)
+    let (entry, mapOffset) = try entry(at: offset)
+    return entry.file.map { ($0, mapOffset) }
+  }
+
+  /// Returns the entry that begins at `offset`, and the offset of its map if it is a file. Its path is empty: it is
+  /// encoded relative to the entry before.
+  package func entry(at offset: UInt64) throws -> (entry: Entry, mapOffset: UInt64) {
+    try StateReader.entry(of: self, at: offset)
   }
 
   /// Returns the extents of a file whose map begins at `offset`.

@@ -11,7 +11,7 @@ package final class StateReader: ChangeReader {
   private var file: FileContent?
   private var openExtents: Extents?
   private var path = Path.root
-  /// The offsets at which the last entry and its map begin, for `StateFile.file(at:)` and `StateFile.extents(at:of:)`.
+  /// The offsets at which the last entry and its map begin, for `StateFile.entry(at:)` and `StateFile.extents(at:of:)`.
   package private(set) var entryOffset: UInt64 = 0
   package private(set) var mapOffset: UInt64 = 0
 
@@ -73,13 +73,16 @@ package final class StateReader: ChangeReader {
     Extents(cursor: ByteCursor(RangeSupply(state.bytes, from: offset, to: state.bytes.length)), file: file)
   }
 
-  /// Returns a file whose entry is at another offset of the same state.
-  static func file(of state: StateFile, at offset: UInt64) throws -> (content: FileContent, mapOffset: UInt64)? {
-    let cursor = ByteCursor(RangeSupply(state.bytes, from: offset, to: state.bytes.length))
+  /// The bytes that are read at first for one entry; most are shorter.
+  private static let entryBytes = 4 << 10
+
+  /// Returns the entry at another offset of the same state, with an empty path.
+  static func entry(of state: StateFile, at offset: UInt64) throws -> (entry: Entry, mapOffset: UInt64) {
+    let supply = RangeSupply(state.bytes, from: offset, to: state.bytes.length, blockCount: entryBytes)
+    let cursor = ByteCursor(supply)
     _ = try cursor.varint(as: Int.self, max: Limits.pathBytesMax)
     try cursor.skip(cursor.varint(as: Int.self, max: Limits.pathBytesMax))
-    let entry = try cursor.entry(at: .root)
-    return entry.file.map { ($0, offset + cursor.consumed) }
+    return (try cursor.entry(at: .root), offset + cursor.consumed)
   }
 
   private final class Extents: PageMapReader {

@@ -12,7 +12,7 @@ package struct Holdfast: ParsableCommand {
     subcommands: [
       SetupCommand.self, Init.self, CheckCommand.self, BackupCommand.self, RunSourcesCommand.self, WatchCommand.self,
       ListCommand.self, Show.self, Diff.self, LsCommand.self, FindCommand.self, HistoryCommand.self,
-      RestoreCommand.self, DrillCommand.self, CatCommand.self, QueryCommand.self, BisectCommand.self,
+      RestoreCommand.self, DrillCommand.self, CatCommand.self, MountCommand.self, QueryCommand.self, BisectCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
       UnpinCommand.self, TagCommand.self, AcceptCommand.self, StatusCommand.self, ReportCommand.self,
       SyncCommand.self, ScrubCommand.self, TargetCommand.self, SourceCommand.self,

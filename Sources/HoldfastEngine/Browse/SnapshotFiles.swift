@@ -7,7 +7,7 @@ package struct SnapshotFiles {
   package let snapshot: Snapshot
   private let repository: Repository
   private let chain: Chain
-  private let state: StateFile
+  package let state: StateFile
 
   /// Replays the chain of a snapshot, and proves the state.
   package init(of snapshot: Snapshot, in repository: Repository) throws {
@@ -18,6 +18,17 @@ package struct SnapshotFiles {
 
   /// The stored bytes of the manifests' bodies that were read for it.
   package var bodyBytes: UInt64 { chain.bodyLength }
+
+  /// Returns a file that was found in the state by other means.
+  /// - Parameter mapOffset: the offset of its map in the state.
+  package func file(_ content: FileContent, at path: Path, mapOffset: UInt64) -> SnapshotFile {
+    SnapshotFile(path: path, content: content, chain, state, mapOffset: mapOffset, in: repository)
+  }
+
+  /// Returns what fetches the pages of any of its files. Call `checkReadable` of a file before its pages are fetched.
+  package func makeFetcher() -> PageFetcher {
+    PageFetcher(readers: ArchiveReaders(chain, in: repository.containers), host: repository.host, isVerifying: false)
+  }
 
   /// Returns the file at a path; a hard link leads to its file.
   /// - Throws: `EngineError` when there is none, it is not a file, or it was not captured.
@@ -73,10 +84,16 @@ package struct SnapshotFile {
   /// The extents of the file, in order.
   package var extents: any PageMapReader { state.extents(at: mapOffset, of: content) }
 
+  /// Checks that its archives can be read.
+  /// - Throws: `FrozenArchives` when the provider must thaw some of them first.
+  package func checkReadable() throws {
+    try repository.containers.checkReadable(chain.archiveKeys(of: archives()))
+  }
+
   /// Returns what fetches its pages.
   /// - Throws: `FrozenArchives` when the provider must thaw some of its archives first.
   package func makeFetcher() throws -> PageFetcher {
-    try repository.containers.checkReadable(chain.archiveKeys(of: archives()))
+    try checkReadable()
     return PageFetcher(
       readers: ArchiveReaders(chain, in: repository.containers), host: repository.host, isVerifying: false)
   }

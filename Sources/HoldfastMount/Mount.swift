@@ -1,0 +1,89 @@
+package import HoldfastArchive
+internal import HoldfastEngine
+package import HoldfastModel
+package import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// `holdfast mount`: shows snapshots as directories, read-only, until a signal ends it or somebody unmounts it.
+///
+/// Nothing is kept for what the kernel knows of the mount: the number of a node says where it is found (`Node`). So the
+/// memory does not depend on how much of the tree is looked at.
+package struct Mount {
+  package struct Options {
+    /// The directory on which it is mounted, an absolute path.
+    package var path: Path
+    /// The sources that are shown; all if there is none.
+    package var sources: [SourceName] = []
+    /// The snapshot that is shown alone, directly in the directory; `nil` for all of the sources.
+    package var snapshot: Snapshot?
+    /// True if other users may use the mount.
+    package var letsOthers = false
+
+    package init(path: Path) { self.path = path }
+  }
+
+  private static let lookInterval = TimeSpan.milliseconds(100)
+  private let repository: Repository
+  private let options: Options
+
+  package init(_ options: Options, in repository: Repository) {
+    (self.options, self.repository) = (options, repository)
+  }
+
+  /// Describes the mount when it is ready.
+  package struct Report: Sendable {
+    /// The directory without symbolic links.
+    package let path: Path
+    package let sources: [SourceName]
+    package let snapshots: Int
+  }
+
+  /// Mounts, serves, and unmounts at the end.
+  /// - Parameters:
+  ///   - onReady: called when the mount can be used.
+  ///   - warn: gets what goes wrong meanwhile, from any thread.
+  /// - Throws: `MountError`; what reading the repository throws. Nothing is mounted then.
+  package func run(
+    onReady: (Report) -> Void, warn: @escaping @Sendable (String) -> Void
+  ) throws {
+    let reporter = MountReporter(warn)
+    let tree = try MountedTree(options.sources, single: options.snapshot, of: repository) { reporter.warn($0) }
+    let shown = tree.outlines
+    let point = try MountPoint(
+      options.path, repository: repository.store.directory, sources: sourceDirectories(shown.compactMap(\.latest)),
+      files: repository.host.files)
+    let server = MountServer(
+      try point.mount(letsOthers: options.letsOthers), tree, reporter, letsOthers: options.letsOthers)
+    let threads: [WorkerThread]
+    do {
+      threads = try server.start()
+    } catch {
+      _ = point.unmount()
+      throw error
+    }
+    defer { threads.forEach { $0.join() } }
+    onReady(
+      Report(
+        path: point.path, sources: shown.map(\.name),
+        snapshots: options.snapshot == nil ? shown.reduce(0) { $0 + $1.count } : 1))
+    while server.isServing, !repository.host.cancellation.isRaised { Pause.time(Self.lookInterval) }
+    // Somebody else has unmounted it if the threads have ended by themselves.
+    guard server.isServing else { return }
+    defer { server.end() }
+    switch point.unmount() {
+    case .done: return
+    case .detached: warn("\(point.path) was in use: it is unmounted, and whoever uses it gets errors from now on")
+    case .failed: throw MountError.stillMounted(point.path)
+    }
+  }
+
+  /// The directories of which the newest snapshots were taken, as far as they can be told.
+  private func sourceDirectories(_ newest: [SnapshotOutline]) throws -> [Path] {
+    try newest.flatMap { outline in
+      try repository.catalog.snapshotIfCommitted(outline.source, outline.sequence).map {
+        try repository.sourcePaths(of: $0)
+      } ?? []
+    }
+  }
+}
