@@ -30,20 +30,22 @@ struct AgeChart {
   }
 
   private func summary(_ greatest: Double, _ objective: Double?) -> String {
-    let worst = "It was at most \(Amount.age(.seconds(greatest)))"
+    let since = begin > axis.begin ? "Since \(TimeAxis.minute(begin)), where the journal begins, it" : "It"
+    let worst = "\(since) was at most \(Amount.age(.seconds(greatest)))"
     guard let objective else { return worst + "; no objective is set." }
     return worst + "; the objective, the dashed line, is \(Amount.age(.seconds(objective)))."
   }
 
   /// The corners of the line. The age grows until a snapshot is committed, and falls to the time that this one took.
   private var ages: [(time: Timestamp, age: Double)] {
-    let complete = source.snapshots.filter { $0.envelope.incomplete == 0 }.map {
-      (started: $0.envelope.started, finished: $0.envelope.time.finished.moment)
-    }.filter { $0.finished <= axis.end }.sorted { $0.finished < $1.finished }
+    let complete = StoredSnapshot.all(of: source).filter { $0.isComplete && $0.finished <= axis.end }.sorted {
+      $0.finished < $1.finished
+    }
+    let begin = begin
     var corners: [(time: Timestamp, age: Double)] = []
-    var newest = complete.last { $0.finished < axis.begin }?.started
-    if let newest { corners.append((axis.begin, (axis.begin - newest).seconds)) }
-    for snapshot in complete where axis.begin <= snapshot.finished {
+    var newest = complete.last { $0.finished < begin }?.started
+    if let newest { corners.append((begin, (begin - newest).seconds)) }
+    for snapshot in complete where begin <= snapshot.finished {
       if let newest { corners.append((snapshot.finished, (snapshot.finished - newest).seconds)) }
       // A merged full stands for an older state.
       newest = max(newest ?? snapshot.started, snapshot.started)
@@ -51,6 +53,13 @@ struct AgeChart {
     }
     if let newest { corners.append((axis.end, (axis.end - newest).seconds)) }
     return thinned(corners)
+  }
+
+  /// The time from which on every snapshot is known: the beginning of the journal, because a prune has thinned what is
+  /// older.
+  private var begin: Timestamp {
+    let journal = source.runs.lazy.map(\.began).first { $0 <= axis.end }
+    return max(axis.begin, journal ?? axis.begin)
   }
 
   /// Keeps the greatest and the last age of each step of time.

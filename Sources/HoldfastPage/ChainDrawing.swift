@@ -9,10 +9,11 @@ struct ChainDrawing {
   let axis: TimeAxis
 
   var html: HTML {
-    let chains = chains
+    let all = chains
+    let chains = all.filter { $0.contains { axis.contains($0.envelope.started) } }
     guard !chains.isEmpty else { return .all([]) }
     let rows = chains.suffix(Self.rowsMax).reversed().map(row)
-    let older = chains.count - Self.rowsMax
+    let older = all.count - min(Self.rowsMax, chains.count)
     let note =
       "A chain is a full, the tall bar, and the differentials and incrementals that build on it. A restore reads the part of one chain up to its snapshot."
       + (older > 0 ? " \(Amount.count(UInt64(older), "older chain")) \(older == 1 ? "is" : "are") not shown." : "")

@@ -11,12 +11,14 @@ struct Chart {
   let top: String
   let axis: TimeAxis
   let drawing: HTML
+  /// The flags above the drawing, placed by shares of its width.
+  var flags = HTML.all([])
 
   var html: HTML {
     .element(
       "figure", [:],
       .element("figcaption", [:], title),
-      .element("p", ["class": "top", "aria-hidden": "true"], top),
+      .element("p", ["class": "top", "aria-hidden": "true"], top), flags,
       .element(
         "svg",
         [
@@ -30,6 +32,12 @@ struct Chart {
   static func line(_ points: [(x: Double, y: Double)], class name: String) -> HTML {
     let list = points.map { "\(TimeAxis.number($0.x)),\(TimeAxis.number($0.y))" }.joined(separator: " ")
     return .element("polyline", ["class": name, "points": list])
+  }
+
+  /// A filled area, given by its corners.
+  static func area(_ corners: [(x: Double, y: Double)]) -> HTML {
+    let list = corners.map { "\(TimeAxis.number($0.x)),\(TimeAxis.number($0.y))" }.joined(separator: " ")
+    return .element("polygon", ["class": "area", "points": list])
   }
 
   /// Returns the vertical position of a value: 0 at the lower edge.

@@ -32,6 +32,7 @@ struct HTML {
     <html lang="en">
     <head>
     <meta charset="utf-8"/>
+    <meta name="color-scheme" content="light dark"/>
     <meta name="viewport" content="width=device-width, initial-scale=1"/>
     <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"/>
     <title>\(escaped(title))</title>

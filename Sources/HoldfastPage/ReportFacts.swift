@@ -10,11 +10,55 @@ package struct ReportFacts: Sendable {
     package let status: SourceStatus
     /// The snapshots whose manifests can be read, without removed ones, by ascending sequence.
     package let snapshots: [Snapshot]
+    /// The notes on them.
+    package let notes: [SourceNotes.Note]
     /// The runs in the journal, the oldest first. The journal is information that nobody signs.
     package let runs: [JournalEntry]
+    /// The decision of the source's retention about each snapshot.
+    package let kept: KeptSnapshots
 
-    package init(_ status: SourceStatus, snapshots: [Snapshot], runs: [JournalEntry]) {
-      (self.status, self.snapshots, self.runs) = (status, snapshots, runs)
+    package init(
+      _ status: SourceStatus, snapshots: [Snapshot], notes: [SourceNotes.Note], runs: [JournalEntry],
+      kept: KeptSnapshots
+    ) {
+      (self.status, self.snapshots, self.notes, self.runs, self.kept) = (status, snapshots, notes, runs, kept)
+    }
+  }
+
+  /// One of several targets of the repository.
+  package struct Target: Sendable {
+    /// The snapshots of one source that it has.
+    package struct Holding: Sendable {
+      package let source: SourceName
+      /// The start of the newest snapshot there; `nil` if there is none, or its manifest cannot be read.
+      package let newest: Timestamp?
+      /// The number of snapshots of home that it does not have whole; `nil` if that is not known.
+      package let behind: Int?
+
+      package init(_ source: SourceName, newest: Timestamp?, behind: Int?) {
+        (self.source, self.newest, self.behind) = (source, newest, behind)
+      }
+    }
+
+    package let name: String
+    package let location: String
+    package let isHome: Bool
+    /// The policy for all sources there; `nil` if it keeps what home keeps.
+    package let keeps: RetentionPolicy?
+    /// One for each source there, or the reason why the target could not be listed.
+    package let holdings: Result<[Holding], Failure>
+
+    /// The reason why a target could not be listed.
+    package struct Failure: Error, Hashable {
+      package let message: String
+      package init(_ message: String) { self.message = message }
+    }
+
+    package init(
+      _ name: String, location: String, isHome: Bool, keeps: RetentionPolicy?, holdings: Result<[Holding], Failure>
+    ) {
+      (self.name, self.location, self.isHome) = (name, location, isHome)
+      (self.keeps, self.holdings) = (keeps, holdings)
     }
   }
 
@@ -25,6 +69,8 @@ package struct ReportFacts: Sendable {
   /// The beginning of the time that the charts show.
   package let since: Timestamp
   package let sources: [Source]
+  /// Home first; empty for a repository with only one target.
+  package let targets: [Target]
   /// One for each source; empty for a repository with only one target.
   package let redundancy: [RedundancyStatus]
   /// The bytes that can still be stored; `nil` if the store does not tell.
@@ -32,18 +78,24 @@ package struct ReportFacts: Sendable {
 
   package init(
     repository: Identifier, location: String, now: Timestamp, since: Timestamp, sources: [Source],
-    redundancy: [RedundancyStatus], availableBytes: UInt64?
+    targets: [Target] = [], redundancy: [RedundancyStatus] = [], availableBytes: UInt64?
   ) {
     (self.repository, self.location) = (repository, location)
     (self.now, self.since) = (now, since)
-    (self.sources, self.redundancy, self.availableBytes) = (sources, redundancy, availableBytes)
+    (self.sources, self.targets, self.redundancy) = (sources, targets, redundancy)
+    self.availableBytes = availableBytes
   }
 
-  /// The time until the repository is full at the speed of the last 30 days; `nil` if that is not known, or nothing
-  /// grows.
-  package var timeUntilFull: TimeSpan? {
-    let growth = sources.compactMap(\.status.growthPerDay).reduce(0, +)
-    guard let availableBytes, growth > 0 else { return nil }
-    return .days(Double(availableBytes) / growth)
+  /// The time that the charts show: a young repository fills them as well.
+  var axis: TimeAxis {
+    let times = sources.flatMap { $0.snapshots.map(\.envelope.started) + $0.runs.map(\.began) }
+    return TimeAxis(begin: min(now, max(since, times.min() ?? since)), end: now)
+  }
+
+  /// The time by which a target is behind the newest snapshot of a source; `nil` if that is not known.
+  func lag(of holding: Target.Holding) -> TimeSpan? {
+    let home = sources.first { $0.status.name == holding.source }?.status.newest?.started
+    guard let home, let there = holding.newest else { return nil }
+    return max(.zero, home - there)
   }
 }

@@ -6,39 +6,128 @@ internal import HoldfastSystem
 
 /// `holdfast report --json`: what the page shows, for programs.
 package struct ReportJSON: Encodable {
-  private struct Source: Encodable {
-    let name: String
-    let level: String
-    let concerns: [String]
-    let snapshots: [SnapshotJSON]
-    let runs: [JournalEntry]
-  }
-
   private let schema = 1
   private let level: String
+  /// `yes`, `uncertain` or `no`: the first words of the verdict.
+  private let answer: String
   private let verdict: String
   private let location: String
   private let repository: String
   private let time: String
   private let since: String
   private let sources: [Source]
+  /// Empty for a repository with only one target.
+  private let targets: [Target]
+  private let redundancy: [RedundancyJSON]
   /// `null` if the store does not tell.
   private let availableBytes: Known<UInt64>
-  /// The time until the repository is full at its present growth; `null` if that is not known.
-  private let fullInSeconds: Known<TimeSpan>
+  /// The usual growth of the stored bytes; `null` if too few days are known.
+  private let growthBytesPerDay: Known<Double>
+  /// `unknown`, `not-in-sight` or `full`.
+  private let spaceEnd: String
+  /// The time at which the repository is full at that growth; `null` unless `spaceEnd` is `full`.
+  private let fullAt: Known<String>
 
   package init(_ facts: ReportFacts) {
-    let verdict = Verdict(facts)
+    let (verdict, forecast) = (Verdict(facts), SpaceForecast(facts))
     level = StatusText.word(verdict.level)
-    self.verdict = verdict.text
+    (answer, self.verdict) = (verdict.answer.rawValue, verdict.text)
     (location, repository) = (facts.location, facts.repository.description)
     (time, since) = (TimeText.utc(facts.now), TimeText.utc(facts.since))
-    sources = facts.sources.map { source in
-      Source(
-        name: source.status.name.text, level: StatusText.word(source.status.level),
-        concerns: source.status.concerns.map(\.text), snapshots: source.snapshots.map { SnapshotJSON($0.envelope) },
-        runs: source.runs)
+    sources = facts.sources.map { Source($0, on: facts.axis) }
+    targets = facts.targets.map { Target($0, facts) }
+    redundancy = facts.redundancy.map { RedundancyJSON($0) }
+    (availableBytes, growthBytesPerDay) = (Known(facts.availableBytes), Known(forecast.bytesPerDay))
+    switch forecast.end {
+    case .unknown: (spaceEnd, fullAt) = ("unknown", Known(nil))
+    case .notInSight: (spaceEnd, fullAt) = ("not-in-sight", Known(nil))
+    case .full(let time): (spaceEnd, fullAt) = ("full", Known(TimeText.utc(time)))
     }
-    (availableBytes, fullInSeconds) = (Known(facts.availableBytes), Known(facts.timeUntilFull))
+  }
+
+  private struct Source: Encodable {
+    let name: String
+    let level: String
+    let concerns: [String]
+    let snapshots: [SnapshotJSON]
+    let unusual: [Event]
+    let retention: Retention
+    let runs: [JournalEntry]
+
+    init(_ source: ReportFacts.Source, on axis: TimeAxis) {
+      (name, level) = (source.status.name.text, StatusText.word(source.status.level))
+      concerns = source.status.concerns.map(\.text)
+      let notes = Dictionary(source.notes.map { ($0.snapshot, $0) }) { first, _ in first }
+      snapshots = source.snapshots.map { SnapshotJSON($0.envelope, notes[$0.id]) }
+      unusual = UnusualEvents(source, on: axis).all.map {
+        Event(kind: $0.kind.rawValue, time: TimeText.utc($0.time), text: $0.text)
+      }
+      (retention, runs) = (Retention(source.kept), source.runs)
+    }
+  }
+
+  /// Something that is not as usual.
+  private struct Event: Encodable {
+    /// `size`, `source`, `missed-runs`, `failed-runs`, `clock`, `damage` or `drill`.
+    let kind: String
+    let time: String
+    let text: String
+  }
+
+  private struct Retention: Encodable {
+    /// The rules; `null` if there are none, so that everything is kept.
+    let keep: Known<RetentionText>
+    let snapshots: [Line]
+
+    struct Line: Encodable {
+      let id: String
+      let sequence: UInt64
+      let kept: Bool
+      let reasons: [String]
+    }
+
+    init(_ kept: KeptSnapshots) {
+      keep = Known(kept.policy.map { RetentionText($0) })
+      snapshots = kept.lines.map {
+        Line(
+          id: $0.snapshot.id.description, sequence: $0.snapshot.sequence, kept: kept.isKept($0),
+          reasons: $0.reasons.map(\.description))
+      }
+    }
+  }
+
+  private struct Target: Encodable {
+    let target: String
+    let location: String
+    let home: Bool
+    /// The policy for all sources there; `null` if it keeps what home keeps.
+    let keep: Known<RetentionText>
+    /// The reason why it could not be listed.
+    let failure: Known<String>
+    let sources: [Holding]
+
+    struct Holding: Encodable {
+      let source: String
+      let newest: Known<String>
+      /// The time between the newest snapshot at home and the newest there.
+      let lagSeconds: Known<TimeSpan>
+      /// The number of snapshots of home that it does not have whole.
+      let behind: Known<Int>
+    }
+
+    init(_ target: ReportFacts.Target, _ facts: ReportFacts) {
+      (self.target, location, home) = (target.name, target.location, target.isHome)
+      keep = Known(target.keeps.map { RetentionText($0) })
+      switch target.holdings {
+      case .failure(let failure): (self.failure, sources) = (Known(failure.message), [])
+      case .success(let holdings):
+        failure = Known(nil)
+        sources = holdings.map {
+          Holding(
+            source: $0.source.text, newest: Known($0.newest.map { TimeText.utc($0) }),
+            lagSeconds: Known(target.isHome ? nil : facts.lag(of: $0)), behind: Known($0.behind))
+        }
+      }
+    }
   }
 }

@@ -10,29 +10,22 @@ package struct ReportPage {
   package let text: String
 
   package init(_ facts: ReportFacts) {
-    let verdict = Verdict(facts)
-    // A young repository fills the charts as well.
-    let times = facts.sources.flatMap { $0.snapshots.map(\.envelope.started) + $0.runs.map(\.began) }
-    let oldest = times.min() ?? facts.since
-    let axis = TimeAxis(begin: min(facts.now, max(facts.since, oldest)), end: facts.now)
+    let (verdict, axis) = (Verdict(facts), facts.axis)
     text = HTML.page(
       title: "holdfast: \(StatusText.word(verdict.level))", head: .style(PageStyle.css),
       body: .all([
+        Self.header(facts, verdict),
         .element(
-          "header", [:], .element("h1", [:], "Can the shop be restored?"),
-          .element("p", ["class": "note"], "\(TimeText.local(facts.now)) · \(facts.location)")),
-        .element(
-          "main", [:],
-          .element("p", ["class": "verdict \(Self.className(verdict.level))", "role": "status"], verdict.text),
-          Self.space(facts), .all(facts.sources.map { Self.section($0, facts, axis) })),
+          "main", [:], .all(facts.sources.map { Self.section($0, axis) }), TargetTable(facts: facts).html,
+          Self.space(facts, axis)),
         .element(
           "footer", [:],
-          "Repository \(facts.repository). Charts begin on \(TimeAxis.day(axis.begin)). Runs come from the journal, which is information and no proof."
+          "Repository \(facts.repository). The charts begin on \(TimeAxis.day(axis.begin)). Runs come from the journal, which is information and no proof."
         ),
       ]))
   }
 
-  private static func className(_ level: SourceStatus.Concern.Level?) -> String {
+  static func className(_ level: SourceStatus.Concern.Level?) -> String {
     switch level {
     case .critical: "critical"
     case .warning: "warning"
@@ -40,33 +33,47 @@ package struct ReportPage {
     }
   }
 
-  private static func space(_ facts: ReportFacts) -> HTML {
-    guard let available = facts.availableBytes else { return .all([]) }
-    let until = facts.timeUntilFull.map { span in
-      span < .days(3650) ? "; at the growth of the last 30 days that lasts for \(Amount.age(span))" : ""
-    }
-    return .element("p", ["class": "note"], "\(Amount.bytes(available)) are free in the repository\(until ?? "").")
+  private static func header(_ facts: ReportFacts, _ verdict: Verdict) -> HTML {
+    .element(
+      "header", [:],
+      .element("p", ["class": "note"], "\(facts.location) · \(TimeAxis.minute(facts.now))"),
+      .element("h1", [:], "Can the shop be restored?"),
+      .element(
+        "p", ["class": "verdict \(className(verdict.level))", "role": "status"],
+        .element("strong", [:], verdict.answer.words), .text(verdict.reason)))
   }
 
-  private static func section(_ source: ReportFacts.Source, _ facts: ReportFacts, _ axis: TimeAxis) -> HTML {
+  private static func section(_ source: ReportFacts.Source, _ axis: TimeAxis) -> HTML {
     let status = source.status
     let level = HTML.element("span", ["class": "level \(className(status.level))"], StatusText.word(status.level))
-    let redundancy = facts.redundancy.first { $0.source == status.name }.map { RedundancyText.lines($0) } ?? []
     return .element(
-      "section", ["aria-label": status.name.text],
-      .element("h2", [:], .text("\(status.name.text): "), level),
+      "section", ["aria-label": status.name.text], .element("h2", [:], .text(status.name.text), level),
       concerns(status), SourceFacts(status).html,
+      .element("h3", [:], "History, and what was unusual"),
+      Timeline(source: source, axis: axis, events: UnusualEvents(source, on: axis).all).html,
       .element(
         "div", ["class": "charts"], AgeChart(source: source, axis: axis).html,
-        SizeChart(source: source, axis: axis).html, ChainDrawing(source: source, axis: axis).html,
-        DayMap(source: source, axis: axis).html),
+        ChainDrawing(source: source, axis: axis).html),
+      .element("h3", [:], "Proof"),
+      .element(
+        "div", ["class": "charts"], DayMap(source: source, axis: axis).html, DrillChart(source: source).html),
       RunTables(source: source).html,
-      redundancy.isEmpty ? .all([]) : .element("pre", ["tabindex": "0"], redundancy.joined(separator: "\n")))
+      .element("h3", [:], "What is kept, and why"), KeptCalendar(source, now: axis.end).html)
   }
 
   private static func concerns(_ status: SourceStatus) -> HTML {
     guard !status.concerns.isEmpty else { return .all([]) }
-    let items = status.concerns.map { HTML.element("li", [:], "\(StatusText.word($0.level)): \($0.text)") }
-    return .element("ul", [:], .all(items))
+    let items = status.concerns.map { concern in
+      HTML.element(
+        "li", ["class": className(concern.level)],
+        .element("span", ["class": "word"], StatusText.word(concern.level)), .text(concern.text))
+    }
+    return .element("ul", ["class": "concerns"], .all(items))
+  }
+
+  private static func space(_ facts: ReportFacts, _ axis: TimeAxis) -> HTML {
+    .element(
+      "section", ["aria-label": "Space"], .element("h2", [:], "Space"),
+      SpaceChart(facts: facts, axis: axis, forecast: SpaceForecast(facts)).html)
   }
 }

@@ -1,6 +1,6 @@
 internal import HoldfastArchive
+internal import HoldfastEngine
 internal import HoldfastModel
-internal import HoldfastSystem
 
 /// The runs that the journal remembers: how many of each command failed, and each restore and drill.
 struct RunTables {
@@ -9,7 +9,7 @@ struct RunTables {
 
   var html: HTML {
     guard !source.runs.isEmpty else { return .element("p", ["class": "note"], "The journal remembers no run.") }
-    return .all([counts, restores])
+    return .element("details", [:], .element("summary", [:], "The runs in the journal"), counts, restores)
   }
 
   private var counts: HTML {
@@ -19,7 +19,7 @@ struct RunTables {
       groups.map { command, runs in
         [
           command, String(runs.count), String(runs.count(where: Self.hasFailed)),
-          runs.last.map { TimeText.local($0.ended) } ?? "",
+          runs.last.map { TimeAxis.minute($0.ended) } ?? "",
           runs.map(\.took).max().map { Amount.duration($0) } ?? "",
         ]
       })
@@ -29,21 +29,22 @@ struct RunTables {
     let runs = source.runs.filter { [.restore, .drill].contains($0.command) }
     guard !runs.isEmpty else {
       return .element(
-        "p", ["class": "note"], "No restore and no drill is remembered: that the shop can be restored was never shown.")
+        "p", ["class": "note"],
+        "No restore and no drill is remembered: that this source can be restored was never shown.")
     }
     return Self.table(
-      "Restores and drills", ["Ended", "Command", "Result", "Took", "Restored", "Phases"],
+      "Restores and drills", ["Ended", "Command", "Result", "Took", "Restored", "By"],
       runs.suffix(Self.rowsMax).reversed().map { run in
         [
-          TimeText.local(run.ended), run.command.text, Self.hasFailed(run) ? "failed (\(run.status))" : "done",
+          TimeAxis.minute(run.ended), run.command.text, Self.hasFailed(run) ? "failed (\(run.status))" : "done",
           Amount.duration(run.took), run.restoredBytes.map { Amount.bytes($0) } ?? "",
-          (run.drill?.phases ?? []).map { "\($0.name) \(Amount.duration($0.took))" }.joined(separator: ", "),
+          run.host,
         ]
       })
   }
 
   private static func hasFailed(_ run: JournalEntry) -> Bool {
-    ![ExitStatus.done, .incomplete, .repairableDamage, .locked].contains { $0.rawValue == run.status }
+    run.hasFailed && run.status != ExitStatus.locked.rawValue
   }
 
   /// Returns a table that scrolls by itself where it is wider than the page.

@@ -28,6 +28,9 @@ struct TimeAxis {
   /// Returns the local date of a time: `2026-11-30`.
   static func day(_ time: Timestamp) -> String { String(TimeText.local(time).prefix(10)) }
 
+  /// Returns a local time without its seconds: `2026-11-30 04:00`.
+  static func minute(_ time: Timestamp) -> String { String(TimeText.local(time).prefix(16)) }
+
   /// Returns a number for a drawing, with two decimals at most.
   static func number(_ value: Double) -> String {
     let rounded = (value * 100).rounded() / 100

@@ -1,35 +1,87 @@
 internal import HoldfastEngine
 internal import HoldfastModel
 
-/// The sentence at the top of a report: can the shop be brought back, from when, and how fast.
+/// The sentences at the top of a report: can the shop be brought back, from when, and how fast.
 struct Verdict {
+  enum Answer: String {
+    case yes
+    /// Damage is known, or the last drill failed.
+    case uncertain
+    case no
+
+    var words: String {
+      switch self {
+      case .yes: "Yes."
+      case .uncertain: "Not for certain."
+      case .no: "No."
+      }
+    }
+  }
+
+  let answer: Answer
   /// `nil` if nothing is wrong.
   let level: SourceStatus.Concern.Level?
-  let text: String
+  /// The sentences that follow the answer.
+  let reason: String
+
+  /// The answer and its reason.
+  var text: String { "\(answer.words) \(reason)" }
 
   init(_ facts: ReportFacts) {
     let statuses = facts.sources.map(\.status)
     guard !statuses.isEmpty else {
-      (level, text) = (.critical, "Nothing can be restored: there is no snapshot.")
+      (answer, level, reason) = (.no, .critical, "There is no snapshot.")
       return
     }
     level = statuses.compactMap(\.level).max()
-    let concerns = statuses.flatMap { status in
-      status.concerns.filter { $0.level == status.level }.map { (level: $0.level, text: "\(status.name): \($0.text)") }
+    let lost = statuses.filter { $0.completeAge == nil }
+    let doubtful = statuses.filter { Self.isDamaged($0) || Self.hasFailedDrill($0) }
+    let but = Self.but(statuses)
+    if let first = lost.first {
+      let more = lost.count > 1 ? " and \(Amount.count(UInt64(lost.count - 1), "other source"))" : ""
+      answer = .no
+      reason = "Of \(first.name)\(more) there is no complete snapshot that can be restored." + but
+    } else if let first = doubtful.first {
+      let more = doubtful.count > 1 ? " and \(Amount.count(UInt64(doubtful.count - 1), "other source"))" : ""
+      answer = .uncertain
+      reason =
+        (Self.isDamaged(first)
+          ? "Damage to \(first.name)\(more) was found, and nothing shows that it is mended."
+          : "The last drill of \(first.name)\(more) failed.") + but
+    } else {
+      (answer, reason) = (.yes, Self.state(statuses) + but)
     }
-    if let level, let first = concerns.first(where: { $0.level == level }) {
-      let others = concerns.count - 1
-      text = "\(first.text)." + (others > 0 ? " There \(others == 1 ? "is 1 more" : "are \(others) more") below." : "")
-      return
-    }
-    let oldest = statuses.max { ($0.completeAge ?? .zero) < ($1.completeAge ?? .zero) }
-    let age = oldest?.completeAge.map { ", to a state that is at most \(Amount.age($0)) old" } ?? ""
-    let slowest = statuses.compactMap(\.restoreDuration).max()
+  }
+
+  private static func isDamaged(_ status: SourceStatus) -> Bool {
+    !status.damage.isEmpty || status.standingDamage != nil || !status.notedDamage.isEmpty
+      || status.restorable < status.snapshots
+  }
+
+  private static func hasFailedDrill(_ status: SourceStatus) -> Bool {
+    status.drills.count > 0 && status.drills.passedInRow == 0
+  }
+
+  /// Returns a sentence about the age of the state and the time of a restore.
+  private static func state(_ statuses: [SourceStatus]) -> String {
+    let what = statuses.count == 1 ? "\(statuses[0].name)" : "All \(statuses.count) sources"
+    let age = statuses.compactMap(\.completeAge).max().map { Amount.age($0) } ?? "?"
+    let slowest = statuses.compactMap { $0.drills.medianTime ?? $0.restoreDuration }.max()
     let duration =
-      slowest.map { " A restore of one takes about \(Amount.duration($0))." }
-      ?? " How long a restore takes is not known: none was measured."
-    text =
-      (statuses.count == 1 ? "The source can be restored" : "All \(statuses.count) sources can be restored")
-      + age + "." + duration
+      slowest.map { ", in about \(Amount.duration($0))\(statuses.count == 1 ? "" : " each")." }
+      ?? ". How long that takes is not known: no restore was measured."
+    return "\(what) can be restored to a state that is at most \(age) old\(duration)"
+  }
+
+  /// Returns a sentence about the worst concern, and the number of others.
+  private static func but(_ statuses: [SourceStatus]) -> String {
+    let concerns = statuses.flatMap { status in
+      status.concerns.map { (level: $0.level, text: (statuses.count == 1 ? "" : "\(status.name): ") + $0.text) }
+    }
+    guard let level = concerns.map(\.level).max(), let first = concerns.first(where: { $0.level == level }) else {
+      return ""
+    }
+    let others = concerns.count - 1
+    return " But \(first.text)." + (others > 0 ? " \(Amount.count(UInt64(others), "more concern")) below." : "")
   }
 }

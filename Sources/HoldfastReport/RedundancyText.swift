@@ -15,7 +15,8 @@ package enum RedundancyText {
       + (copies.lines + degrees(status) + rule.lines + loss(status)).map { "  \($0)" }
   }
 
-  private static func evidence(_ evidence: HeldCopy.Evidence) -> String {
+  /// The evidence of a copy in words: `proved within 30 d`.
+  package static func evidence(_ evidence: HeldCopy.Evidence) -> String {
     switch evidence {
     case .proved(let window, 0): "proved within \(Amount.age(window))"
     case .proved(let window, let unread):

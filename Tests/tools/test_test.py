@@ -42,6 +42,7 @@ class TestCommandTests(TestInDirectory):
         self.stub("bin/shellcheck", "#!/bin/sh\n")
         self.stub("bin/id", "#!/bin/sh\necho ${USER_ID:-0}\n")
         for name in ("install-deps", "install-engines", "tidy", "soak", "fault-runs", "try-policies", "test-ceph",
+                     "test-page",
                      "test-hostile"):
             self.stub(f"Scripts/{name}", f'#!/bin/sh\necho "{name} $*" >>"$LOG"\necho "{name} ran"\n')
         self.stub("Scripts/build", '#!/bin/sh\necho "build $*" >>"$LOG"\necho /the/binary\n')
@@ -73,11 +74,12 @@ class TestCommandTests(TestInDirectory):
         self.assertEqual((status, lines[-1]), (0, "closing line of the tests"), lines)
         self.assertEqual([line for line in lines if line.startswith("==")],
                          ["== style", "== build", "== scripts, and rescue.py against repositories of its own",
+                          "== reports, as Chromium shows them",
                           "== live databases, captured while they are written",
                           "== repositories on servers, through faults", "== tests"])
         ran = self.log.read_text().splitlines()
         self.assertEqual([line.split()[0] for line in ran if not line.startswith("tests ")],
-                         ["install-deps", "install-engines", "swift", "tidy", "build", *["soak"] * 4,
+                         ["install-deps", "install-engines", "swift", "tidy", "build", "test-page", *["soak"] * 4,
                           *["fault-runs"] * 2, "try-policies"])
         self.assertEqual([line for line in ran if "--large" in line or "as at night" in line], [])
         parts = (self.root / ".build/test-times.md").read_text().splitlines()

@@ -60,17 +60,25 @@ struct ReportCommand: ParsableCommand {
     begin.seconds -= since.wholeSeconds
     return ReportFacts(
       repository: repository.id, location: repository.location, now: now, since: begin,
-      sources: try statuses.map { try Self.facts($0, repository) },
-      redundancy: TargetRow.redundancy(of: statuses, at: targets, repository),
+      sources: try statuses.map { status in
+        try Self.facts(status, configured.first { $0.name == status.name }?.retention, repository)
+      },
+      targets: targets.map(\.facts), redundancy: TargetRow.redundancy(of: statuses, at: targets, repository),
       // Everything else counts without it.
       availableBytes: (try? repository.store.availableBytes()) ?? nil)
   }
 
   /// The status tells of damage, so what cannot be read is left out here.
-  private static func facts(_ status: SourceStatus, _ repository: Repository) throws -> ReportFacts.Source {
+  private static func facts(
+    _ status: SourceStatus, _ policy: RetentionPolicy?, _ repository: Repository
+  ) throws -> ReportFacts.Source {
     let isThere = try repository.catalog.isKnown(status.name)
     let snapshots = isThere ? try repository.catalog.allSnapshots(of: status.name) { _ in } : []
+    let notes = try repository.notes.read(status.name).notes
     return ReportFacts.Source(
-      status, snapshots: snapshots, runs: try repository.journal.entriesIfReadable(of: status.name))
+      status, snapshots: snapshots, notes: notes.notes,
+      runs: try SourceStatus.counted(
+        repository.journal.entriesIfReadable(of: status.name), of: status.name, in: repository),
+      kept: KeptSnapshots(snapshots, notes, policy: policy, in: repository))
   }
 }

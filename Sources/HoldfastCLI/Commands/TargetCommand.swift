@@ -4,6 +4,7 @@ internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
+internal import HoldfastPage
 internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastSystem
@@ -51,6 +52,17 @@ struct TargetRow {
 
   /// For metrics.
   var reading: (name: String, standings: Result<[TargetStanding], any Error>) { (target.name, standings) }
+
+  /// For a report.
+  var facts: ReportFacts.Target {
+    ReportFacts.Target(
+      target.name, location: target.location, isHome: listed.isHome, keeps: target.retention,
+      holdings: standings.map { standings in
+        standings.map {
+          ReportFacts.Target.Holding($0.source, newest: $0.newest?.envelope.started, behind: $0.behind)
+        }
+      }.mapError { ReportFacts.Target.Failure(describe($0).message) })
+  }
 
   /// The reason why it could not be listed.
   var failure: (any OperatorError)? {

@@ -36,7 +36,7 @@ struct PruneSurvey: Sendable {
     leftovers = Self.leftovers(in: numbers, upTo: highest, among: snapshots)
     damage += Self.orphans(among: snapshots)
     damage += Self.missing(of: name, in: numbers, among: snapshots, reading.notes)
-    plan = Self.plan(snapshots, reading.notes, policy, repository)
+    plan = RetentionPlan(snapshots, reading.notes, policy, repository)
     kept = plan.kept
     let pinned = policy.removesSource ? plan.lines.first { $0.isKept } : nil
     // A snapshot that cannot be read may build on any other.
@@ -59,7 +59,7 @@ struct PruneSurvey: Sendable {
     (leftovers, locks) = ([], [:])
     let own = Set(onlyThere.map(\.id))
     let undecided = own.filter { id in !home.reading.notes.notes.contains { $0.snapshot == id && $0.removed != nil } }
-    plan = Self.plan(snapshots, reading.notes, apart.policy, repository, undecided: undecided)
+    plan = RetentionPlan(snapshots, reading.notes, apart.policy, repository, undecided: undecided)
     kept = plan.kept
     if let orphan = Self.orphans(among: snapshots).first {
       refusal = Self.refusal(home.name, orphan)
@@ -73,20 +73,6 @@ struct PruneSurvey: Sendable {
       return
     }
     refusal = Self.refusal(home.name, broken: broken)
-  }
-
-  private static func plan(
-    _ snapshots: [Snapshot], _ notes: SourceNotes, _ policy: RetentionPolicy, _ repository: Repository,
-    undecided: Set<Identifier> = []
-  ) -> RetentionPlan {
-    let keyring = repository.keyring.sealed?.keyring
-    let candidates = snapshots.map { snapshot in
-      var candidate = RetentionCandidate(snapshot, notes[snapshot], keyring)
-      candidate.isUndecided = undecided.contains(snapshot.id)
-      return candidate
-    }
-    return RetentionPlan(
-      candidates, policy: policy, now: repository.host.clock.now(), calendar: LocalCalendar.time(of:))
   }
 
   /// The number of the newest snapshot; 0 when there is none.
@@ -330,23 +316,6 @@ struct PruneSurvey: Sendable {
 
 extension RetentionPlan {
   fileprivate var kept: Set<Identifier> { Set(lines.filter(\.isKept).map(\.candidate.id)) }
-}
-
-extension RetentionCandidate {
-  /// - Parameter keyring: the keyring; `nil` if the repository is not sealed.
-  init(_ snapshot: Snapshot, _ note: SourceNotes.Note, _ keyring: Keyring?) {
-    let envelope = snapshot.envelope
-    self.init(
-      id: snapshot.id, sequence: snapshot.sequence, kind: envelope.kind, parent: envelope.parent?.snapshot,
-      time: envelope.started)
-    tags = Set(note.tags)
-    pin = note.pinned?.reason
-    // Replacing another snapshot removes it, so it takes the same right.
-    mayReplace = keyring.map { keyring in envelope.signature.map { keyring.mayPrune($0.key) } ?? false } ?? true
-    standsFor = snapshot.standsFor
-    isIncomplete = envelope.incomplete > 0
-    provedShare = note.proved?.share
-  }
 }
 
 extension Snapshot {

@@ -1,4 +1,4 @@
-internal import HoldfastArchive
+package import HoldfastArchive
 internal import HoldfastCodec
 package import HoldfastModel
 package import HoldfastRepository
@@ -80,21 +80,27 @@ extension SourceStatus {
   }
 }
 
-extension StatusComputation.Facts {
-  /// Keeps the entries of the journal. In a sealed repository anybody who can write to the store could add a drill that
-  /// passed, so evidence counts only with the signature of a writer.
-  fileprivate mutating func keep(_ entries: [JournalEntry], signedFor repository: Repository) {
-    journal = entries
-    guard let keyring = repository.keyring.sealed?.keyring else { return }
-    var counted: Set<Signature> = []
+extension SourceStatus {
+  /// Returns the entries of a journal with the evidence that counts. In a sealed repository anybody who can write to
+  /// the store could add a drill that passed, so evidence counts only with the signature of a writer; the other entries
+  /// stay without it.
+  package static func counted(
+    _ entries: [JournalEntry], of name: SourceName, in repository: Repository
+  ) -> [JournalEntry] {
+    guard let keyring = repository.keyring.sealed?.keyring else { return entries }
+    var (counted, signatures) = (entries, Set<Signature>())
     for (index, entry) in entries.enumerated() where entry.drill != nil {
-      if let signature = entry.drill?.signature, entry.hasSignedDrill(of: name, in: repository.id, by: keyring),
-        counted.insert(signature).inserted
-      {
-        continue
-      }
-      journal[index].drill = nil
-      unsignedDrills += 1
+      let isSigned = entry.hasSignedDrill(of: name, in: repository.id, by: keyring)
+      if isSigned, let signature = entry.drill?.signature, signatures.insert(signature).inserted { continue }
+      counted[index].drill = nil
     }
+    return counted
+  }
+}
+
+extension StatusComputation.Facts {
+  fileprivate mutating func keep(_ entries: [JournalEntry], signedFor repository: Repository) {
+    journal = SourceStatus.counted(entries, of: name, in: repository)
+    unsignedDrills = entries.count { $0.drill != nil } - journal.count { $0.drill != nil }
   }
 }

@@ -91,7 +91,7 @@ struct StatusJournal {
 
 extension JournalEntry {
   /// True if the run failed. A run that was incomplete, or found damage that affects no data, did not fail.
-  var hasFailed: Bool {
+  package var hasFailed: Bool {
     let fine: [ExitStatus] = [.done, .incomplete, .repairableDamage]
     return !fine.contains { $0.rawValue == status }
   }

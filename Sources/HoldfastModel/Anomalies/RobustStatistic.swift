@@ -13,7 +13,8 @@ package struct RobustStatistic: Hashable, Sendable {
     self.max = max
   }
 
-  private static func median(_ numbers: [Double]) -> Double? {
+  /// Returns the middle of some numbers; `nil` if there are none.
+  package static func median(_ numbers: [Double]) -> Double? {
     let sorted = numbers.sorted()
     guard !sorted.isEmpty else { return nil }
     let half = sorted.count / 2

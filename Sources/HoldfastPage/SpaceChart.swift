@@ -1,0 +1,30 @@
+internal import HoldfastModel
+
+/// The stored bytes of all sources day by day, and the day on which the repository is full.
+struct SpaceChart {
+  let facts: ReportFacts
+  let axis: TimeAxis
+  let forecast: SpaceForecast
+
+  var html: HTML {
+    let sentence = forecast.sentence(now: facts.now, available: facts.availableBytes)
+    let note = HTML.element("p", ["class": "space"], sentence)
+    let greatest = forecast.days.map(\.bytes).max() ?? 0
+    guard forecast.days.count > 1, greatest > 0 else { return note }
+    let points = forecast.days.map { (x: axis.x($0.time), y: Chart.y($0.bytes, of: greatest * 1.1)) }
+    let area = points + [(x: points[points.count - 1].x, y: Chart.height), (x: points[0].x, y: Chart.height)]
+    let chart = Chart(
+      title: "Stored bytes",
+      summary: "\(Amount.bytes(UInt64(saturating: greatest))) now; usual growth: \(forecast.growth).",
+      top: Amount.bytes(UInt64(saturating: greatest * 1.1)), axis: axis,
+      drawing: .all([Chart.area(area), Chart.line(points, class: "line")])
+    ).html
+    return .all([
+      note, chart,
+      .element(
+        "p", ["class": "note"],
+        "The growth is the median over all pairs of days, so that one large snapshot does not change it. What a prune removed is not in it: the space may last longer."
+      ),
+    ])
+  }
+}

@@ -1,0 +1,148 @@
+import Foundation
+import FoundationXML
+import HoldfastArchive
+import HoldfastEngine
+import HoldfastModel
+import HoldfastPage
+import HoldfastRepository
+import HoldfastSystem
+import HoldfastTestShop
+import HoldfastTestSupport
+import Testing
+
+/// The report names what was not as usual, each in a sentence, and is silent about what happens every week.
+@Suite struct UnusualTests {
+  private let clock = TestClock("2026-10-01T03:00:00Z")
+  private let shop: TestShop
+
+  init() throws {
+    shop = try TestShop(clock: clock.clock)
+    TestFiles.write("an order", to: shop.source.appending("1"))
+  }
+
+  private func run(
+    _ command: RunCommand = .backup, hours: Double, _ status: HoldfastModel.ExitStatus = .done,
+    configure: (inout JournalEntry) -> Void = { _ in }
+  ) -> JournalEntry {
+    var time = Timestamp(seconds: 1_790_823_600, nanoseconds: 0)  // 2026-10-01 03:00 UTC
+    time.seconds += Int64(hours * 3600)
+    var entry = JournalEntry(
+      command: command, host: "shop-1", began: time, ended: time, took: .seconds(1), status: status.rawValue)
+    configure(&entry)
+    return entry
+  }
+
+  /// The sentences of the report at a time, without the time that each begins with.
+  private func events(_ runs: [JournalEntry], hours: Double) throws -> [String] {
+    if try shop.open().catalog.allSnapshots(onDamage: { _ in }).isEmpty { try shop.backup() }
+    let events = try shop.reportFacts(runs: runs, later: hours * 3600).page().texts("//ol[@class='events']/li")
+    return events.map { String($0.dropFirst("2026-10-01 03:00 ".count)) }
+  }
+
+  // MARK: Runs
+
+  @Test func backupsThatWereMissedAreCounted() throws {
+    let runs = (0..<20).map { run(hours: Double($0)) } + (26..<40).map { run(hours: Double($0)) }
+    #expect(
+      try events(runs, hours: 39.5) == [
+        "No backup began for 7 h; usually one begins every 1 h, so about 6 backups were missed."
+      ])
+    #expect(
+      try events(Array(runs.prefix(20)), hours: 24) == [
+        "No backup began for 5 h; usually one begins every 1 h, so about 4 backups were missed."
+      ])
+  }
+
+  /// A shop that is closed at night misses nothing.
+  @Test func intervalsThatComeAgainAreUsual() throws {
+    let runs = (0..<10).flatMap { day in (8..<18).map { run(hours: Double(day * 24 + $0)) } }
+    #expect(try events(runs, hours: 9 * 24 + 18).isEmpty)
+  }
+
+  @Test func failuresInARowAreOneEvent() throws {
+    let runs =
+      (0..<5).map { run(hours: Double($0)) }
+      + (5..<8).map { run(hours: Double($0), .failed) { $0.keep(texts: ["the source is gone"]) } }
+      + (8..<12).map { run(hours: Double($0)) } + [
+        run(.verify, hours: 11.5, .dataLoss), run(.drill, hours: 11.6, .drillFailed),
+      ]
+    let found = try events(runs, hours: 12)
+    #expect(found.count == 3, "\(found)")
+    #expect(found.first?.hasPrefix("3 backups failed in a row, until 2026-") == true, "\(found)")
+    #expect(found.first?.hasSuffix(": the source is gone.") == true, "\(found)")
+    #expect(found.dropFirst() == ["A verify found damage that costs data.", "A drill failed."])
+  }
+
+  @Test func aClockThatWasSetBackIsNamed() throws {
+    let runs = [run(hours: 1), run(hours: 50), run(hours: 2), run(hours: 3)]
+    let found = try events(runs, hours: 51)
+    #expect(found == ["The clock of shop-1 was set back by at least 2 d before this backup."])
+  }
+
+  // MARK: Snapshots
+
+  @Test func aSizeFarFromTheUsualIsNamed() throws {
+    let runs = (0..<12).map { number in
+      run(hours: Double(number)) { entry in
+        entry.snapshot = Identifier(String(repeating: "\(number % 10)", count: 31) + (number < 10 ? "a" : "b"))
+        (entry.kind, entry.storedBytes) = (.incremental, number == 7 ? 50 << 20 : UInt64(1 << 20 + number * 1000))
+      }
+    }
+    let found = try events(runs, hours: 12)
+    #expect(
+      found == ["The incremental 77777777 stored 50.0 MiB; usual for an incremental are 1.0 MiB (median of 12)."])
+  }
+
+  @Test func aSourceThatShrinksIsNamed() throws {
+    for number in 0..<4 {
+      TestFiles.write(String(repeating: "orders ", count: 60_000), to: shop.source.appending("big\(number)"))
+    }
+    try shop.backup()
+    clock.advance(days: 1)
+    TestFiles.remove(shop.source.appending("big1"))
+    try shop.backup()
+    let found = try events([], hours: 1)
+    #expect(
+      found.count == 1 && found[0].hasPrefix("The source shrank from 1.6 MiB to 1.2 MiB, by 25.0 %"), "\(found)")
+  }
+
+  // MARK: What is kept, and for how long there is room
+
+  @Test func eachKeptSnapshotHasItsReasons() throws {
+    try shop.fill([.full, .incremental, .incremental, .full, .incremental], clock)
+    var policy = RetentionPolicy()
+    policy.last = 1
+    let page = try shop.reportFacts(policy: policy).page()
+    let reasons = try page.texts("//table[caption='Kept snapshots']/tbody/tr/td[5]")
+    #expect(reasons.first == "the newest; one of the last 1")
+    #expect(reasons.last?.hasSuffix("builds on it") == true)
+    #expect(reasons.count == 2)
+    #expect(
+      try page.texts("//p[@class='note']").contains(
+        "The rules are last 1. They keep 2 snapshots; the next prune removes 3 snapshots."))
+    let everything = try shop.reportFacts().page()
+    #expect(try everything.texts("//table[caption='Kept snapshots']/tbody/tr").count == 5)
+    #expect(try everything.texts("//p[@class='note']").contains("No rule says what to keep, so all 5 snapshots stay."))
+  }
+
+  @Test func theEndOfTheSpaceIsSaidHonestly() throws {
+    try shop.backup()
+    #expect(
+      try shop.reportFacts(available: 5 << 30).page().texts("//p[@class='space']") == [
+        "5.0 GiB are free. When the space ends is not known yet: it takes 7 days to tell."
+      ])
+    #expect(
+      try shop.reportFacts(available: 5 << 30, later: 20 * 86_400).page().texts("//p[@class='space']") == [
+        "5.0 GiB are free. Usually nothing grows, so the end is not in sight."
+      ])
+    #expect(
+      try shop.reportFacts().page().texts("//p[@class='space']") == ["The store does not tell how much is free."])
+    try shop.fill(Array(repeating: .full, count: 20), clock)
+    let facts = try shop.reportFacts(available: 100 << 10)
+    let sentence = try #require(try facts.page().texts("//p[@class='space']").first)
+    #expect(
+      sentence.firstMatch(
+        of: /100\.0 KiB are free\. At the usual growth of .* a day the space ends on 20\d\d-\d\d-\d\d, in \d+ days\./)
+        != nil, "\(sentence)")
+  }
+}
