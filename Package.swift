@@ -244,6 +244,9 @@ let package = Package(
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastTestSupport",
       ],
       swiftSettings: testSettings),
+    // What commands write for programs: JSON as docs/schemas says, and several repositories at once.
+    .testTarget(
+      name: "HoldfastOutputTests", dependencies: ["HoldfastModel", "HoldfastTestSupport"], swiftSettings: testSettings),
     .testTarget(
       name: "HoldfastOptionTests",
       dependencies: [

@@ -39,10 +39,13 @@ package enum CommandLineTool {
   /// Writes an error as JSON to standard output, if the arguments ask for JSON and the command has written no result.
   private static func writeJSON(_ error: any Error, _ arguments: [String]) {
     guard arguments.prefix(while: { $0 != "--" }).contains("--json"), !Console.hasWrittenJSON else { return }
-    if let known = error as? any OperatorError {
-      try? Console.json(ErrorJSON(known, known.exitStatus))
-    } else if Holdfast.exitCode(for: error) == .validationFailure {
+    // Help that was asked for, and results that have been told.
+    guard Holdfast.exitCode(for: error) != .success, !(error is Outcome), !(error is NagiosOutcome) else { return }
+    if !(error is any OperatorError), Holdfast.exitCode(for: error) == .validationFailure {
       try? Console.json(ErrorJSON(usage: UsageErrorText.text(Holdfast.fullMessage(for: error), arguments)))
+    } else {
+      let known = describe(error)
+      try? Console.json(ErrorJSON(known, known.exitStatus))
     }
   }
 

@@ -6,7 +6,6 @@ internal import HoldfastSystem
 
 /// `holdfast report --json`: what the page shows, for programs.
 package struct ReportJSON: Encodable {
-  private let schema = 1
   private let level: String
   /// `yes`, `uncertain` or `no`: the first words of the verdict.
   private let answer: String
@@ -46,23 +45,23 @@ package struct ReportJSON: Encodable {
   }
 
   private struct Source: Encodable {
-    let name: String
+    let source: String
     let level: String
     let concerns: [String]
     let snapshots: [SnapshotJSON]
     let unusual: [Event]
     let retention: Retention
-    let runs: [JournalEntry]
+    let runs: [JournalRunJSON]
 
     init(_ source: ReportFacts.Source, on axis: TimeAxis) {
-      (name, level) = (source.status.name.text, StatusText.word(source.status.level))
+      (self.source, level) = (source.status.name.text, StatusText.word(source.status.level))
       concerns = source.status.concerns.map(\.text)
       let notes = Dictionary(source.notes.map { ($0.snapshot, $0) }) { first, _ in first }
       snapshots = source.snapshots.map { SnapshotJSON($0.envelope, notes[$0.id]) }
       unusual = UnusualEvents(source, on: axis).all.map {
         Event(kind: $0.kind.rawValue, time: TimeText.utc($0.time), text: $0.text)
       }
-      (retention, runs) = (Retention(source.kept), source.runs)
+      (retention, runs) = (Retention(source.kept), source.runs.map { JournalRunJSON($0) })
     }
   }
 

@@ -35,10 +35,10 @@ package struct TargetCopyJSON: Encodable {
   let target: String
   let has: Bool
   /// The reason why it is behind; absent when it is not.
-  let cause: String?
+  let reason: String?
 
   package init(_ target: String, has: Bool, cause: String?) {
-    (self.target, self.has, self.cause) = (target, has, cause)
+    (self.target, self.has, reason) = (target, has, cause)
   }
 }
 
@@ -51,11 +51,19 @@ package struct BadPagesJSON: Encodable {
 /// The outcome of the backup of one of several sources.
 package struct BackupOutcomeJSON: Encodable {
   let source: String
-  let status: Int32
-  let error: String?
+  let exitStatus: Int32
+  let error: ErrorJSON.Failure?
   let backup: BackupJSON?
 
-  package init(source: SourceName, status: ExitStatus, error: String?, backup: BackupJSON?) {
-    (self.source, self.status, self.error, self.backup) = (source.text, status.rawValue, error, backup)
+  package init(source: SourceName, status: ExitStatus, error: (any OperatorError)?, backup: BackupJSON?) {
+    (self.source, exitStatus, self.backup) = (source.text, status.rawValue, backup)
+    self.error = error.map { ErrorJSON.Failure($0) }
   }
+}
+
+/// The backups of several sources, as `backup --json` shows them.
+package struct BackupsJSON: Encodable {
+  let sources: [BackupOutcomeJSON]
+
+  package init(_ sources: [BackupOutcomeJSON]) { self.sources = sources }
 }

@@ -101,16 +101,16 @@ package struct BisectJSON: Encodable {
     let after: Examined
   }
 
-  private let schema = JSONSchema.version
-  private let result: String
+  /// `found`, `holds` or `nowhere`.
+  private let outcome: String
   private let database: String
   private let lastHolding: Known<SnapshotReferenceJSON>
   private let firstFailing: Known<Examined>
   private let restoreCommand: Known<String>
   /// The number of snapshots that the source has.
-  private let snapshots: Int
+  private let snapshotCount: Int
   private let examined: [Examined]
-  private let changes: [Change]
+  private let answerChanges: [Change]
   private let framesRead: UInt64
   private let bytesFetched: UInt64
 
@@ -119,16 +119,16 @@ package struct BisectJSON: Encodable {
     let holding: Snapshot?
     let failing: Bisect.Examined?
     switch report.outcome {
-    case .holds(let snapshot): (result, holding, failing) = ("holds", snapshot, nil)
-    case .found(let last, let first): (result, holding, failing) = ("found", last, first)
-    case .nowhere: (result, holding, failing) = ("nowhere", nil, nil)
+    case .holds(let snapshot): (outcome, holding, failing) = ("holds", snapshot, nil)
+    case .found(let last, let first): (outcome, holding, failing) = ("found", last, first)
+    case .nowhere: (outcome, holding, failing) = ("nowhere", nil, nil)
     }
     lastHolding = Known(holding.map { SnapshotReferenceJSON($0) })
     firstFailing = Known(failing.map { Examined($0) })
     restoreCommand = Known(failing == nil ? nil : holding.map { command($0).description })
-    snapshots = report.count
+    snapshotCount = report.count
     examined = report.examined.map { Examined($0) }
-    changes = report.changes.map { Change(before: Examined($0.before), after: Examined($0.after)) }
+    answerChanges = report.changes.map { Change(before: Examined($0.before), after: Examined($0.after)) }
     (framesRead, bytesFetched) = (report.framesRead, report.bytesFetched)
   }
 }

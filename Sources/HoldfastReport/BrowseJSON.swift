@@ -20,18 +20,18 @@ package struct HistoryJSON: Encodable {
   struct Version: Encodable {
     /// `null` where the snapshots have nothing at the path.
     let entry: EntryJSON?
-    let first: SnapshotPlaceJSON
-    let last: SnapshotPlaceJSON
-    let snapshots: Int
+    let firstSnapshot: SnapshotPlaceJSON
+    let lastSnapshot: SnapshotPlaceJSON
+    let snapshotCount: Int
 
-    private enum Key: String, CodingKey { case entry, first, last, snapshots }
+    private enum Key: String, CodingKey { case entry, firstSnapshot, lastSnapshot, snapshotCount }
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: Key.self)
       try container.encode(entry, forKey: .entry)
-      try container.encode(first, forKey: .first)
-      try container.encode(last, forKey: .last)
-      try container.encode(snapshots, forKey: .snapshots)
+      try container.encode(firstSnapshot, forKey: .firstSnapshot)
+      try container.encode(lastSnapshot, forKey: .lastSnapshot)
+      try container.encode(snapshotCount, forKey: .snapshotCount)
     }
   }
 
@@ -46,37 +46,46 @@ package struct HistoryJSON: Encodable {
   }
 
   let sources: [OfSource]
+  let damage: [String]
 
   package init(_ history: History) {
+    damage = history.damage.map(\.message)
     sources = history.sources.map { source in
       OfSource(
         source: source.name.text, path: source.path.description, deleted: source.isDeleted,
         distinct: source.distinctCount,
         versions: source.versions.map { version in
           Version(
-            entry: version.entry.map { EntryJSON($0) }, first: SnapshotPlaceJSON(version.first),
-            last: SnapshotPlaceJSON(version.last), snapshots: version.snapshotCount)
+            entry: version.entry.map { EntryJSON($0) }, firstSnapshot: SnapshotPlaceJSON(version.first),
+            lastSnapshot: SnapshotPlaceJSON(version.last), snapshotCount: version.snapshotCount)
         })
     }
   }
 }
 
-/// One path that `find` has found, as a line of `find --json`.
+/// The keys of `find --json` before the paths.
+package struct FindHeadJSON: Encodable {
+  let damage: [String]
+
+  package init(_ found: Find) { damage = found.damage.map(\.message) }
+}
+
+/// One path that `find` has found.
 package struct FindJSON: Encodable {
   let source: String
   /// The entry in the newest snapshot that has the path.
   let entry: EntryJSON
-  let first: SnapshotPlaceJSON
-  let last: SnapshotPlaceJSON
+  let firstSnapshot: SnapshotPlaceJSON
+  let lastSnapshot: SnapshotPlaceJSON
   /// The number of snapshots that have the path.
-  let snapshots: Int
+  let snapshotCount: Int
   /// True if the newest snapshot of the source does not have the path.
   let deleted: Bool
 
   package init(_ match: Find.Match, of source: Find.OfSource) {
     self.source = source.name.text
     entry = EntryJSON(match.newest)
-    (first, last) = (SnapshotPlaceJSON(match.first), SnapshotPlaceJSON(match.last))
-    (snapshots, deleted) = (match.snapshotCount, match.isDeleted)
+    (firstSnapshot, lastSnapshot) = (SnapshotPlaceJSON(match.first), SnapshotPlaceJSON(match.last))
+    (snapshotCount, deleted) = (match.snapshotCount, match.isDeleted)
   }
 }

@@ -1,5 +1,16 @@
+package import HoldfastArchive
 package import HoldfastEngine
 internal import HoldfastModel
+
+/// The keys of `diff --json` before the differences.
+package struct DifferencesHeadJSON: Encodable {
+  let older: SnapshotReferenceJSON
+  let newer: SnapshotReferenceJSON
+
+  package init(from older: Snapshot, to newer: Snapshot) {
+    (self.older, self.newer) = (SnapshotReferenceJSON(older), SnapshotReferenceJSON(newer))
+  }
+}
 
 /// The difference at one path, as `diff --json` shows it.
 package struct DifferenceJSON: Encodable {

@@ -31,14 +31,10 @@ package struct DrillJSON: Encodable {
 
   private struct Failure: Encodable {
     let phase: String
-    let message: String
-    let hint: Known<String>
-    let exitStatus: Int32
+    let error: ErrorJSON.Failure
   }
 
-  private let source: String
-  private let snapshot: String
-  private let time: String
+  private let snapshot: SnapshotReferenceJSON
   private let dryRun: Bool
   private let passed: Known<Bool>
   private let phases: [Phase]
@@ -54,9 +50,7 @@ package struct DrillJSON: Encodable {
   private let data: Known<String>
 
   package init(_ report: Drill.Report) {
-    let envelope = report.snapshot.envelope
-    (source, snapshot) = (envelope.source.name.text, envelope.snapshot.description)
-    (time, dryRun) = (TimeText.utc(envelope.started), report.isDryRun)
+    (snapshot, dryRun) = (SnapshotReferenceJSON(report.snapshot), report.isDryRun)
     passed = Known(report.isDryRun ? nil : report.failure == nil)
     phases = report.phases.map { Phase(phase: $0.phase.rawValue, seconds: $0.duration, text: $0.text) }
     (restoreSeconds, seconds) = (report.restoreTime, report.duration)
@@ -64,9 +58,7 @@ package struct DrillJSON: Encodable {
     (databases, assertionsHeld) = (report.databases.map(\.description), report.assertionsHeld)
     failure = Known(
       report.failure.map {
-        Failure(
-          phase: $0.phase.rawValue, message: $0.error.message, hint: Known($0.error.hint),
-          exitStatus: $0.error.exitStatus.rawValue)
+        Failure(phase: $0.phase.rawValue, error: ErrorJSON.Failure($0.error))
       })
     log = Known(report.log?.description)
     data = Known(report.isKept ? report.data.description : nil)

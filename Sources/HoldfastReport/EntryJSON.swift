@@ -1,7 +1,18 @@
+package import HoldfastArchive
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// An entry as `show --files --json` shows it.
+/// The keys of `ls --json` before the entries.
+package struct DirectoryHeadJSON: Encodable {
+  let snapshot: SnapshotReferenceJSON
+  let path: String
+
+  package init(_ snapshot: Snapshot, _ directory: Path) {
+    (self.snapshot, path) = (SnapshotReferenceJSON(snapshot), directory.description)
+  }
+}
+
+/// An entry of a snapshot, as `ls --json` and others show it.
 package struct EntryJSON: Encodable {
   let path: String
   let type: String
@@ -13,7 +24,7 @@ package struct EntryJSON: Encodable {
   let consistency: String?
   /// For a file of class bad-pages.
   let badPages: [UInt64]?
-  let target: String?
+  let linkTarget: String?
   let digest: String?
 
   package init(_ entry: Entry) {
@@ -27,7 +38,7 @@ package struct EntryJSON: Encodable {
     consistency = entry.file?.consistency.name
     badPages = entry.file.flatMap { $0.badPages.isEmpty ? nil : $0.badPages }
     digest = entry.file?.digest.description
-    target =
+    linkTarget =
       switch entry.content {
       case .symbolicLink(let target): Path(bytes: target).description
       case .hardLink(let file): file.description

@@ -2,7 +2,8 @@ package import HoldfastModel
 
 /// The document that a command with `--json` writes to standard output when it fails before it has a result.
 package struct ErrorJSON: Encodable {
-  struct Failure: Encodable {
+  /// An error, wherever JSON has one.
+  package struct Failure: Encodable {
     let code: String
     let exitStatus: Int32
     let scope: String
@@ -12,7 +13,7 @@ package struct ErrorJSON: Encodable {
     private enum CodingKeys: CodingKey { case code, exitStatus, scope, message, hint }
 
     /// Writes every key: what there is not is `null`.
-    func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
       var values = encoder.container(keyedBy: CodingKeys.self)
       try values.encode(code, forKey: .code)
       try values.encode(exitStatus, forKey: .exitStatus)
@@ -22,8 +23,7 @@ package struct ErrorJSON: Encodable {
     }
   }
 
-  private let schema = 1
-  let error: Failure
+  package let error: Failure
 
   /// - Parameter status: the exit status of the process.
   package init(_ error: any OperatorError, _ status: ExitStatus) {
@@ -42,6 +42,10 @@ package struct ErrorJSON: Encodable {
       message: String(message ?? ""),
       hint: lines.first { $0.hasPrefix("HINT: ") }.map { String($0.dropFirst("HINT: ".count)) })
   }
+}
+
+extension ErrorJSON.Failure {
+  init(_ error: any OperatorError) { self = ErrorJSON(error, error.exitStatus).error }
 }
 
 extension ExitStatus {

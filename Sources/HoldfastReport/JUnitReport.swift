@@ -4,15 +4,29 @@ internal import HoldfastModel
 
 /// The result of a verify as JUnit XML, with one test case for each snapshot.
 package enum JUnitReport {
-  package static func xml(_ report: Verify.Report) -> String {
+  private static let head = #"<?xml version="1.0" encoding="UTF-8"?>"# + "\n"
+
+  package static func xml(_ report: Verify.Report) -> String { head + suite(report, name: "holdfast verify") }
+
+  /// Returns the results for several repositories, with a test suite for each.
+  package static func xml(_ results: [(name: String, result: Result<Verify.Report, any Error>)]) -> String {
+    let suites = results.map { name, result in
+      switch result {
+      case .success(let report): suite(report, name: "holdfast verify \(name)")
+      case .failure(let error): suite(failure: describe(error).message, name: "holdfast verify \(name)")
+      }
+    }
+    return head + "<testsuites>\n" + suites.joined() + "</testsuites>\n"
+  }
+
+  private static func suite(_ report: Verify.Report, name: String) -> String {
     let logFailures = report.logs.count { !$0.findings.isEmpty }
     let others = report.others.filter { $0.level != .note }
     let failures =
       report.snapshots.count { !$0.findings.isEmpty } + report.unreadable.count + logFailures + others.count
     let count = report.snapshots.count + report.unreadable.count + report.logs.count + others.count
     var lines = [
-      #"<?xml version="1.0" encoding="UTF-8"?>"#,
-      #"<testsuite name="holdfast verify" tests="\#(count)" failures="\#(failures)" errors="0" skipped="0" time="\#(report.duration.seconds)">"#,
+      #"<testsuite name="\#(escape(name))" tests="\#(count)" failures="\#(failures)" errors="0" skipped="0" time="\#(report.duration.seconds)">"#
     ]
     let closed = report.snapshots.count { $0.isClosed } + report.logs.count { $0.isClosed }
     if closed > 0 {
@@ -40,9 +54,12 @@ package enum JUnitReport {
 
   /// Returns the result of a verify that ended before it had one.
   package static func xml(failure message: String) -> String {
+    head + suite(failure: message, name: "holdfast verify")
+  }
+
+  private static func suite(failure message: String, name: String) -> String {
     """
-    <?xml version="1.0" encoding="UTF-8"?>
-    <testsuite name="holdfast verify" tests="1" failures="0" errors="1" skipped="0">
+    <testsuite name="\(escape(name))" tests="1" failures="0" errors="1" skipped="0">
       <testcase classname="verify" name="verify">
         <error message="\(escape(message))"/>
       </testcase>

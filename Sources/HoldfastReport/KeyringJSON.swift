@@ -15,19 +15,19 @@ package struct KeyringJSON: Encodable {
     let name: String
     let writer: String
     let mayPrune: Bool
-    let isRevoked: Bool
+    let revoked: Bool
   }
 
   let repository: String
   let revision: UInt64
-  let digest: String
+  let keyringDigest: String
   let recipients: [Recipient]
   let writers: [Writer]
 
   package init(_ keyring: Keyring, digest: String) {
     repository = keyring.repository.description
     revision = keyring.revision
-    self.digest = digest
+    keyringDigest = digest
     recipients = keyring.recipients.map {
       Recipient(
         id: $0.id.description, name: $0.name, recipient: $0.recipient.text, byPassphrase: $0.passphrase != nil)
@@ -35,7 +35,7 @@ package struct KeyringJSON: Encodable {
     writers = keyring.writers.map {
       Writer(
         name: $0.name, writer: $0.key.writerText, mayPrune: $0.mayPrune && $0.revoked == nil,
-        isRevoked: $0.revoked != nil)
+        revoked: $0.revoked != nil)
     }
   }
 }

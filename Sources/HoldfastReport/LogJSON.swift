@@ -1,4 +1,4 @@
-internal import HoldfastArchive
+package import HoldfastArchive
 package import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
@@ -6,15 +6,15 @@ internal import HoldfastSystem
 /// The archived WAL of one cluster, as `wal status --json` shows it.
 package struct LogJSON: Encodable {
   struct Gap: Encodable {
-    let first: String
-    let last: String
+    let firstSegment: String
+    let lastSegment: String
     let segments: UInt64
   }
 
   struct Timeline: Encodable {
     let timeline: UInt32
-    let first: String
-    let last: String
+    let firstSegment: String
+    let lastSegment: String
     let segments: UInt64
     let storedBytes: UInt64
     let gaps: [Gap]
@@ -22,8 +22,7 @@ package struct LogJSON: Encodable {
   }
 
   struct Reach: Encodable {
-    let snapshot: String
-    let time: String
+    let snapshot: SnapshotReferenceJSON
     let timeline: UInt32?
     let end: LogSequenceNumber?
     let lastTransaction: String?
@@ -50,17 +49,27 @@ package struct LogJSON: Encodable {
     otherFiles = log.otherFiles
     timelines = log.timelines.map { timeline in
       Timeline(
-        timeline: timeline.timeline, first: timeline.first.text, last: timeline.last.text, segments: timeline.count,
+        timeline: timeline.timeline, firstSegment: timeline.first.text, lastSegment: timeline.last.text,
+        segments: timeline.count,
         storedBytes: timeline.storedBytes,
-        gaps: timeline.gaps.map { Gap(first: $0.first.text, last: $0.last.text, segments: $0.count) },
+        gaps: timeline.gaps.map { Gap(firstSegment: $0.first.text, lastSegment: $0.last.text, segments: $0.count) },
         lastTransaction: timeline.lastTransaction.map { TimeText.exact($0) })
     }
     snapshots = log.snapshots.map { reach in
       Reach(
-        snapshot: reach.snapshot.id.description, time: reach.snapshot.envelope.time.started.description,
-        timeline: reach.timeline,
+        snapshot: SnapshotReferenceJSON(reach.snapshot), timeline: reach.timeline,
         end: reach.end, lastTransaction: reach.lastTransaction.map { TimeText.exact($0) }, missing: reach.missing?.text,
         minimalFrom: reach.minimalFrom, brokenAt: reach.brokenAt)
     }
+  }
+}
+
+/// The archived WAL of all clusters, as `wal status --json` shows it.
+package struct LogsJSON: Encodable {
+  let logs: [LogJSON]
+  let damage: [String]
+
+  package init(_ logs: [WALStatus.Log], damage: [DamageError]) {
+    (self.logs, self.damage) = (logs.map { LogJSON($0) }, damage.map(\.message))
   }
 }

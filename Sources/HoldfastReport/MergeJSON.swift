@@ -8,8 +8,8 @@ package struct MergeJSON: Encodable {
   /// The new full; absent when nothing was committed.
   let snapshot: SnapshotJSON?
   let committed: Bool
-  /// The ID of the merged snapshot.
-  let merged: String
+  /// The snapshot that the new full stands for.
+  let merged: SnapshotReferenceJSON
   let chain: [String]
   let readFrames: UInt64
   let readBytes: UInt64
@@ -25,7 +25,7 @@ package struct MergeJSON: Encodable {
     self.targets = targets
     snapshot = report.envelope.map { SnapshotJSON($0) }
     committed = report.envelope != nil
-    merged = report.chain.tip.id.description
+    merged = SnapshotReferenceJSON(report.chain.tip)
     chain = report.chain.snapshots.map(\.id.description)
     readFrames = report.plan?.frames ?? 0
     readBytes = report.plan?.readBytes ?? 0

@@ -5,12 +5,18 @@ internal import HoldfastModel
 /// bar.
 package struct NagiosLine {
   package let status: NagiosStatus
-  package let text: String
+  private let said: String
+  /// Performance data.
+  private let data: [String]
 
-  package init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) {
+  package var text: String {
+    "HOLDFAST \(status.word) - \(Self.oneLine(said))" + (data.isEmpty ? "" : " | " + data.joined(separator: " "))
+  }
+
+  /// - Parameter name: the name of the repository, if there are lines of several.
+  package init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String, of name: String? = nil) {
     guard !statuses.isEmpty else {
-      status = .critical
-      text = "HOLDFAST CRITICAL - " + Self.oneLine("no snapshots in \(location)")
+      (status, said, data) = (.critical, "no snapshots in \(location)", [])
       return
     }
     let worst = statuses.compactMap(\.level).max()
@@ -24,12 +30,21 @@ package struct NagiosLine {
       status.concerns.map { (level: $0.level, text: "\(status.name): \($0.text)") }
     }
     let worstFirst = concerns.filter { $0.level == .critical } + concerns.filter { $0.level == .warning }
-    let said = worstFirst.isEmpty ? Self.summary(statuses) : worstFirst.map(\.text).joined(separator: "; ")
-    let data = statuses.flatMap { Self.performance($0) }.joined(separator: " ")
-    text = "HOLDFAST \(StatusText.word(worst)) - \(Self.oneLine(said)) | \(data)"
+    said = worstFirst.isEmpty ? Self.summary(statuses) : worstFirst.map(\.text).joined(separator: "; ")
+    data = statuses.flatMap { Self.performance($0, prefix: name.map { "\($0)_" } ?? "") }
   }
 
-  package static func unknown(_ reason: String) -> String { "HOLDFAST UNKNOWN - \(oneLine(reason))" }
+  /// The line when nothing could be looked at.
+  package init(unknown reason: String) { (status, said, data) = (.unknown, reason, []) }
+
+  /// The line for several repositories: the worst status, and what is said of those that are not well.
+  package init(_ parts: [(name: String, line: NagiosLine)]) {
+    let worst = parts.map(\.line.status).max { $0.severity < $1.severity } ?? .ok
+    let unwell = parts.filter { $0.line.status != .ok }.sorted { $0.line.status.severity > $1.line.status.severity }
+    status = worst
+    said = (unwell.isEmpty ? parts : unwell).map { "\($0.name): \($0.line.said)" }.joined(separator: "; ")
+    data = parts.flatMap(\.line.data)
+  }
 
   private static func summary(_ statuses: [SourceStatus]) -> String {
     let count = Amount.count(UInt64(statuses.count), "source")
@@ -45,10 +60,11 @@ package struct NagiosLine {
   }
 
   /// `'label'=value[unit];warn;crit;min`
-  private static func performance(_ status: SourceStatus) -> [String] {
+  private static func performance(_ status: SourceStatus, prefix: String) -> [String] {
     func datum(_ label: String, _ value: Double?, _ unit: String, critical: Double? = nil) -> String {
-      guard let value else { return "'\(status.name)_\(label)'=U" }
-      return "'\(status.name)_\(label)'=\(PrometheusText.number(value))\(unit);;"
+      let name = "'\(prefix)\(status.name)_\(label)'"
+      guard let value else { return "\(name)=U" }
+      return "\(name)=\(PrometheusText.number(value))\(unit);;"
         + (critical.map { PrometheusText.number($0) } ?? "") + ";0"
     }
     let known = [
@@ -80,4 +96,23 @@ package enum NagiosStatus: Int32, Sendable {
   case warning = 1
   case critical = 2
   case unknown = 3
+
+  var word: String {
+    switch self {
+    case .ok: "OK"
+    case .warning: "WARNING"
+    case .critical: "CRITICAL"
+    case .unknown: "UNKNOWN"
+    }
+  }
+
+  /// Critical goes before unknown.
+  var severity: Int {
+    switch self {
+    case .ok: 0
+    case .warning: 1
+    case .unknown: 2
+    case .critical: 3
+    }
+  }
 }

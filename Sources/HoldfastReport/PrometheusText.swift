@@ -3,21 +3,33 @@ package import HoldfastModel
 internal import HoldfastRepository
 
 /// `holdfast status --prometheus`: metrics in the text format, in base units, without timestamps. Unknown values have
-/// no sample. Each sample has the label `repository`, its ID, so that files of several repositories can be joined.
+/// no sample. Each sample has the label `repository`, its ID, so that those of several repositories can be joined.
 package struct PrometheusText {
-  package private(set) var text = ""
+  /// A metric: its explanation, and its samples, a line each.
+  private struct Family {
+    let name: String
+    let explanation: String
+    var samples: String
+  }
+
+  private var families: [Family] = []
   /// The labels of every sample.
   private let common: [String: String]
 
+  package var text: String { families.map { $0.explanation + $0.samples }.joined() }
+
   /// - Parameters:
+  ///   - name: the name of the repository in the configuration; `nil` if it is not configured.
   ///   - availableBytes: the bytes that can still be stored; `nil` if the store does not tell.
   ///   - targets: the targets of a repository with several, each with its standings, or the reason why they are not
   ///     known.
   package init(
-    _ statuses: [SourceStatus], repository: Identifier, now: Timestamp, availableBytes: UInt64? = nil,
+    _ statuses: [SourceStatus], repository: Identifier, name: String? = nil, now: Timestamp,
+    availableBytes: UInt64? = nil,
     targets: [(name: String, standings: Result<[TargetStanding], any Error>)] = []
   ) {
     self.init(labels: ["repository": repository.description])
+    if let name { addAnswer(name, 1) }
     add("status_time_seconds", "When these figures were taken, in seconds since 1970.", [([:], Self.seconds(now))])
     add(
       "available_bytes", "Bytes that can still be stored in the repository.", [([:], availableBytes.map { Double($0) })]
@@ -28,6 +40,7 @@ package struct PrometheusText {
     addDrills(statuses)
     addRuns(statuses)
     addWatches(statuses)
+    addLogs(statuses)
     add(
       "target_answers", "Whether a target answers: 1, else 0.",
       targets.map { (["target": $0.name], (try? $0.standings.get()) == nil ? 0 : 1) })
@@ -41,7 +54,30 @@ package struct PrometheusText {
       })
   }
 
-  init(labels: [String: String] = [:]) { common = labels }
+  /// Metrics without samples yet.
+  /// - Parameter labels: the labels of every sample that is added.
+  package init(labels: [String: String] = [:]) { common = labels }
+
+  /// The metrics of a configured repository that could not be looked at.
+  package init(unanswering name: String) {
+    self.init()
+    addAnswer(name, 0)
+  }
+
+  private mutating func addAnswer(_ name: String, _ value: Double) {
+    add("repository_answers", "Whether a configured repository could be opened: 1, else 0.", [(["name": name], value)])
+  }
+
+  /// Adds the metrics of another repository.
+  package mutating func add(_ other: PrometheusText) {
+    for family in other.families { append(family) }
+  }
+
+  /// All samples of a metric stand together, as the format demands.
+  private mutating func append(_ family: Family) {
+    guard let index = families.firstIndex(where: { $0.name == family.name }) else { return families.append(family) }
+    families[index].samples += family.samples
+  }
 
   private mutating func addVerdict(_ statuses: [SourceStatus]) {
     each("level", "The level of the source as status shows it: 0 OK, 1 WARNING, 2 CRITICAL.", statuses) {
@@ -162,6 +198,13 @@ package struct PrometheusText {
     }
   }
 
+  private mutating func addLogs(_ statuses: [SourceStatus]) {
+    each(
+      "wal_archived_time_seconds", "When the newest part of the write-ahead log was archived, in seconds since 1970.",
+      statuses
+    ) { $0.log.map { Self.seconds($0.archived) } }
+  }
+
   // MARK: The format
 
   private mutating func each(
@@ -181,7 +224,10 @@ package struct PrometheusText {
     }
     guard !lines.isEmpty else { return }
     let explained = help.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
-    text += "# HELP holdfast_\(name) \(explained)\n# TYPE holdfast_\(name) gauge\n" + lines.joined()
+    append(
+      Family(
+        name: name, explanation: "# HELP holdfast_\(name) \(explained)\n# TYPE holdfast_\(name) gauge\n",
+        samples: lines.joined()))
   }
 
   static func escaped(_ label: String) -> String {

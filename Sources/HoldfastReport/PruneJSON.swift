@@ -13,7 +13,7 @@ package struct PruneJSON: Encodable {
     let time: String
     /// `keep`, `remove`, `wait` (removed earlier), `locked` (removed earlier, and not to be deleted yet), `held`
     /// (removed earlier, and not collected for the reason) or `collect`.
-    let fate: String
+    let action: String
     let reasons: [String]
     let bytes: UInt64
     /// The time until it is collected, if that is known.
@@ -45,16 +45,14 @@ package struct PruneJSON: Encodable {
 
   struct Refusal: Encodable {
     let source: String
-    let message: String
-    let hint: String?
-    let exitStatus: Int32
+    let error: ErrorJSON.Failure
   }
 
   /// The files that are removed from an archived WAL.
   struct Log: Encodable {
     let source: String
     let system: String
-    let files: Int
+    let fileCount: Int
     /// Damaged copies of files that are kept; each such file also has a sound copy.
     let damagedCopies: Int
     let bytes: UInt64
@@ -69,11 +67,11 @@ package struct PruneJSON: Encodable {
   let targets: [Target]
   /// The number of snapshots that home keeps and fewer targets than `min-copies` keep.
   let belowMinCopies: Int
-  let kept: Int
-  let removed: Int
-  let waiting: Int
-  let locked: Int
-  let collected: Int
+  let keptSnapshots: Int
+  let removedSnapshots: Int
+  let waitingSnapshots: Int
+  let lockedSnapshots: Int
+  let collectedSnapshots: Int
   let freedBytes: UInt64
   let laterBytes: UInt64
 
@@ -83,39 +81,39 @@ package struct PruneJSON: Encodable {
     snapshots = report.sources.flatMap(\.lines).map(Self.line)
     logs = report.sources.flatMap(\.logs).map {
       Log(
-        source: $0.source.text, system: $0.system.description, files: $0.files,
+        source: $0.source.text, system: $0.system.description, fileCount: $0.files,
         damagedCopies: $0.damagedCopies, bytes: $0.bytes)
     }
     refusals = report.sources.compactMap { source in
       source.refusal.map {
-        Refusal(source: source.name.text, message: $0.message, hint: $0.hint, exitStatus: $0.exitStatus.rawValue)
+        Refusal(source: source.name.text, error: ErrorJSON.Failure($0))
       }
     }
     targets = report.sources.flatMap { source in source.targets.map { Target($0, of: source.name.text) } }
     belowMinCopies = report.sources.reduce(0) { $0 + $1.belowMinCopies }
     let sums = PruneSums(report)
-    (kept, removed, waiting, collected) =
-      (sums.kept.count, sums.removed.count, sums.waiting.count, sums.collected.count)
-    locked = sums.locked.count
+    (keptSnapshots, removedSnapshots) = (sums.kept.count, sums.removed.count)
+    (waitingSnapshots, lockedSnapshots) = (sums.waiting.count, sums.locked.count)
+    collectedSnapshots = sums.collected.count
     freedBytes = sums.collected.bytes &+ sums.logBytes
     laterBytes = sums.laterBytes
   }
 
   private static func line(_ line: Prune.Line) -> Line {
     let envelope = line.snapshot.envelope
-    var (fate, reasons, timeLeft): (String, [String], TimeSpan?) = ("keep", [], nil)
+    var (action, reasons, timeLeft): (String, [String], TimeSpan?) = ("keep", [], nil)
     var lockedUntil: String?
     switch line.action {
     case .kept(let kept): reasons = kept.map(\.description)
-    case .removed: fate = "remove"
-    case .waiting(let left): (fate, timeLeft) = ("wait", left)
-    case .locked(let end): (fate, lockedUntil) = ("locked", TimeText.utc(end))
-    case .held(let hold): (fate, reasons) = ("held", [hold.text])
-    case .collected: fate = "collect"
+    case .removed: action = "remove"
+    case .waiting(let left): (action, timeLeft) = ("wait", left)
+    case .locked(let end): (action, lockedUntil) = ("locked", TimeText.utc(end))
+    case .held(let hold): (action, reasons) = ("held", [hold.text])
+    case .collected: action = "collect"
     }
     return Line(
       id: envelope.snapshot.description, sequence: envelope.sequence, source: envelope.source.name.text,
-      kind: envelope.kind.rawValue, time: envelope.time.started.description, fate: fate, reasons: reasons,
+      kind: envelope.kind.rawValue, time: envelope.time.started.description, action: action, reasons: reasons,
       bytes: line.bytes,
       secondsLeft: timeLeft, lockedUntil: lockedUntil)
   }

@@ -6,7 +6,6 @@ package import HoldfastSystem
 /// The answer of `query --json`. Its rows are streamed, one on a line, between a head and a tail.
 package enum QueryJSON {
   private struct Head: Encodable {
-    let schema = JSONSchema.version
     let snapshot: SnapshotReferenceJSON
     let database: String
     let columns: [String]
@@ -21,38 +20,28 @@ package enum QueryJSON {
   /// Returns the text before the first row.
   package static func head(_ snapshot: Snapshot, _ path: Path, columns: [String]) throws -> String {
     let head = Head(snapshot: SnapshotReferenceJSON(snapshot), database: path.description, columns: columns)
-    return try JSONText.line(head).dropLast() + #","rows":["#
+    return try JSONText.opening(head, array: "rows")
   }
 
   /// Returns the text after the last row.
-  package static func tail(_ figures: SnapshotDatabase.Figures, _ counts: Traffic.Counts) throws -> String {
+  package static func tail(
+    _ figures: SnapshotDatabase.Figures, _ counts: Traffic.Counts, isEmpty: Bool
+  ) throws -> String {
     let tail = Tail(
       framesRead: figures.framesRead, bytesFetched: figures.bytesFetched, bodyBytes: figures.bodyBytes)
-    return try "]," + JSONText.line(WithTransfer(tail, counts)).dropFirst()
-  }
-
-  /// Returns the text after the last row if an error ends the rows.
-  package static func tail(failure: any OperatorError) throws -> String {
-    struct Tail: Encodable { let error: ErrorJSON.Failure }
-    let tail = Tail(error: ErrorJSON(failure, failure.exitStatus).error)
-    return try "]," + JSONText.line(tail).dropFirst()
+    return try JSONText.closing(WithTransfer(tail, counts), isEmpty: isEmpty)
   }
 }
 
-/// The version of an envelope in JSON.
-enum JSONSchema {
-  static let version = 1
-}
-
-/// A snapshot by which others are named in JSON.
-struct SnapshotReferenceJSON: Encodable {
+/// A snapshot that a result names, without what it contains.
+package struct SnapshotReferenceJSON: Encodable {
   let id: String
   let sequence: UInt64
   let source: String
   /// The time at which it was begun.
   let time: String
 
-  init(_ snapshot: Snapshot) {
+  package init(_ snapshot: Snapshot) {
     (id, sequence) = (snapshot.id.description, snapshot.sequence)
     (source, time) = (snapshot.sourceName.text, snapshot.envelope.time.started.description)
   }

@@ -17,7 +17,7 @@ package struct RedundancyJSON: Encodable {
   let provedWithinSeconds: TimeSpan
   /// S: the fewest failures at one time that take all proved copies.
   let systemDegree: Known<Int>
-  let rule: [RuleLine]
+  let rules: [RuleLine]
   let lossPerYear: Known<Double>
   let losses: [Loss]
   let assumptions: Assumptions
@@ -30,7 +30,7 @@ package struct RedundancyJSON: Encodable {
       uniqueKeysWithValues: FailureDomain.allCases.map { ($0.rawValue, status.proved(by: $0)) })
     (listedCopies, provedWithinSeconds) = (status.listed, status.window)
     systemDegree = Known(status.systemDegree)
-    rule = status.rule.map { RuleLine(rule: $0.rule.rawValue, isMet: Known($0.isMet), text: $0.text) }
+    rules = status.rule.map { RuleLine(rule: $0.rule.rawValue, met: Known($0.isMet), text: $0.text) }
     lossPerYear = Known(status.estimate.perYear)
     losses = status.estimate.cuts.map(Loss.init)
     assumptions = Assumptions(status.estimate.rates)
@@ -83,7 +83,7 @@ package struct RedundancyJSON: Encodable {
 
   struct RuleLine: Encodable {
     let rule: String
-    let isMet: Known<Bool>
+    let met: Known<Bool>
     let text: String
   }
 

@@ -5,7 +5,7 @@ package struct RepositoryJSON: Encodable {
   let repository: String
   let location: String
   let sealed: Bool
-  let keyring: String?
+  let keyringDigest: String?
   /// The other targets; absent when there is only one.
   let targets: [Target]?
 
@@ -25,6 +25,6 @@ package struct RepositoryJSON: Encodable {
     repository = id.description
     self.location = location
     sealed = keyring != nil
-    self.keyring = keyring?.description
+    keyringDigest = keyring?.description
   }
 }

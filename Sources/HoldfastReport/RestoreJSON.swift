@@ -5,19 +5,13 @@ internal import HoldfastSystem
 
 /// A restore as `--json` shows it.
 package struct RestoreJSON: Encodable {
-  struct Newer: Encodable {
-    let snapshot: String
-    let time: String
-  }
-
-  let snapshot: String
-  let time: String
+  let snapshot: SnapshotReferenceJSON
   /// With --at: the next newer snapshot.
-  let newer: Newer?
-  let target: String
+  let newer: SnapshotReferenceJSON?
+  let restoreTarget: String
   let dryRun: Bool
-  let entries: UInt64
-  let bytes: UInt64
+  let restoredEntries: UInt64
+  let restoredBytes: UInt64
   let readBytes: UInt64
   let writtenFiles: UInt64
   let writtenBytes: UInt64
@@ -33,14 +27,13 @@ package struct RestoreJSON: Encodable {
   let recovery: RecoveryJSON?
 
   package init(_ report: Restore.Report, _ settings: RecoverySettings?, newer: Snapshot?) {
-    time = report.snapshot.envelope.time.started.description
-    self.newer = newer.map { Newer(snapshot: $0.id.description, time: $0.envelope.time.started.description) }
+    self.newer = newer.map { SnapshotReferenceJSON($0) }
     recovery = settings.map { RecoveryJSON($0) }
-    snapshot = report.snapshot.id.description
-    target = report.target.description
+    snapshot = SnapshotReferenceJSON(report.snapshot)
+    restoreTarget = report.target.description
     dryRun = report.isDryRun
-    entries = report.entries
-    bytes = report.bytes
+    restoredEntries = report.entries
+    restoredBytes = report.bytes
     readBytes = report.readBytes
     writtenFiles = report.writtenFiles
     writtenBytes = report.writtenBytes
@@ -56,7 +49,7 @@ package struct RestoreJSON: Encodable {
 
 /// A recovery as `--json` shows it.
 package struct RecoveryJSON: Encodable {
-  let target: String
+  let recoveryTarget: String
   let timeline: UInt32
   let firstSegment: String
   let lastSegment: String
@@ -69,7 +62,7 @@ package struct RecoveryJSON: Encodable {
 
   package init(_ settings: RecoverySettings) {
     let plan = settings.plan
-    target = plan.target.text
+    recoveryTarget = plan.target.text
     timeline = plan.timeline
     firstSegment = plan.first.text
     lastSegment = plan.last.text

@@ -9,13 +9,13 @@ package struct RunJSON: Encodable {
     let step: String
     let reason: String
     /// Absent when the step was not done.
-    let status: Int32?
+    let exitStatus: Int32?
     let summary: String?
   }
 
   let source: String
-  let status: Int32
-  let error: String?
+  let exitStatus: Int32
+  let error: ErrorJSON.Failure?
   /// The reason why no snapshot was due; absent when one was.
   let idle: String?
   let steps: [Step]
@@ -25,15 +25,17 @@ package struct RunJSON: Encodable {
   ///   - plan: the steps that were due; `nil` when nothing could be planned.
   ///   - outcome: returns the outcome of a line of the plan, if it was done.
   package init(
-    _ source: SourceName, status: ExitStatus, error: String?, plan: RunPlan?,
+    _ source: SourceName, status: ExitStatus, error: (any OperatorError)?, plan: RunPlan?,
     outcome: (RunPlan.Line) -> (status: ExitStatus, summary: String)?
   ) {
-    (self.source, self.status, self.error) = (source.text, status.rawValue, error)
+    (self.source, exitStatus) = (source.text, status.rawValue)
+    self.error = error.map { ErrorJSON.Failure($0) }
     idle = plan?.idleReason
     steps = (plan?.lines ?? []).map { line in
       let outcome = outcome(line)
       return Step(
-        step: Self.name(line.step), reason: line.reason, status: outcome?.status.rawValue, summary: outcome?.summary)
+        step: Self.name(line.step), reason: line.reason, exitStatus: outcome?.status.rawValue,
+        summary: outcome?.summary)
     }
   }
 
@@ -49,6 +51,13 @@ package struct RunJSON: Encodable {
     case .drillElsewhere: "drill-elsewhere"
     }
   }
+}
+
+/// The results of a run on all its sources, as `run --json` shows them.
+package struct RunsJSON: Encodable {
+  let sources: [RunJSON]
+
+  package init(_ sources: [RunJSON]) { self.sources = sources }
 }
 
 /// A step that is due, for people.

@@ -1,14 +1,29 @@
-/// An installed schedule, as `schedule show --json` shows it.
-package struct ScheduleJSON<Schedule: Encodable>: Encodable {
-  let schedule: Schedule
-  let by: String
+/// The installed schedules, as `schedule show --json` shows them.
+package struct SchedulesJSON: Encodable {
+  let schedules: [ScheduleJSON]
+
+  package init(_ schedules: [ScheduleJSON]) { self.schedules = schedules }
+}
+
+/// An installed schedule.
+package struct ScheduleJSON: Encodable {
+  let name: String
+  /// `systemd`, `systemd of this user` or `cron`.
+  let scheduler: String
+  /// The times at which it runs; `null` for a service that runs all the time.
+  let cadence: Known<String>
+  /// The command that it runs, with its arguments.
+  let commandLine: [String]
   let files: [String]
   let differing: [String]
   let next: [String]
 
-  package init(schedule: Schedule, by: String, files: [String], differing: [String], next: [String]) {
-    (self.schedule, self.by, self.files) = (schedule, by, files)
-    (self.differing, self.next) = (differing, next)
+  package init(
+    _ name: String, by scheduler: String, cadence: String?, commandLine: [String], files: [String], differing: [String],
+    next: [String]
+  ) {
+    (self.name, self.scheduler, self.cadence, self.commandLine) = (name, scheduler, Known(cadence), commandLine)
+    (self.files, self.differing, self.next) = (files, differing, next)
   }
 }
 

@@ -12,36 +12,36 @@ package struct ScrubJSON: Encodable {
     /// Why it was not repaired.
     let reason: String?
     /// The snapshots that lose data by it.
-    let snapshots: [String]
+    let snapshots: [SnapshotReferenceJSON]
 
     init(_ finding: ScrubFinding) {
       (object, text, outcome) = (finding.object, finding.message, finding.outcome.name)
       if case .unrepaired(let reason) = finding.outcome { self.reason = reason } else { reason = nil }
-      snapshots = finding.snapshots.map(\.id.description)
+      snapshots = finding.snapshots.map { SnapshotReferenceJSON($0) }
     }
   }
 
   private struct Source: Encodable {
     let source: String
     let sound: Bool
-    let provenBytes: UInt64
-    let provenObjects: UInt64
+    let provedBytes: UInt64
+    let provedObjects: UInt64
     let findings: [Finding]
     /// Snapshots of home that the target does not have.
     let behind: Int
     let behindLogFiles: Int
     let unknownObjects: Int
-    let newestWhole: String?
-    let error: String?
+    let newestWhole: SnapshotReferenceJSON?
+    let error: ErrorJSON.Failure?
 
     init(_ scrub: SourceScrub) {
       (source, sound) = (scrub.source.text, scrub.isSound)
-      (provenBytes, provenObjects) = (scrub.provenBytes, scrub.provenObjects)
+      (provedBytes, provedObjects) = (scrub.provenBytes, scrub.provenObjects)
       findings = scrub.findings.map { Finding($0) }
       (behind, behindLogFiles) = (scrub.behind.snapshots, scrub.behind.logs)
       unknownObjects = scrub.unknown.count
-      newestWhole = scrub.newestWhole?.id.description
-      error = scrub.failure?.message
+      newestWhole = scrub.newestWhole.map { SnapshotReferenceJSON($0) }
+      error = scrub.failure.map { ErrorJSON.Failure($0) }
     }
   }
 
@@ -52,7 +52,7 @@ package struct ScrubJSON: Encodable {
     let sound: Bool
     let findings: [Finding]
     let sources: [Source]
-    let error: String?
+    let error: ErrorJSON.Failure?
   }
 
   /// True if all targets are sound or repaired, not behind, and did not fail.
@@ -66,7 +66,7 @@ package struct ScrubJSON: Encodable {
       Target(
         target: result.target, location: result.location, home: result.isHome, sound: result.isSound,
         findings: result.findings.map { Finding($0) }, sources: result.sources.map { Source($0) },
-        error: result.failure?.message)
+        error: result.failure.map { ErrorJSON.Failure($0) })
     }
   }
 }

@@ -9,7 +9,7 @@ package struct SnapshotJSON: Encodable {
   let kind: String
   let parent: String?
   let source: String
-  let path: String
+  let sourcePath: String
   /// The time at which it was begun.
   let time: String
   let finished: String
@@ -24,32 +24,32 @@ package struct SnapshotJSON: Encodable {
   let stateFiles: UInt64
   let stateEntries: UInt64
   let stateRoot: String
-  let changes: Envelope.Changes
+  let changes: ChangesJSON
   /// Set for a PostgreSQL cluster that was captured while its server ran.
   let postgres: Envelope.Postgres?
   /// Set for a merged full: the snapshot that it stands for.
   let merged: MergedJSON?
   /// The changes that the history of its source does not explain; `accepted` is true if an operator has accepted them.
-  let anomalies: [Anomaly]
+  let anomalies: [AnomalyJSON]
   let accepted: Bool
   let tags: [String]
   let pinned: Bool
   /// The time at which it was removed. The removal can be undone.
-  let removed: String?
+  let removedTime: String?
 
   /// - Parameter note: the note on it.
   package init(_ envelope: Envelope, _ note: SourceNotes.Note? = nil) {
-    anomalies = envelope.comparison?.anomalies ?? []
+    anomalies = (envelope.comparison?.anomalies ?? []).map { AnomalyJSON($0) }
     accepted = note?.accepted != nil
     tags = note?.tags.map(\.text) ?? []
     pinned = note?.pinned != nil
-    removed = note?.removed?.time.description
+    removedTime = note?.removed?.time.description
     id = envelope.snapshot.description
     sequence = envelope.sequence
     kind = envelope.kind.rawValue
     parent = envelope.parent?.snapshot.description
     source = envelope.source.name.text
-    path = envelope.source.path
+    sourcePath = envelope.source.path
     time = envelope.time.started.description
     finished = envelope.time.finished.description
     consistency = envelope.consistency.name
@@ -59,17 +59,17 @@ package struct SnapshotJSON: Encodable {
     stateFiles = envelope.state.files
     stateEntries = envelope.state.entries
     stateRoot = envelope.state.root.description
-    changes = envelope.changes
+    changes = ChangesJSON(envelope.changes)
     postgres = envelope.postgres
     merged = envelope.merged.map {
-      MergedJSON(snapshot: $0.snapshot.description, sequence: $0.sequence, time: $0.time.description)
+      MergedJSON(id: $0.snapshot.description, sequence: $0.sequence, mergedTime: $0.time.description)
     }
   }
 
   private enum CodingKeys: String, CodingKey {
-    case id, sequence, kind, parent, source, path, time, finished, consistency, incompleteFiles, storedBytes
+    case id, sequence, kind, parent, source, sourcePath, time, finished, consistency, incompleteFiles, storedBytes
     case parity, stateBytes, stateFiles, stateEntries, stateRoot, changes, postgres, merged, anomalies, accepted, tags
-    case pinned, removed
+    case pinned, removedTime
   }
 
   /// Written by hand because every field is always present: the parent of a full is `null`, not absent.
@@ -80,7 +80,7 @@ package struct SnapshotJSON: Encodable {
     try container.encode(kind, forKey: .kind)
     try container.encode(parent, forKey: .parent)
     try container.encode(source, forKey: .source)
-    try container.encode(path, forKey: .path)
+    try container.encode(sourcePath, forKey: .sourcePath)
     try container.encode(time, forKey: .time)
     try container.encode(finished, forKey: .finished)
     try container.encode(consistency, forKey: .consistency)
@@ -98,15 +98,44 @@ package struct SnapshotJSON: Encodable {
     try container.encode(accepted, forKey: .accepted)
     try container.encode(tags, forKey: .tags)
     try container.encode(pinned, forKey: .pinned)
-    try container.encode(removed, forKey: .removed)
+    try container.encode(removedTime, forKey: .removedTime)
+  }
+}
+
+/// The changes of a source since the parent of a snapshot.
+package struct ChangesJSON: Encodable {
+  let addedEntries: UInt64
+  let changedEntries: UInt64
+  let removedEntries: UInt64
+  let storedPages: UInt64
+  /// Their size before compression.
+  let storedPageBytes: UInt64
+  let readBytes: UInt64
+
+  init(_ changes: Envelope.Changes) {
+    (addedEntries, changedEntries, removedEntries) = (changes.added, changes.changed, changes.removed)
+    (storedPages, storedPageBytes, readBytes) = (changes.pages, changes.pageBytes, changes.readBytes)
+  }
+}
+
+/// A change that the history of a source does not explain. Shares are 0 to 1.
+package struct AnomalyJSON: Encodable {
+  let kind: String
+  let share: Double
+  /// The largest share before; `null` when the history is too short to tell.
+  let usualShare: Known<Double>
+
+  init(_ anomaly: Anomaly) {
+    (kind, share) = (anomaly.kind.rawValue, Double(anomaly.share) / 1000)
+    usualShare = Known(anomaly.usual.map { Double($0) / 1000 })
   }
 }
 
 /// The snapshot that a merged full stands for, and the time of the merge.
 package struct MergedJSON: Encodable {
-  let snapshot: String
+  let id: String
   let sequence: UInt64
-  let time: String
+  let mergedTime: String
 }
 
 /// A problem of a capture or a restore, as `--json` shows it.

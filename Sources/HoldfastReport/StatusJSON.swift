@@ -67,19 +67,19 @@ package struct StatusJSON: Encodable {
   private struct Speed: Encodable {
     let bytesPerSecond: Double
     let basis: String
-    let runs: Int
+    let runCount: Int
 
     init(_ speed: SourceStatus.Speed) {
-      (bytesPerSecond, basis, runs) = (speed.bytesPerSecond, speed.basis.rawValue, speed.runs)
+      (bytesPerSecond, basis, runCount) = (speed.bytesPerSecond, speed.basis.rawValue, speed.runs)
     }
   }
 
   private struct Drills: Encodable {
-    let last: Known<Run>
+    let lastDrill: Known<Run>
     /// The time since the last drill that passed.
     let passedAgeSeconds: Known<TimeSpan>
-    let count: Int
-    let passed: Int
+    let drillCount: Int
+    let passedDrills: Int
     /// Since the last drill that failed.
     let passedInRow: Int
     /// With 95 % confidence, by the drills that passed in a row; unknown below three.
@@ -88,14 +88,14 @@ package struct StatusJSON: Encodable {
     let medianRestoreSeconds: Known<TimeSpan>
     let worstRestoreSeconds: Known<TimeSpan>
     /// Those that no writer of a sealed repository has signed; they do not count.
-    let unsigned: Int
+    let unsignedDrills: Int
 
     init(_ drills: DrillStatus) {
-      (last, passedAgeSeconds) = (Known(drills.last.map { Run($0) }), Known(drills.passedAge))
-      (count, passed, passedInRow) = (drills.count, drills.passed, drills.passedInRow)
+      (lastDrill, passedAgeSeconds) = (Known(drills.last.map { Run($0) }), Known(drills.passedAge))
+      (drillCount, passedDrills, passedInRow) = (drills.count, drills.passed, drills.passedInRow)
       failureRateBound = Known(drills.failureRateBound)
       (medianRestoreSeconds, worstRestoreSeconds) = (Known(drills.medianTime), Known(drills.worstTime))
-      unsigned = drills.unsigned
+      unsignedDrills = drills.unsigned
     }
   }
 
@@ -115,13 +115,18 @@ package struct StatusJSON: Encodable {
     }
   }
 
+  private struct WAL: Encodable {
+    let lastSegment: String
+    let lagSeconds: Known<TimeSpan>
+  }
+
   private struct Concern: Encodable {
     let level: String
     let text: String
   }
 
   private struct Suspicion: Encodable {
-    let snapshot: String
+    let snapshotID: String
     let text: String
   }
 
@@ -132,7 +137,7 @@ package struct StatusJSON: Encodable {
     let concerns: [Concern]
     let newest: Known<Newest>
     let completeAgeSeconds: Known<TimeSpan>
-    let snapshots: Int
+    let snapshotCount: Int
     let restorableSnapshots: Int
     let backupDegree: Int
     let redundancyDegree: Int
@@ -151,36 +156,39 @@ package struct StatusJSON: Encodable {
     let provedWithinSeconds: TimeSpan
     let drills: Drills
     let restoreSpeed: Known<Speed>
-    let restoreSeconds: Known<TimeSpan>
-    let runs: Int
+    let expectedRestoreSeconds: Known<TimeSpan>
+    let runCount: Int
     let failedRuns: Int
     let failureRate: Known<Double>
     let rememberedSeconds: Known<TimeSpan>
     let availability: Known<Double>
     let watch: Known<Watch>
+    /// The archived write-ahead log; `null` if the source is no PostgreSQL cluster, or none is archived.
+    let wal: Known<WAL>
 
     init(_ status: SourceStatus) {
       watch = Known(status.watch.map { Watch($0) })
+      wal = Known(status.log.map { WAL(lastSegment: $0.newest.text, lagSeconds: Known($0.lag)) })
       source = status.name.text
       level = StatusText.word(status.level)
       missed = status.missed.map(\.objective.rawValue)
       concerns = status.concerns.map { Concern(level: StatusText.word($0.level), text: $0.text) }
       newest = Known(status.newest.map { Newest($0) })
       completeAgeSeconds = Known(status.completeAge)
-      (snapshots, restorableSnapshots) = (status.snapshots, status.restorable)
+      (snapshotCount, restorableSnapshots) = (status.snapshots, status.restorable)
       (backupDegree, redundancyDegree) = (status.backupDegree, status.redundancyDegree)
       (storedBytes, parityBytes) = (status.storedBytes, status.parityBytes)
       growthBytesPerDay = Known(status.growthPerDay)
       damage = status.damage
       notedDamage = status.notedDamage.map(\.description)
-      suspicions = status.suspicions.map { Suspicion(snapshot: $0.id.description, text: $0.text) }
+      suspicions = status.suspicions.map { Suspicion(snapshotID: $0.id.description, text: $0.text) }
       (lastBackup, failedBackups) = (Known(status.lastBackup.map { Run($0) }), status.failedBackups)
       lastVerify = Known(status.lastVerify.map { Run($0) })
       (provedShare, provedWithinSeconds) = (Known(status.provedShare), status.provedWindow)
       drills = Drills(status.drills)
       restoreSpeed = Known(status.speed.map { Speed($0) })
-      restoreSeconds = Known(status.restoreDuration)
-      (runs, failedRuns, failureRate) = (status.runs, status.failedRuns, Known(status.failureRate))
+      expectedRestoreSeconds = Known(status.restoreDuration)
+      (runCount, failedRuns, failureRate) = (status.runs, status.failedRuns, Known(status.failureRate))
       (rememberedSeconds, availability) = (Known(status.remembered), Known(status.availability))
     }
   }

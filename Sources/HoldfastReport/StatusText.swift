@@ -57,6 +57,10 @@ package enum StatusText {
     if status.drills.count > 0 { table.add(["RTO", recoveryTime(status.drills)]) }
     table.add(["restore", restore(status)])
     table.add(["runs", runs(status)])
+    if let log = status.log {
+      let age = log.lag.map { "\(Amount.age($0)) ago" } ?? "in the future"
+      table.add(["WAL", "\(log.newest) archived \(age)"])
+    }
     if let watch = status.watch { table.add(["watched", watched(watch)]) }
     if status.objectives.maxAge != nil {
       let share = status.availability.map { Amount.share($0) } ?? unknown

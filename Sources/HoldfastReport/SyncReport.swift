@@ -21,7 +21,7 @@ package struct TargetResultJSON: Encodable {
     let bytes: UInt64
     let behind: Int
     let damage: [Damage]
-    let error: String?
+    let error: ErrorJSON.Failure?
   }
 
   private struct Damage: Encodable {
@@ -33,11 +33,12 @@ package struct TargetResultJSON: Encodable {
   let target: String
   let location: String
   let inStep: Bool
-  let error: String?
+  let error: ErrorJSON.Failure?
   private let sources: [Source]
 
   package init(_ result: TargetResult, isDryRun: Bool) {
-    (target, location, inStep, error) = (result.target, result.location, result.isInStep, result.failure?.message)
+    (target, location, inStep) = (result.target, result.location, result.isInStep)
+    error = result.failure.map { ErrorJSON.Failure($0) }
     sources = result.sources.map { one in
       let copied = isDryRun ? one.plan?.snapshots.map(\.snapshot) ?? [] : one.copied
       let removed = isDryRun ? one.plan?.collected ?? [] : one.removed
@@ -48,7 +49,7 @@ package struct TargetResultJSON: Encodable {
         diverged: one.plan?.diverged ?? [],
         bytes: one.plan?.bytes ?? 0, behind: one.behind,
         damage: one.findings.map { Damage(location: $0.location, object: $0.object, text: $0.message) },
-        error: one.failure?.message)
+        error: one.failure.map { ErrorJSON.Failure($0) })
     }
   }
 }
@@ -115,13 +116,18 @@ package struct TargetResultText {
   }
 }
 
+/// `holdfast target list --json`.
+package struct TargetsJSON<Target: Encodable>: Encodable {
+  let targets: [Target]
+
+  package init(_ targets: [Target]) { self.targets = targets }
+}
+
 /// `holdfast target list --json`: one target.
 package struct TargetStandingJSON: Encodable {
   private struct Source: Encodable {
     let source: String
-    let newest: String?
-    let sequence: UInt64?
-    let time: String?
+    let newest: SnapshotReferenceJSON?
     let behind: Int?
     let hasNewest: Bool?
     /// Since when scrubs of this machine have proved all of its data; `null` when they have not.
@@ -136,7 +142,7 @@ package struct TargetStandingJSON: Encodable {
   private let domains: [String: String]
   /// Its own retention; `null` if it keeps what home keeps.
   private let keep: Known<RetentionText>
-  private let error: String?
+  private let error: ErrorJSON.Failure?
   private let sources: [Source]
 
   package init(
@@ -150,11 +156,11 @@ package struct TargetStandingJSON: Encodable {
       error = nil
       sources = found.map {
         Source(
-          source: $0.source.text, newest: $0.newest?.id.description, sequence: $0.newest?.sequence,
-          time: $0.newest.map { TimeText.utc($0.envelope.started) }, behind: $0.behind, hasNewest: $0.hasNewest,
+          source: $0.source.text, newest: $0.newest.map { SnapshotReferenceJSON($0) }, behind: $0.behind,
+          hasNewest: $0.hasNewest,
           provedSince: $0.proofs?.allSince.map { TimeText.utc($0) }, provedShare: $0.proofs?.share)
       }
-    case .failure(let failure): (error, sources) = (describe(failure).message, [])
+    case .failure(let failure): (error, sources) = (ErrorJSON.Failure(describe(failure)), [])
     }
   }
 }

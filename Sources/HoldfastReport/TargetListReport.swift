@@ -1,4 +1,6 @@
 package import HoldfastArchive
+package import HoldfastEngine
+internal import HoldfastModel
 
 /// `holdfast target list --json` for a repository that is not configured: a target as the list of targets has it.
 package struct TargetMemberJSON: Encodable {
@@ -12,6 +14,21 @@ package struct TargetMemberJSON: Encodable {
   package init(_ member: TargetList.Member, in list: TargetList) {
     (target, location, domains) = (member.name, member.location, member.domains)
     (home, shard) = (member.name == list.home, member.shard)
+  }
+}
+
+/// `holdfast target check --json`: one target, with what was found, or the error.
+package struct TargetCheckJSON: Encodable {
+  private let target: String
+  private let check: Known<StoreCheckJSON>
+  private let error: Known<ErrorJSON.Failure>
+
+  package init(_ target: String, _ check: Result<StoreCheck, any Error>) {
+    self.target = target
+    switch check {
+    case .success(let found): (self.check, error) = (Known(StoreCheckJSON(found)), Known(nil))
+    case .failure(let failure): (self.check, error) = (Known(nil), Known(ErrorJSON.Failure(describe(failure))))
+    }
   }
 }
 

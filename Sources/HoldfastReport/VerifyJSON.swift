@@ -7,11 +7,11 @@ package struct VerifyJSON: Encodable {
   struct Log: Encodable {
     let source: String
     let system: String
-    let files: UInt64
+    let fileCount: UInt64
     let soundFiles: UInt64
     let closed: Bool
     let findings: [String]
-    let provenBytes: UInt64
+    let provedBytes: UInt64
     let seconds: TimeSpan
   }
 
@@ -30,9 +30,9 @@ package struct VerifyJSON: Encodable {
   /// A finding about something other than snapshots and WAL.
   struct Other: Encodable {
     let object: String
-    let damage: Bool
+    let damaged: Bool
     let costsData: Bool
-    let finding: String
+    let text: String
   }
 
   let sound: Bool
@@ -42,8 +42,8 @@ package struct VerifyJSON: Encodable {
   let logs: [Log]
   let unreadable: [String]
   let others: [Other]
-  let provenBytes: UInt64
-  let provenFrames: UInt64
+  let provedBytes: UInt64
+  let provedFrames: UInt64
   let seconds: TimeSpan
 
   package init(_ report: Verify.Report) {
@@ -58,15 +58,15 @@ package struct VerifyJSON: Encodable {
     }
     logs = report.logs.map {
       Log(
-        source: $0.source.text, system: $0.system.description, files: $0.files, soundFiles: $0.soundFiles,
-        closed: $0.isClosed, findings: $0.findings.map(\.message), provenBytes: $0.provenBytes, seconds: $0.duration)
+        source: $0.source.text, system: $0.system.description, fileCount: $0.files, soundFiles: $0.soundFiles,
+        closed: $0.isClosed, findings: $0.findings.map(\.message), provedBytes: $0.provenBytes, seconds: $0.duration)
     }
     unreadable = report.unreadable.map(\.message)
     others = report.others.map {
-      Other(object: $0.object, damage: $0.level != .note, costsData: $0.level == .dataLoss, finding: $0.message)
+      Other(object: $0.object, damaged: $0.level != .note, costsData: $0.level == .dataLoss, text: $0.message)
     }
-    provenBytes = report.provenBytes
-    provenFrames = report.provenFrames
+    provedBytes = report.provenBytes
+    provedFrames = report.provenFrames
     seconds = report.duration
   }
 }

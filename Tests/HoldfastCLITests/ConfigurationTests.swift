@@ -238,7 +238,7 @@ import Testing
         """)
     #expect(run("backup", "--quiet").output == "")
     let dry = run("backup", "--dry-run", "--json")
-    let outcomes = try #require(try json(dry) as? [[String: Any]])
+    let outcomes = try #require((try json(dry) as? [String: Any])?["sources"] as? [[String: Any]])
     #expect(outcomes.map { $0["source"] as? String } == ["orders", "customers"])
     #expect(outcomes.allSatisfy { ($0["backup"] as? [String: Any])?["committed"] as? Bool == false })
     let one = run("backup", "--name", "customers", "--full")
@@ -260,9 +260,11 @@ import Testing
     let lines = tool.plain(result.output).split(separator: "\n")
     #expect(lines[0] == "orders: failed: the source DIR/source does not exist")
     #expect(lines[1].hasPrefix("customers: took full ID"))
-    let outcomes = try #require(try json(run("backup", "--json")) as? [[String: Any]])
-    #expect(outcomes.map { $0["status"] as? Int } == [1, 0])
-    #expect((outcomes[0]["error"] as? String)?.hasSuffix("/source does not exist") == true)
+    let told = try #require(try json(run("backup", "--json")) as? [String: Any])
+    let outcomes = try #require(told["sources"] as? [[String: Any]])
+    #expect(outcomes.map { $0["exitStatus"] as? Int } == [1, 0])
+    let error = try #require(outcomes[0]["error"] as? [String: Any])
+    #expect((error["message"] as? String)?.hasSuffix("/source does not exist") == true)
   }
 
   @Test func aNameStandsForAConfiguredSourceUnlessThereIsSuchAPath() {

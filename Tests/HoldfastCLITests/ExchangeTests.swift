@@ -94,7 +94,8 @@ import Testing
       tool.plain(tool.run("key", "forget", "--json").output) == """
         {
           "forgotten" : true,
-          "location" : "DIR/repository"
+          "location" : "DIR/repository",
+          "schema" : 1
         }
 
         """)

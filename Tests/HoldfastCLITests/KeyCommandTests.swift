@@ -100,7 +100,7 @@ import Testing
       ])
     let json = try #require(
       try JSONSerialization.jsonObject(with: Data(tool.run("key", "list", "--json").outputBytes)) as? [String: Any])
-    #expect(Set(json.keys) == ["digest", "recipients", "repository", "revision", "writers"])
+    #expect(Set(json.keys) == ["keyringDigest", "recipients", "repository", "revision", "schema", "writers"])
     #expect(json["revision"] as? Int == 1)
     let recipients = try #require(json["recipients"] as? [[String: Any]])
     #expect(recipients.map { $0["recipient"] as? String } == [recipient])
@@ -108,7 +108,7 @@ import Testing
     #expect((recipients[0]["id"] as? String)?.hasPrefix(reader) == true)
     let writers = try #require(json["writers"] as? [[String: Any]])
     #expect(writers.map { $0["writer"] as? String } == [String(writer)])
-    #expect(writers.map { $0["isRevoked"] as? Bool } == [false])
+    #expect(writers.map { $0["revoked"] as? Bool } == [false])
   }
 
   @Test func anUnsealedRepositoryHasNoKeys() {

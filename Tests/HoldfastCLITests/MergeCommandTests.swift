@@ -71,12 +71,12 @@ import Testing
     #expect(done["readFrames"] as? Int == 2 && done["carriedFrames"] as? Int == 1)
     #expect(done["compressedBytes"] as? Int == 63 * 4096)
     let chain = try #require(done["chain"] as? [String])
-    #expect(chain.count == 2 && done["merged"] as? String == chain.last)
+    #expect(chain.count == 2 && (done["merged"] as? [String: Any])?["id"] as? String == chain.last)
     let snapshot = try #require(done["snapshot"] as? [String: Any])
     #expect(snapshot["kind"] as? String == "full" && snapshot["sequence"] as? Int == 3)
     let merged = try #require(snapshot["merged"] as? [String: Any])
-    #expect(merged["snapshot"] as? String == chain.last && merged["sequence"] as? Int == 2)
-    #expect((merged["time"] as? String)?.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil)
+    #expect(merged["id"] as? String == chain.last && merged["sequence"] as? Int == 2)
+    #expect((merged["mergedTime"] as? String)?.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil)
   }
 
   @Test func listAndShowTellIt() throws {
@@ -96,7 +96,7 @@ import Testing
 
         """)
     let list = try #require(
-      try JSONSerialization.jsonObject(with: Data(tool.run("list", "--json").outputBytes)) as? [[String: Any]])
+      try json(tool.run("list", "--json"))["snapshots"] as? [[String: Any]])
     #expect(list.map { $0["merged"] is NSNull } == [true, true, false, true])
     #expect(list[2]["time"] as? String == list[1]["time"] as? String, "it was begun when what it stands for was")
     let full = tool.run("list").output.split(separator: "\n")[4].prefix(8)

@@ -188,7 +188,7 @@ import Testing
     #expect(text.contains("removed before; collected after \(end), when its lock ends"), "\(text)")
     #expect(text.contains("kept 1, removed 0, 1 locked; 0 B free now, ") && text.contains("and locks end"), "\(text)")
     let json = run("shop", prune + ["--json"]).output
-    for part in [#""fate" : "locked""#, #""locked" : 1"#, #""lockedUntil" : "\#(end)T00:00:00.000Z""#] {
+    for part in [#""action" : "locked""#, #""lockedSnapshots" : 1"#, #""lockedUntil" : "\#(end)T00:00:00.000Z""#] {
       #expect(json.contains(part), "\(json)")
     }
     let check = run("shop", ["check"])

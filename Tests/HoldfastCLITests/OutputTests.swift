@@ -24,7 +24,7 @@ import Testing
   }
 
   private func snapshots(_ tool: Tool) throws -> [[String: Any]] {
-    try #require(try json(tool.run("list", "--json")) as? [[String: Any]])
+    try #require((try json(tool.run("list", "--json")) as? [String: Any])?["snapshots"] as? [[String: Any]])
   }
 
   @Test func backupSaysWhatItTookAndWhy() {
@@ -79,9 +79,9 @@ import Testing
     let list = try snapshots(tool)
     try #require(list.count == 2)
     let fields: Set = [
-      "id", "sequence", "kind", "parent", "source", "path", "time", "finished", "consistency", "incompleteFiles",
+      "id", "sequence", "kind", "parent", "source", "sourcePath", "time", "finished", "consistency", "incompleteFiles",
       "storedBytes", "parity", "stateBytes", "stateFiles", "stateEntries", "stateRoot", "changes", "postgres",
-      "merged", "anomalies", "accepted", "tags", "pinned", "removed",
+      "merged", "anomalies", "accepted", "tags", "pinned", "removedTime",
     ]
     for snapshot in list { #expect(Set(snapshot.keys) == fields) }
     let (full, incremental) = (list[0], list[1])
@@ -133,12 +133,13 @@ import Testing
         "drwxr-xr-x  \(owner)  -  TIME  .", "lrwxrwxrwx  \(owner)  -  TIME  current -> shop.log",
         "-rw-r--r--  \(owner)  100000  TIME  orders.db", "-rw-r--r--  \(owner)  13  TIME  shop.log",
       ])
-    let values = try tool.run("show", "--files", "--json").output.split(separator: "\n").map {
-      try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any], "a value a line")
-    }
-    #expect(values.first?["sequence"] as? Int == 2)
-    #expect(values.dropFirst().compactMap { $0["path"] as? String } == [".", "current", "orders.db", "shop.log"])
-    #expect(values.dropFirst().compactMap { $0["type"] as? String } == ["directory", "symbolicLink", "file", "file"])
+    let asJSON = tool.run("show", "--files", "--json")
+    #expect(asJSON.output.split(separator: "\n").count == 1 + 4 + 1, "an entry a line")
+    let shown = try #require(try json(asJSON) as? [String: Any])
+    #expect(shown["sequence"] as? Int == 2)
+    let entries = try #require(shown["entries"] as? [[String: Any]])
+    #expect(entries.map { $0["path"] as? String } == [".", "current", "orders.db", "shop.log"])
+    #expect(entries.map { $0["type"] as? String } == ["directory", "symbolicLink", "file", "file"])
   }
 
   @Test func diffShowsWhatHasChanged() throws {
@@ -155,7 +156,8 @@ import Testing
     #expect(back.output == "U .\n- current\nM shop.log  13 B → 6 B\n")
     #expect(back.error == "")
     let lines = tool.run("diff", identifiers[0], identifiers[1], "--json").output.split(separator: "\n")
-    #expect(lines.last == #"{"change":"changed","path":"shop.log","sizeAfter":13,"sizeBefore":6}"#)
+    #expect(lines.last == "]}")
+    #expect(lines.dropLast().last == #"{"change":"changed","path":"shop.log","sizeAfter":13,"sizeBefore":6}"#)
   }
 
   @Test func restoreSaysWhatItDid() throws {

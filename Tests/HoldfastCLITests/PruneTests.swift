@@ -244,19 +244,20 @@ struct RememberingTool {
 
   // MARK: JSON
 
-  @Test func jsonHasEveryFate() throws {
+  @Test func jsonHasEveryAction() throws {
     fill(3)
     tool.run("prune", "--keep-last", "2")
     let text = tool.run("prune", "--keep-last", "1", "--json").output
     for part in [
-      #""dryRun" : false"#, #""fate" : "keep""#, #""fate" : "remove""#, #""fate" : "wait""#,
-      #""graceSeconds" : 604800"#, #""kept" : 1"#, #""removed" : 1"#, #""waiting" : 1"#, #""secondsLeft" : "#,
+      #""dryRun" : false"#, #""action" : "keep""#, #""action" : "remove""#, #""action" : "wait""#,
+      #""graceSeconds" : 604800"#, #""keptSnapshots" : 1"#, #""removedSnapshots" : 1"#, #""waitingSnapshots" : 1"#,
+      #""secondsLeft" : "#,
       #""the newest""#, #""freedBytes" : 0"#,
     ] {
       #expect(text.contains(part), "\(part) in \(text)")
     }
     let list = tool.run("list", "--deleted", "--json").output
-    #expect(list.contains(#""removed" : null"#) && list.contains(#""removed" : "2"#))
+    #expect(list.contains(#""removedTime" : null"#) && list.contains(#""removedTime" : "2"#))
     #expect(list.contains(#""pinned" : false"#) && list.contains(#""tags" : ["#))
   }
 

@@ -32,7 +32,7 @@ import Testing
   @Test func anOperatorAsksASnapshotAndFindsWhereTheOrdersWent() throws {
     let tool = try shop()
     let list = try #require(
-      try JSONSerialization.jsonObject(with: Data(tool.run("list", "--json").outputBytes)) as? [[String: Any]])
+      try object(tool.run("list", "--json"))["snapshots"] as? [[String: Any]])
     let ids = list.compactMap { $0["id"] as? String }
     let plain = tool.run("query", ids[0], "orders.db", "SELECT * FROM orders")
     #expect(plain.exitStatus == 0 && plain.error == "")
@@ -82,7 +82,7 @@ import Testing
       "bisect", "orders.db", "--assert", "SELECT count(*) > 9 FROM orders", "--json", "--quiet", "--linear")
     #expect(result.exitStatus == 1 && result.error == "")
     let nowhere = try object(result)
-    #expect(nowhere["result"] as? String == "nowhere" && nowhere["lastHolding"] is NSNull)
+    #expect(nowhere["outcome"] as? String == "nowhere" && nowhere["lastHolding"] is NSNull)
     #expect(
       (nowhere["examined"] as? [[String: Any]])?.compactMap { $0["answer"] as? String } == ["fails", "fails", "fails"])
     // A shell understands the command, whatever the names are.
@@ -90,7 +90,7 @@ import Testing
       tool.run(
         "bisect", "the shop's.db", "--assert", "SELECT b FROM a", "--json", "--quiet", "--repository",
         tool.repository.text))
-    #expect(found["result"] as? String == "found" && (found["examined"] as? [Any])?.count == 3)
+    #expect(found["outcome"] as? String == "found" && (found["examined"] as? [Any])?.count == 3)
     let command = try #require(found["restoreCommand"] as? String)
     #expect(
       tool.plain(command)

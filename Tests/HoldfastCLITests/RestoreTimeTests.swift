@@ -17,8 +17,8 @@ import Testing
       while tool.other("date", "+%s").output == second {}
     }
     let taken = try #require(
-      try JSONSerialization.jsonObject(with: Data(tool.run("list", "--json").output.utf8)) as? [[String: Any]])
-    return (tool, taken)
+      try JSONSerialization.jsonObject(with: Data(tool.run("list", "--json").output.utf8)) as? [String: Any])
+    return (tool, try #require(taken["snapshots"] as? [[String: Any]]))
   }
 
   @Test func aPastedTimeIsTheSnapshotItWasPastedFrom() throws {
@@ -62,8 +62,8 @@ import Testing
     #expect(newest.contains("\n  it is the newest of 2999-01-01 or before; there is no newer one\n"))
     let json = tool.run("restore", "--target", "fourth", "--at", listed[1], "--json").output
     let told = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
-    #expect(told["snapshot"] as? String == identifiers[1])
-    #expect((told["newer"] as? [String: Any])?["snapshot"] as? String == identifiers[2])
+    #expect((told["snapshot"] as? [String: Any])?["id"] as? String == identifiers[1])
+    #expect((told["newer"] as? [String: Any])?["id"] as? String == identifiers[2])
     #expect((told["newer"] as? [String: Any])?["time"] as? String == taken[2]["time"] as? String)
   }
 

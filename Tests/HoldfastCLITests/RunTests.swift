@@ -114,7 +114,8 @@ import Testing
     #expect(run("list").output.hasPrefix("no snapshots in "))
     #expect(run("run", "--quiet").output == "")
     let second = run("run", "--dry-run", "--json")
-    let reports = try #require(try JSONSerialization.jsonObject(with: Data(second.outputBytes)) as? [[String: Any]])
+    let told = try #require(try JSONSerialization.jsonObject(with: Data(second.outputBytes)) as? [String: Any])
+    let reports = try #require(told["sources"] as? [[String: Any]])
     #expect(reports.count == 1 && reports[0]["source"] as? String == "orders")
     #expect(
       (reports[0]["idle"] as? String)?.hasPrefix("the next incremental is due in 59 min") == true
@@ -202,7 +203,7 @@ import Testing
     #expect(run("run").exitStatus == 0)
     let status = run("status", "--json")
     #expect(status.exitStatus == 0)
-    #expect(status.output.contains("\"runs\" : 3"), "\(status.output)")
+    #expect(status.output.contains("\"runCount\" : 3"), "\(status.output)")
     #expect(status.output.contains("\"failedRuns\" : 0"))
   }
 

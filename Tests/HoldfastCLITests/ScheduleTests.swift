@@ -218,10 +218,11 @@ import Testing
     TestFiles.remove(units.appending("timers.target.wants/holdfast.timer"))
     let json = try #require(
       try JSONSerialization.jsonObject(with: Data(schedule("show", "--root", root.text, "--json").outputBytes))
-        as? [[String: Any]])
-    #expect(json.count == 1)
+        as? [String: Any])
+    let schedules = try #require(json["schedules"] as? [[String: Any]])
+    #expect(schedules.count == 1 && schedules[0]["cadence"] as? String == "daily")
     #expect(
-      json[0]["differing"] as? [String]
+      schedules[0]["differing"] as? [String]
         == ["holdfast.timer", "timers.target.wants/holdfast.timer"].map { units.appending($0).text })
     #expect(install(["--every", "daily", "--program", "/usr/bin/holdfast"]).exitStatus == 0)
     #expect(!schedule("show", "--root", root.text).output.contains("differs"))

@@ -79,7 +79,7 @@ import Testing
     #expect(
       tool.plain(again.output) == """
         {
-          "keyring" : "DIGEST",
+          "keyringDigest" : "DIGEST",
           "location" : "DIR/repository",
           "repository" : "LONGID",
           "sealed" : true

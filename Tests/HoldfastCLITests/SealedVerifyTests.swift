@@ -122,7 +122,7 @@ import Testing
 
   @Test func theExpectedKeyringIsThereOrNothingIsDone() throws {
     let tool = shop()
-    let digest = try #require(try json(tool.run("key", "list", "--json"))["digest"] as? String)
+    let digest = try #require(try json(tool.run("key", "list", "--json"))["keyringDigest"] as? String)
     tool.run("key", "add", "--recipient", tool.generate("other"), "--identity", "identity")
     let commands = [["verify"], ["list"], ["backup", "source"], ["key", "list"], ["show"]]
     for command in commands {

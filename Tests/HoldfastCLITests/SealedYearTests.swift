@@ -45,7 +45,8 @@ import Testing
     }
 
     let list = run(["list", "--json"])
-    let snapshots = try #require(try JSONSerialization.jsonObject(with: Data(list.outputBytes)) as? [[String: Any]])
+    let told = try #require(try JSONSerialization.jsonObject(with: Data(list.outputBytes)) as? [String: Any])
+    let snapshots = try #require(told["snapshots"] as? [[String: Any]])
     #expect(snapshots.count == Self.dayCount)
     #expect(snapshots.count { $0["kind"] as? String == "full" } == Self.monthLengths.count)
     let closed = run(["verify", "--data"])

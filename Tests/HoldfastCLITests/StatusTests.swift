@@ -203,11 +203,12 @@ import Testing
     let source = try #require((all["sources"] as? [[String: Any]])?.first)
     #expect(
       Set(source.keys) == [
-        "source", "level", "missed", "concerns", "newest", "completeAgeSeconds", "snapshots", "restorableSnapshots",
+        "source", "level", "missed", "concerns", "newest", "completeAgeSeconds", "snapshotCount", "restorableSnapshots",
         "backupDegree", "redundancyDegree", "storedBytes", "parityBytes", "growthBytesPerDay", "damage", "notedDamage",
         "suspicions",
         "lastBackup", "failedBackups", "lastVerify", "provedShare", "provedWithinSeconds", "drills", "restoreSpeed",
-        "restoreSeconds", "runs", "failedRuns", "failureRate", "rememberedSeconds", "availability", "watch",
+        "expectedRestoreSeconds", "runCount", "failedRuns", "failureRate", "rememberedSeconds", "availability", "watch",
+        "wal",
       ])
     #expect(source["missed"] as? [String] == ["chain"])
     #expect(source["provedShare"] is NSNull && source["failureRate"] is NSNull && source["lastBackup"] is NSNull)

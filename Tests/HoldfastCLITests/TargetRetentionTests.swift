@@ -47,8 +47,8 @@ import Testing
   private func numbers(_ arguments: String...) throws -> [Int] {
     var start = tool.start(["list", "--json"] + arguments)
     start.environment["HOLDFAST_REPOSITORY"] = nil
-    let found = try json(RunningProcess(start).wait()) as? [[String: Any]]
-    return try #require(found).compactMap { $0["sequence"] as? Int }.sorted()
+    let found = try json(RunningProcess(start).wait()) as? [String: Any]
+    return try #require(found?["snapshots"] as? [[String: Any]]).compactMap { $0["sequence"] as? Int }.sorted()
   }
 
   @Test func eachTargetKeepsWhatItsOwnPolicySays() throws {
@@ -75,7 +75,8 @@ import Testing
     #expect(run("target", "list").output.contains("\n  keeps last 3\n"))
     run("verify", "--data", "--from", "cloud")
     // What only the cloud has is restored from it.
-    let listed = try json(run("list", "--from", "cloud", "--json")) as? [[String: Any]]
+    let told = try json(run("list", "--from", "cloud", "--json")) as? [String: Any]
+    let listed = told?["snapshots"] as? [[String: Any]]
     let second = try #require(listed?.first { $0["sequence"] as? Int == 2 }?["id"] as? String)
     run("restore", second, "--from", "cloud", "--target", "restored")
     #expect(TestFiles.read(tool.directory.appending("restored/orders")) == Array("order 2".utf8))

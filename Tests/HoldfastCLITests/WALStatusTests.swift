@@ -51,11 +51,12 @@ import Testing
 
         """)
     let json = tool.run("wal", "status", "--json", "--name", "orders")
-    let logs = try #require(try JSONSerialization.jsonObject(with: Data(json.outputBytes)) as? [[String: Any]])
+    let told = try #require(try JSONSerialization.jsonObject(with: Data(json.outputBytes)) as? [String: Any])
+    let logs = try #require(told["logs"] as? [[String: Any]])
     let timeline = try #require((logs.first?["timelines"] as? [[String: Any]])?.first)
     #expect(timeline["segments"] as? Int == 2)
     #expect(timeline["lastTransaction"] as? String == "2026-09-21T14:13:22.000000Z")
-    #expect((timeline["gaps"] as? [[String: Any]])?.first?["first"] as? String == "000000010000000000000002")
+    #expect((timeline["gaps"] as? [[String: Any]])?.first?["firstSegment"] as? String == "000000010000000000000002")
   }
 
   @Test func verifyProvesTheLogAndTellsAGapFromDamage() throws {
@@ -94,7 +95,7 @@ import Testing
     let report = tool.run("verify", "--json", "--junit", "report.xml")
     let json = try #require(try JSONSerialization.jsonObject(with: Data(report.outputBytes)) as? [String: Any])
     let log = try #require((json["logs"] as? [[String: Any]])?.first)
-    #expect(log["soundFiles"] as? Int == 1 && log["files"] as? Int == 2 && json["sound"] as? Bool == false)
+    #expect(log["soundFiles"] as? Int == 1 && log["fileCount"] as? Int == 2 && json["sound"] as? Bool == false)
     let xml = String(decoding: TestFiles.read(tool.directory.appending("report.xml")) ?? [], as: UTF8.self)
     #expect(xml.contains(#"<testcase classname="orders" name="log of cluster 7123456789012345678""#))
     #expect(xml.contains(#"tests="1" failures="1""#))

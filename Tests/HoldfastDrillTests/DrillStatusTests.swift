@@ -145,7 +145,8 @@ import Testing
     #expect(metrics.contains { $0.hasPrefix("holdfast_drill_failure_ratio_bound{source=\"orders\"} 0.6315") })
     let json = try JSONText.line(StatusJSON([told], told.objectives, location: "/backup/shop"))
     #expect(json.contains(#""missed":["restore"]"#))
-    #expect(json.contains(#""count":3,"failureRateBound":0.6315"#), "\(json)")
-    #expect(json.contains(#""medianRestoreSeconds":60,"passed":3"#) && json.contains(#""worstRestoreSeconds":90"#))
+    #expect(json.contains(#""drillCount":3,"failureRateBound":0.6315"#), "\(json)")
+    #expect(
+      json.contains(#""medianRestoreSeconds":60,"passedAgeSeconds":"#) && json.contains(#""worstRestoreSeconds":90"#))
   }
 }

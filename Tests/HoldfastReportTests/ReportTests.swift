@@ -28,7 +28,28 @@ import Testing
   @Test func keysAreSortedAndSlashesStayAsTheyAre() throws {
     let value = ["repository": "/backup/shop", "age": "1"]
     #expect(try JSONText.line(value) == #"{"age":"1","repository":"/backup/shop"}"#)
-    #expect(try JSONText.document(value) == "{\n  \"age\" : \"1\",\n  \"repository\" : \"/backup/shop\"\n}")
+    #expect(
+      try JSONText.document(value)
+        == "{\n  \"age\" : \"1\",\n  \"repository\" : \"/backup/shop\",\n  \"schema\" : 1\n}")
+  }
+
+  /// Whoever reads a list that was cut short sees that it was.
+  @Test func aDocumentInPiecesIsOneDocumentHoweverItEnds() throws {
+    func parsed(_ text: String) throws -> [String: Any] {
+      try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    }
+    let opening = try JSONText.opening(["path": "."], array: "entries")
+    let empty = try parsed(opening + JSONText.closing(isEmpty: true))
+    #expect(empty["schema"] as? Int == 1 && (empty["entries"] as? [Any])?.isEmpty == true)
+    let two = try opening + JSONText.element("a", isFirst: true) + JSONText.element("b", isFirst: false)
+    #expect(two == "{\"path\":\".\",\"schema\":1,\"entries\":[\n\"a\",\n\"b\"")
+    #expect(try parsed(two + JSONText.closing(isEmpty: false))["entries"] as? [String] == ["a", "b"])
+    let rest = try parsed(two + JSONText.closing(["more": "c"], isEmpty: false))
+    #expect(rest["more"] as? String == "c")
+    let failure = EngineError(.machine, "the disk is full", hint: nil)
+    let cut = try parsed(two + JSONText.closing(failure: failure, isEmpty: false))
+    #expect(cut["entries"] as? [String] == ["a", "b"])
+    #expect((cut["error"] as? [String: Any])?["message"] as? String == "the disk is full")
   }
 
   /// A script that asks for a field finds it: what a snapshot does not have is `null`, not absent.
@@ -49,7 +70,7 @@ import Testing
     let told = try object(StatusJSON(statuses, Objectives(), location: "/backup/shop"))
     #expect(told["met"] is NSNull, "nothing was promised")
     let sources = try #require(told["sources"] as? [[String: Any]])
-    #expect(sources.first?["restoreSeconds"] is NSNull, "no restore was measured")
+    #expect(sources.first?["expectedRestoreSeconds"] is NSNull, "no restore was measured")
     var objectives = Objectives()
     objectives.maxChain = 1
     let judged = try SourceStatus.read(from: shop.repository, of: nil, expected: []) { _ in objectives }

@@ -49,12 +49,14 @@ package final class RunningProcess {
 
   /// A process is killed after this many seconds, so that a test fails and does not hang.
   private static let patienceSeconds = 120
+  private let start: Start
   private let identifier: pid_t
   private let output: CaughtStream
   private let error: CaughtStream
   private var status: Int32?
 
   package init(_ start: Start) {
+    self.start = start
     output = CaughtStream(start.output)
     error = CaughtStream(start.error)
     identifier = Self.spawn(start, output, error)
@@ -111,9 +113,11 @@ package final class RunningProcess {
       }
     }
     let ended = status ?? 0
-    return ProcessResult(
+    let result = ProcessResult(
       exitStatus: ended & 0x7f == 0 ? (ended >> 8) & 0xff : -(ended & 0x7f), outputBytes: output.contents(),
       errorBytes: error.contents())
+    JSONContract.check(start, result)
+    return result
   }
 
   /// Waits for the end and lets other tests run meanwhile, for a process that mostly waits.

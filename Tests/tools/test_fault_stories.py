@@ -193,7 +193,8 @@ class StoryTests(TestInDirectory):
     def tell(self, *listed: str) -> list[str]:
         """What a whole story finds wrong when these snapshots are listed."""
         listing = [{"id": each, "source": "shop", "kind": "full", "merged": None} for each in listed]
-        place = Nowhere(LOG=str(self.root / "log"), LISTED=json.dumps(listing), RESTORED=str(self.root / "restored"))
+        place = Nowhere(LOG=str(self.root / "log"), LISTED=json.dumps({"snapshots": listing}),
+                        RESTORED=str(self.root / "restored"))
         return Story(3, self.root / "story", self.program, place).tell().mistakes
 
     def test_what_was_acknowledged_and_is_not_there_is_noticed(self) -> None:
@@ -205,7 +206,7 @@ class StoryTests(TestInDirectory):
         self.assertFalse(any("not listed" in mistake for mistake in mistakes))
 
     def test_a_prune_that_removes_what_it_should_keep_is_noticed(self) -> None:
-        client = self.client(PRUNED=json.dumps({"snapshots": [{"id": "new", "fate": "remove"}]}))
+        client = self.client(PRUNED=json.dumps({"snapshots": [{"id": "new", "action": "remove"}]}))
         client.attempts = [Attempt({}, "new")]
         client.prune()
         self.assertRegex(client.mistakes[0], "prune --keep-last . removed new")

@@ -108,6 +108,43 @@ class TidyTests(TestInDirectory):
         self.expect(("docs/architecture.md:11", "HoldfastEngine/Backup lead back to it: make them one-way"),
                     ("docs/architecture.md:12", "HoldfastEngine/Repository lead back to it: make them one-way"))
 
+    def write_schema(self, properties: str, more: str = '"additionalProperties": false', defs: str = "{}") -> None:
+        """A schema of one command, and the document that is made of it."""
+        self.write("docs/schemas/list.json",
+                   '{"title": "holdfast list", "description": "The snapshots.", "type": "object", '
+                   f'"properties": {properties}, "required": ["id"], {more}, "$defs": {defs}}}')
+        self.write("docs/json.md", "# JSON\n\n" + "<!-- From docs/schemas, by `Scripts/tidy --json`. -->\n")
+        self.assertEqual(self.run_tidy("--json").returncode, 0)
+
+    def test_schemas_and_the_document_that_is_made_of_them(self) -> None:
+        self.write_schema('{"id": {"type": "string", "description": "The ID."}, '
+                          '"kind": {"type": ["string", "null"], "description": "Which.", "enum": ["full", null]}}')
+        text = (self.root / "docs/json.md").read_text(encoding="utf-8")
+        self.assertIn("### holdfast list\n\nThe snapshots.\n\n| key | type | what it is |\n", text)
+        self.assertIn("| `id` | string | The ID. |\n", text)
+        self.assertIn("| `kind` | string or `null`, or absent | Which. One of `full`. |\n", text)
+        self.expect()
+        self.write("docs/json.md", text.replace("The ID.", "The name."))
+        self.expect(("docs/json.md:1", "run `Scripts/tidy --json`"))
+
+    def test_a_key_without_a_description(self) -> None:
+        self.write_schema('{"id": {"type": "string", "description": ""}}')
+        self.expect(("docs/schemas/list.json:1", "the document.id: describe it"))
+
+    def test_a_schema_that_lets_everything_pass(self) -> None:
+        self.write_schema('{"id": {"type": "string", "description": "The ID."}}', '"title": "holdfast list"')
+        self.expect(("docs/schemas/list.json:1", "the document: say `additionalProperties: false`"))
+        self.write_schema('{"id": {"$ref": "#/$defs/open", "description": "The ID."}}', defs='{"open": {"type": '
+                          '"object", "description": "Open.", "properties": {}}}')
+        self.expect(("docs/schemas/list.json:1", "#/$defs/open leads nowhere, or to an object that is open"))
+
+    def test_one_name_for_two_things(self) -> None:
+        self.write("docs/schemas/find.json", '{"title": "holdfast find", "description": "Paths.", "type": "object", '
+                   '"properties": {"id": {"type": "integer", "description": "The number."}}, '
+                   '"additionalProperties": false}')
+        self.write_schema('{"id": {"type": "string", "description": "The ID."}}')
+        self.expect(("docs/schemas/list.json:1", "id is string here and integer in find.json"))
+
     def test_names_that_only_look_like_types_of_another_folder(self) -> None:
         self.write("Sources/HoldfastEngine/Backup/Options.swift",
                    "private struct Hidden {}\nextension Backup {\n  struct Options {}\n}\n")

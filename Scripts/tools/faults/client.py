@@ -124,7 +124,7 @@ class Client:
             attempt.may_be_gone |= len(self.attempts) - index > kept
         ended = self.run("prune", "--keep-last", str(kept), "--name", self.name, "--json", "--quiet", *grace)
         if ended.status == DONE:
-            gone = {line["id"] for line in json.loads(ended.output)["snapshots"] if line["fate"] != "keep"}
+            gone = {line["id"] for line in json.loads(ended.output)["snapshots"] if line["action"] != "keep"}
             self.mistakes += [f"prune --keep-last {kept} removed {attempt.snapshot}" for attempt in self.attempts
                               if attempt.snapshot in gone and not attempt.may_be_gone | attempt.may_be_merged]
 

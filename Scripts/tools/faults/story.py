@@ -131,7 +131,7 @@ class Story:
 
     def judge(self) -> None:
         """Everything that was acknowledged must be there, and everything that is there must be right."""
-        listed = json.loads(self.demand(self.reader, "list", "--json"))
+        listed = json.loads(self.demand(self.reader, "list", "--json"))["snapshots"]
         for client in self.clients:
             self.judge_source(client, [each for each in listed if each["source"] == client.name])
         self.demand(self.reader, "verify", "--data")
@@ -144,7 +144,7 @@ class Story:
     def judge_source(self, client: Client, listed: list[dict[str, Any]]) -> None:
         """The snapshots of one source."""
         there = {each["id"] for each in listed}
-        replaced = {each["merged"]["snapshot"] for each in listed if each["merged"]}
+        replaced = {each["merged"]["id"] for each in listed if each["merged"]}
         acknowledged = [attempt for attempt in client.attempts if attempt.snapshot]
         self.result.figures["acknowledged"] += len(acknowledged)
         self.result.mistakes += [
@@ -160,7 +160,7 @@ class Story:
         shutil.rmtree(target, ignore_errors=True)
         self.demand(self.reader, "restore", snapshot["id"], "--target", str(target), "--quiet")
         self.result.figures["restored"] += 1
-        stands_for = snapshot["merged"]["snapshot"] if snapshot["merged"] else snapshot["id"]
+        stands_for = snapshot["merged"]["id"] if snapshot["merged"] else snapshot["id"]
         found, compared = describe(target), list(self.expected(client, stands_for))
         if snapshot["id"] not in {attempt.snapshot for attempt in client.attempts}:
             self.result.figures["unacknowledged"] += 1

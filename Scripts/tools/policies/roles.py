@@ -109,7 +109,7 @@ class Trial:
         # The newest full that was verified stays, too.
         self.succeed("verify", "--data")
         pruned = self.succeed("prune", "--keep-last", "1", "--grace", "0s").output
-        listed = json.loads(self.succeed("list", "--json").output)
+        listed = json.loads(self.succeed("list", "--json").output)["snapshots"]
         if len(listed) != 1:
             fail(f"prune --keep-last 1 left {len(listed)} snapshots:\n{pruned}")
 

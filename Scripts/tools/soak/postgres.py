@@ -150,7 +150,7 @@ class PostgresSoak:
 
     def snapshots(self) -> int:
         """How many there are."""
-        return len(self.holdfast.answer("list"))
+        return len(self.holdfast.answer("list")["snapshots"])
 
     def check_slots(self) -> None:
         """No replication slot is left, which would keep the server's WAL for ever."""

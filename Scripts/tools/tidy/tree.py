@@ -52,9 +52,10 @@ class SourceFile:
 
 
 def language_of(path: str, text: str) -> str:
-    """`swift`, `c`, `python`, `bash`, `markdown`, or nothing: by the name, else by the first line."""
+    """`swift`, `c`, `python`, `bash`, `markdown`, `json`, or nothing: by the name, else by the first line."""
     name = path.rpartition("/")[2]
-    known = {".swift": "swift", ".c": "c", ".h": "c", ".py": "python", ".sh": "bash", ".md": "markdown"}
+    known = {".swift": "swift", ".c": "c", ".h": "c", ".py": "python", ".sh": "bash", ".md": "markdown",
+             ".json": "json"}
     for suffix, language in known.items():
         if name.endswith(suffix):
             return language

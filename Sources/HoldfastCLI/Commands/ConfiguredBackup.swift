@@ -66,11 +66,12 @@ extension BackupCommand {
       if let taken = reports.values.first { try show(taken.report, taken.copies, tags: taken.tags, run.machine) }
     } else if output.json {
       try Console.json(
-        outcomes.map { outcome in
-          BackupOutcomeJSON(
-            source: outcome.source, status: outcome.status, error: outcome.error?.message,
-            backup: reports[outcome.source].map { BackupJSON($0.report, tags: $0.tags, targets: $0.copies?.json) })
-        })
+        BackupsJSON(
+          outcomes.map { outcome in
+            BackupOutcomeJSON(
+              source: outcome.source, status: outcome.status, error: outcome.error,
+              backup: reports[outcome.source].map { BackupJSON($0.report, tags: $0.tags, targets: $0.copies?.json) })
+          }))
     }
     try Outcome.end(ConfiguredRun.status(of: outcomes))
   }

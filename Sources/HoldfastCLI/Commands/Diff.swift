@@ -34,17 +34,19 @@ struct Diff: ParsableCommand {
     let warn: (any OperatorError) -> Void = { Console.warn($0.message) }
     let before = try SnapshotSelector(older, source: source.name).choose(in: repository.catalog, onDamage: warn)
     let after = try SnapshotSelector(newer, source: source.name).choose(in: repository.catalog, onDamage: warn)
+    if output.json {
+      try JSONStream.write(DifferencesHeadJSON(from: before, to: after), array: "differences") { stream in
+        try Difference.forEach(from: before, to: after, in: repository) { try stream.add(DifferenceJSON($0)) }
+      }
+      return repository.warnOfParityUses()
+    }
     var counts: [Difference.Kind: UInt64] = [:]
     try Difference.forEach(from: before, to: after, in: repository) { difference in
       counts[difference.kind, default: 0] += 1
-      if output.json {
-        try Console.jsonLine(DifferenceJSON(difference))
-      } else {
-        Console.output(DifferenceLine.text(difference))
-      }
+      Console.output(DifferenceLine.text(difference))
     }
     repository.warnOfParityUses()
-    guard !output.json, !output.quiet else { return }
+    guard !output.quiet else { return }
     Console.error(
       "holdfast: from \(before.id.short) to \(after.id.short): \(counts[.added] ?? 0) added, \(counts[.removed] ?? 0) removed, "
         + "\((counts[.changed] ?? 0) + (counts[.type] ?? 0)) changed, \(counts[.attributes] ?? 0) with other attributes"

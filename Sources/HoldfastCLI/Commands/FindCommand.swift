@@ -61,8 +61,8 @@ struct FindCommand: ParsableCommand {
     let found = try Find(
       glob, choice(in: repository), isDeletedOnly: deleted, in: repository, cache: machine.changeCache())
     if output.json {
-      for source in found.sources {
-        try source.forEach { try Console.jsonLine(FindJSON($0, of: source)) }
+      try JSONStream.write(FindHeadJSON(found), array: "matches") { stream in
+        for source in found.sources { try source.forEach { try stream.add(FindJSON($0, of: source)) } }
       }
     } else {
       for (index, source) in found.sources.enumerated() {

@@ -9,7 +9,8 @@ internal import HoldfastSystem
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the snapshots, each below its parent.",
-    discussion: HelpEnd.text("holdfast list", "holdfast list --name orders --json"))
+    discussion: "If several repositories are configured and none is named, all are listed.\n\n"
+      + HelpEnd.text("holdfast list", "holdfast list --name orders --json"))
 
   @Flag(help: "Include removed snapshots that can still be undeleted.")
   var deleted = false
@@ -27,9 +28,54 @@ struct ListCommand: ParsableCommand {
     }.sorted { ($0.newest, $0.name) < ($1.newest, $1.name) }.flatMap(\.its)
   }
 
+  /// The snapshots of one repository.
+  private struct Listing {
+    let location: String
+    let snapshots: [Snapshot]
+    let damage: [DamageError]
+    let notes: [SourceName: SourceNotes]
+
+    func noted(_ snapshot: Snapshot) -> SourceNotes.Note {
+      notes[snapshot.sourceName]?[snapshot] ?? SourceNotes.Note(snapshot: snapshot.id, sequence: snapshot.sequence)
+    }
+
+    var json: ListJSON {
+      ListJSON(snapshots.map { SnapshotJSON($0.envelope, noted($0)) }, damage: damage, location: location)
+    }
+
+    var lines: [String] {
+      snapshots.isEmpty && damage.isEmpty
+        ? ["no snapshots in \(location)"] : SnapshotTree(snapshots, noted).lines
+    }
+  }
+
+  private static let hint = "Run `holdfast verify --data` to see what can still be restored."
+
   func run() throws {
-    let repository = try location.context(location.machine(output), of: source.name).open(
-      copy, looksAround: source.name == nil)
+    let machine = location.machine(output)
+    let contexts = try location.contexts(machine, of: source.name, isForOne: copy.from != nil)
+    guard contexts.count > 1 else {
+      let listing = try read(contexts[0])
+      if output.json { try Console.json(listing.json) } else { listing.lines.forEach(Console.output) }
+      return try Outcome.end(listing.damage, hint: Self.hint)
+    }
+    let all = try SeveralRepositories(contexts) { context in
+      let listing = try read(context)
+      return (listing, listing.damage.isEmpty ? .done : .dataLoss)
+    }
+    if output.json { try Console.json(all.json(\.json)) } else { all.show(\.lines) }
+    all.tellFailures()
+    for part in all.parts {
+      for finding in (try? part.result.get())?.damage ?? [] {
+        Console.error("holdfast: \(part.name): \(finding.message)")
+      }
+    }
+    if all.status == .dataLoss { Console.hint(Self.hint) }
+    try Outcome.end(all.status)
+  }
+
+  private func read(_ context: RepositoryContext) throws -> Listing {
+    let repository = try context.open(copy, looksAround: source.name == nil)
     var damage: [DamageError] = []
     let snapshots = Self.newestLast(
       try repository.catalog.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) })
@@ -40,16 +86,6 @@ struct ListCommand: ParsableCommand {
     }
     let notes = try Dictionary(
       uniqueKeysWithValues: Set(snapshots.map(\.sourceName)).map { ($0, try repository.notes.read($0).notes) })
-    let noted = { (snapshot: Snapshot) in
-      notes[snapshot.sourceName]?[snapshot] ?? SourceNotes.Note(snapshot: snapshot.id, sequence: snapshot.sequence)
-    }
-    if output.json {
-      try Console.json(snapshots.map { SnapshotJSON($0.envelope, noted($0)) })
-    } else if snapshots.isEmpty, damage.isEmpty {
-      Console.output("no snapshots in \(repository.location)")
-    } else {
-      SnapshotTree(snapshots, noted).lines.forEach(Console.output)
-    }
-    try Outcome.end(damage, hint: "Run `holdfast verify --data` to see what can still be restored.")
+    return Listing(location: repository.location, snapshots: snapshots, damage: damage, notes: notes)
   }
 }

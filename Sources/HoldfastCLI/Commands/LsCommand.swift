@@ -47,8 +47,13 @@ struct LsCommand: ParsableCommand {
       Console.warn($0.message)
     }
     let directory = try repository.entryPath(path, of: chosen)
-    try DirectoryListing(of: chosen, in: repository).forEachEntry(of: directory, isRecursive: recursive) { entry in
-      if output.json { try Console.jsonLine(EntryJSON(entry)) } else { Console.output(EntryLine.text(entry)) }
+    let listing = try DirectoryListing(of: chosen, in: repository)
+    if output.json {
+      try JSONStream.write(DirectoryHeadJSON(chosen, directory), array: "entries") { stream in
+        try listing.forEachEntry(of: directory, isRecursive: recursive) { try stream.add(EntryJSON($0)) }
+      }
+    } else {
+      try listing.forEachEntry(of: directory, isRecursive: recursive) { Console.output(EntryLine.text($0)) }
     }
     repository.warnOfParityUses()
   }

@@ -38,14 +38,14 @@ struct RunSourcesCommand: ParsableCommand {
     let sources = try run.sources(names)
     let request = location.request(machine, identity: identity, writer: writer)
     let reports = dryRun ? run.planDue(sources, request) : run.performDue(sources, request)
-    if output.json { try Console.json(reports.map(Self.json)) }
+    if output.json { try Console.json(RunsJSON(reports.map(Self.json))) }
     try Outcome.end(
       ConfiguredRun.status(of: reports.map { SourceOutcome(source: $0.source, status: $0.status, summary: "") }))
   }
 
   private static func json(_ report: SourceRun.Report) -> RunJSON {
     RunJSON(
-      report.source, status: report.status, error: report.outcomes.compactMap { $0.error?.message }.first,
+      report.source, status: report.status, error: report.outcomes.compactMap(\.error).first,
       plan: report.plan
     ) { line in report.done.first { $0.line == line }.map { ($0.outcome.status, $0.outcome.summary) } }
   }

@@ -22,14 +22,17 @@ struct ScheduleShow: ParsableCommand {
     if let wanted, installed.isEmpty { throw ScheduleError.notInstalled(wanted) }
     if output.json {
       return try Console.json(
-        installed.map {
-          ScheduleJSON(
-            schedule: $0.schedule, by: $0.scheduler.kind.rawValue,
-            files: try $0.scheduler.items($0.schedule).map(\.path.description),
-            differing: $0.differing.map(\.description),
-            next: $0.scheduler.nextTimes($0.schedule, machine.host.cancellation)
-          )
-        })
+        SchedulesJSON(
+          installed.map {
+            ScheduleJSON(
+              $0.schedule.name.unit, by: $0.scheduler.kind.rawValue,
+              cadence: $0.schedule.runsAlways ? nil : $0.schedule.cadence.text,
+              commandLine: [$0.schedule.program] + $0.schedule.arguments,
+              files: try $0.scheduler.items($0.schedule).map(\.path.description),
+              differing: $0.differing.map(\.description),
+              next: $0.scheduler.nextTimes($0.schedule, machine.host.cancellation)
+            )
+          }))
     }
     if installed.isEmpty { Console.output("nothing is scheduled") }
     for found in installed {

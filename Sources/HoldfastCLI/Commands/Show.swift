@@ -32,19 +32,17 @@ struct Show: ParsableCommand {
       Console.warn($0.message)
     }
     let noted = try repository.notes.read(chosen.sourceName).notes[chosen]
+    defer { repository.warnOfParityUses() }
     if output.json {
       let snapshot = SnapshotJSON(chosen.envelope, noted)
-      // When files follow, it is the first line of a stream of lines.
-      if files { try Console.jsonLine(snapshot) } else { try Console.json(snapshot) }
-    } else {
-      let path = try repository.containers.sourceOrigin(of: chosen)?.text
-      SnapshotText.lines(chosen, noted, chain: try repository.catalog.chain(to: chosen), path: path).forEach(
-        Console.output)
+      guard files else { return try Console.json(snapshot) }
+      return try JSONStream.write(snapshot, array: "entries") { stream in
+        try chosen.forEachEntry(in: repository) { try stream.add(EntryJSON($0)) }
+      }
     }
-    defer { repository.warnOfParityUses() }
-    guard files else { return }
-    try chosen.forEachEntry(in: repository) { entry in
-      if output.json { try Console.jsonLine(EntryJSON(entry)) } else { Console.output(EntryLine.text(entry)) }
-    }
+    let path = try repository.containers.sourceOrigin(of: chosen)?.text
+    SnapshotText.lines(chosen, noted, chain: try repository.catalog.chain(to: chosen), path: path).forEach(
+      Console.output)
+    if files { try chosen.forEachEntry(in: repository) { Console.output(EntryLine.text($0)) } }
   }
 }

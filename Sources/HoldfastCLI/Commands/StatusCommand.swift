@@ -15,7 +15,8 @@ struct StatusCommand: ParsableCommand {
     discussion: """
       Past runs are read from the journal of the repository, which is information and no proof. What cannot be \
       determined is shown as unknown; an objective that cannot be shown to be met is missed. With --nagios: one line, \
-      and the exit status of a Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+      and the exit status of a Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. If several repositories are \
+      configured and none is named, all are shown; one that cannot be opened hides none of the others.
 
       \(HelpEnd.text("holdfast status", "holdfast status --max-age 26h --nagios"))
       """)
@@ -70,14 +71,15 @@ struct StatusCommand: ParsableCommand {
     guard nagios else { return try Outcome.end(report()) }
     do {
       let machine = location.machine(output)
-      let found = try read(machine)
-      try writeMetrics(found, machine)
-      let line = NagiosLine(found.statuses, objectives, location: found.repository.location)
+      let all = try read(machine)
+      try writeMetrics(all, machine)
+      let line = line(all)
       Console.output(line.text)
       throw NagiosOutcome(status: line.status)
     } catch let error as any OperatorError {
-      Console.output(NagiosLine.unknown(error.message))
-      throw NagiosOutcome(status: .unknown)
+      let line = NagiosLine(unknown: error.message)
+      Console.output(line.text)
+      throw NagiosOutcome(status: line.status)
     }
   }
 
@@ -101,67 +103,121 @@ struct StatusCommand: ParsableCommand {
     return objectives
   }
 
-  private struct Found {
-    let repository: Repository
-    let statuses: [SourceStatus]
-    /// Empty for a repository with only one target.
-    let targets: [TargetRow]
-    let redundancy: [RedundancyStatus]
-  }
-
-  private func read(_ machine: MachineContext) throws -> Found {
-    let context = try location.context(machine, of: source)
-    let repository = try context.open(looksAround: source == nil)
-    context.warnOfOtherHome(than: repository) { Console.warn($0) }
-    let configured = try context.configuredSources()
-    let statuses = try SourceStatus.read(from: repository, of: source, expected: configured.map(\.name)) { name in
-      promised(configured.first { $0.name == name }?.objectives)
+  /// Reads the status of the repositories that are meant.
+  /// - Throws: what went wrong if only one is meant.
+  private func read(_ machine: MachineContext) throws -> SeveralRepositories<RepositoryReading> {
+    let contexts = try location.contexts(machine, of: source)
+    return try SeveralRepositories(contexts) { context in
+      let reading = try RepositoryReading(
+        context, of: source, readsTargets: !nagios || prometheus != nil, promised)
+      return (reading, StatusVerdict(reading.statuses, objectives).exitStatus)
     }
-    let targets = nagios && prometheus == nil ? [] : try TargetRow.read(context, .success(repository), source)
-    return Found(
-      repository: repository, statuses: statuses, targets: targets,
-      redundancy: TargetRow.redundancy(of: statuses, at: targets, repository))
   }
 
-  private func writeMetrics(_ found: Found, _ machine: MachineContext) throws {
+  private func line(_ all: SeveralRepositories<RepositoryReading>) -> NagiosLine {
+    let isOne = all.parts.count == 1
+    let lines = all.parts.map { part in
+      let line =
+        switch part.result {
+        case .success(let found):
+          NagiosLine(found.statuses, objectives, location: found.location, of: isOne ? nil : part.name)
+        case .failure(let error): NagiosLine(unknown: describe(error).message)
+        }
+      return (name: part.name, line: line)
+    }
+    return isOne ? lines[0].line : NagiosLine(lines)
+  }
+
+  private func writeMetrics(_ all: SeveralRepositories<RepositoryReading>, _ machine: MachineContext) throws {
     guard let prometheus else { return }
-    let metrics = PrometheusText(
-      found.statuses, repository: found.repository.id, now: machine.host.clock.now(),
-      // Everything else counts without it.
-      availableBytes: (try? found.repository.store.availableBytes()) ?? nil, targets: found.targets.map(\.reading))
+    var metrics = PrometheusText()
+    for part in all.parts {
+      switch part.result {
+      case .success(let found): metrics.add(found.metrics(machine.host.clock.now()))
+      case .failure: metrics.add(PrometheusText(unanswering: part.name))
+      }
+    }
     try TextFile.replace(try machine.environment.absolute(prometheus), by: metrics.text, machine.host)
   }
 
   private func report() throws -> ExitStatus {
     let machine = location.machine(output)
-    let found = try read(machine)
-    let (statuses, location) = (found.statuses, found.repository.location)
-    let weaknesses = found.repository.store.capabilities.weaknesses(of: location)
+    let all = try read(machine)
+    let isOne = all.parts.count == 1
+    let found = all.parts.compactMap { try? $0.result.get() }
     if output.json {
-      try Console.json(
-        StatusJSON(
-          statuses, objectives, location: location, weaknesses: weaknesses,
-          targets: found.targets.isEmpty ? nil : found.targets.map(\.json),
-          redundancy: found.targets.isEmpty ? nil : found.redundancy), machine)
+      if isOne {
+        for one in found { try Console.json(one.json(objectives), machine) }
+      } else {
+        try Console.json(all.json { $0.json(objectives) }, machine)
+      }
     } else if output.quiet {
-      for concern in StatusText.concerns(statuses, objectives, location: location) {
+      for concern in found.flatMap({ StatusText.concerns($0.statuses, objectives, location: $0.location) }) {
         Console.error("holdfast: \(concern.text)", StatusText.color(concern.level))
       }
     } else {
-      weaknesses.forEach { Console.warn($0) }
-      StatusText.lines(statuses, location: location, inColor: Console.showsColors).forEach(Console.output)
-      found.targets.flatMap(\.lines).forEach(Console.output)
-      found.redundancy.flatMap { RedundancyText.lines($0) }.forEach(Console.output)
+      found.flatMap(\.weaknesses).forEach { Console.warn($0) }
+      if isOne { found.flatMap(\.lines).forEach(Console.output) } else { all.show(\.lines) }
     }
-    let status = StatusVerdict(statuses, objectives).exitStatus
-    if status == .dataLoss { Console.hint("Run `holdfast verify --data` to see what can still be restored.") }
+    all.tellFailures()
+    if all.parts.contains(where: { $0.status == .dataLoss }) {
+      Console.hint("Run `holdfast verify --data` to see what can still be restored.")
+    }
     do {
-      try writeMetrics(found, machine)
-    } catch let error as any OperatorError where status != .done {
+      try writeMetrics(all, machine)
+    } catch let error as any OperatorError where all.status != .done {
       // The result matters more than a file that could not be written.
       Console.error("holdfast: \(error)", .red)
     }
-    return status
+    return all.status
+  }
+}
+
+/// The findings of `status` about one repository.
+private struct RepositoryReading {
+  private let repository: Repository
+  /// Its name in the configuration; `nil` if it is not configured.
+  private let name: String?
+  let statuses: [SourceStatus]
+  /// Empty for a repository with only one target.
+  private let targets: [TargetRow]
+  private let redundancy: [RedundancyStatus]
+
+  /// - Parameter promised: returns the objectives of a source, by those in its configuration.
+  init(
+    _ context: RepositoryContext, of source: SourceName?, readsTargets: Bool,
+    _ promised: (SourceSettings.Objectives?) -> Objectives
+  ) throws {
+    let repository = try context.open(looksAround: source == nil)
+    context.warnOfOtherHome(than: repository) { Console.warn($0) }
+    let configured = try context.configuredSources()
+    statuses = try SourceStatus.read(from: repository, of: source, expected: configured.map(\.name)) { name in
+      promised(configured.first { $0.name == name }?.objectives)
+    }
+    targets = readsTargets ? try TargetRow.read(context, .success(repository), source) : []
+    redundancy = TargetRow.redundancy(of: statuses, at: targets, repository)
+    (self.repository, name) = (repository, context.configured?.name)
+  }
+
+  var location: String { repository.location }
+  var weaknesses: [String] { repository.store.capabilities.weaknesses(of: location) }
+
+  var lines: [String] {
+    StatusText.lines(statuses, location: location, inColor: Console.showsColors) + targets.flatMap(\.lines)
+      + redundancy.flatMap { RedundancyText.lines($0) }
+  }
+
+  func json(_ objectives: Objectives) -> StatusJSON {
+    StatusJSON(
+      statuses, objectives, location: location, weaknesses: weaknesses,
+      targets: targets.isEmpty ? nil : targets.map(\.json), redundancy: targets.isEmpty ? nil : redundancy)
+  }
+
+  func metrics(_ now: Timestamp) -> PrometheusText {
+    PrometheusText(
+      statuses, repository: repository.id, name: name, now: now,
+      // Everything else counts without it.
+      availableBytes: (try? repository.store.availableBytes()) ?? nil, targets: targets.map(\.reading))
   }
 }
 

@@ -120,7 +120,7 @@ struct TargetPromoteCommand: ParsableCommand {
 
 /// Shows the list of targets after a change.
 private func show(_ list: TargetList, _ text: String, _ output: OutputOptions) throws {
-  if output.json { return try Console.json(list.targets.map { TargetMemberJSON($0, in: list) }) }
+  if output.json { return try Console.json(TargetsJSON(list.targets.map { TargetMemberJSON($0, in: list) })) }
   if !output.quiet { Console.output(text) }
 }
 
@@ -145,14 +145,14 @@ struct TargetCheckCommand: ParsableCommand {
     let context = try location.context(machine)
     guard let configured = context.configured else { throw RepositoryContext.notConfigured }
     let chosen = try targets.isEmpty ? configured.targets : targets.map { try context.target(named: $0) }
-    var checks: [StoreCheckJSON] = []
+    var checks: [TargetCheckJSON] = []
     var status = ExitStatus.done
     for target in chosen {
       do {
         let place = try context.on(target)
         let check = try StoreCheck.run(place.store(), host: machine.host)
         place.rememberTrial(check) { Console.warn($0) }
-        checks.append(StoreCheckJSON(check))
+        checks.append(TargetCheckJSON(target.name, .success(check)))
         if !output.json, !output.quiet {
           StoreCheckText.lines(check).forEach { Console.output("\(target.name): \($0)") }
         }
@@ -161,10 +161,11 @@ struct TargetCheckCommand: ParsableCommand {
         throw signal
       } catch {
         Console.error("holdfast: \(target.name): \(describe(error).message)", .red)
+        checks.append(TargetCheckJSON(target.name, .failure(error)))
         status = .incomplete
       }
     }
-    if output.json { try Console.json(checks) }
+    if output.json { try Console.json(TargetsJSON(checks)) }
     try Outcome.end(status)
   }
 }

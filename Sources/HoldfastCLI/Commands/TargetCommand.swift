@@ -106,7 +106,7 @@ struct TargetListCommand: ParsableCommand {
     let home = Result<Repository, any Error> { try context.open() }
     let rows = try TargetRow.read(context, home, nil, evenIfAlone: true)
     if output.json {
-      try Console.json(rows.map(\.json))
+      try Console.json(TargetsJSON(rows.map(\.json)))
     } else {
       rows.flatMap(\.lines).forEach(Console.output)
     }
@@ -120,7 +120,7 @@ struct TargetListCommand: ParsableCommand {
     let repository = try context.open()
     guard let list = try repository.targets.newest() else { throw RepositoryContext.notConfigured }
     if output.json {
-      try Console.json(list.targets.map { TargetMemberJSON($0, in: list) })
+      try Console.json(TargetsJSON(list.targets.map { TargetMemberJSON($0, in: list) }))
     } else {
       list.lines.forEach(Console.output)
     }

@@ -27,7 +27,8 @@ struct VerifyCommand: ParsableCommand {
     discussion: """
       Without --data, this checks manifests, chains and states, and that every object exists. With --data it also \
       reads every stored byte, with the code that restores. For a sealed repository without an identity it checks \
-      signatures, chains and presence, and with --data every stored byte against the signed digests.
+      signatures, chains and presence, and with --data every stored byte against the signed digests. If several \
+      repositories are configured and none is named, all are verified.
 
       \(HelpEnd.text("holdfast verify --data", "holdfast verify latest --data --junit verify.xml"))
       """)
@@ -68,14 +69,64 @@ struct VerifyCommand: ParsableCommand {
         hint: "Say its ID, as `holdfast backup --json` reports it.", exitStatus: .usage)
     }
     let machine = location.machine(output)
-    let watch = output.watch(.verify, machine)
+    let contexts: [RepositoryContext]
     do {
-      try watch.run { try run(machine, watch) }
-    } catch  where !(error is Outcome) {
-      // The file of an earlier verify would say that all is well. The error is reported all the same.
-      try? writeJUnit(JUnitReport.xml(failure: describe(error).message), machine)
-      throw error
+      contexts = try location.contexts(
+        machine, identity: identity, writer: writer, of: source.name,
+        isForOne: snapshot != nil || expectHead != nil || copy.from != nil)
+    } catch {
+      // Whoever is told of runs is told of this one, too.
+      try? output.watch(.verify, machine).run { () throws -> Void in throw error }
+      throw replacingJUnit(error, machine)
     }
+    guard contexts.count > 1 else { return try verifyOne(contexts[0]) }
+    try verifyAll(contexts, machine)
+  }
+
+  private func verifyOne(_ context: RepositoryContext) throws {
+    let machine = context.machine
+    let report: Verify.Report
+    do {
+      report = try verify(context)
+    } catch {
+      throw replacingJUnit(error, machine)
+    }
+    if output.json { try Console.json(VerifyJSON(report), machine) }
+    if !output.json, !output.quiet { Console.transfer(machine) }
+    try end(report.exitStatus, machine, JUnitReport.xml(report))
+  }
+
+  /// Verifies all repositories; one that cannot be opened does not stop the others.
+  private func verifyAll(_ contexts: [RepositoryContext], _ machine: MachineContext) throws {
+    let all = try SeveralRepositories(contexts) { context in
+      if !output.json, !output.quiet {
+        Console.output(context.heading)
+      }
+      let report = try verify(context)
+      return (report, report.exitStatus)
+    }
+    all.tellFailures()
+    if output.json { try Console.json(all.json { VerifyJSON($0) }, machine) }
+    if !output.json, !output.quiet { Console.transfer(machine) }
+    try end(all.status, machine, JUnitReport.xml(all.parts.map { ($0.name, $0.result) }))
+  }
+
+  /// Writes the file of JUnit, and ends the command.
+  private func end(_ status: ExitStatus, _ machine: MachineContext, _ xml: @autoclosure () -> String) throws {
+    do {
+      try writeJUnit(xml(), machine)
+    } catch let error as any OperatorError where status != .done {
+      // The result matters more than a file that could not be written.
+      Console.error("holdfast: \(error)")
+    }
+    try Outcome.end(status)
+  }
+
+  /// Writes the error that ends the command into the file of JUnit, so that no earlier verify says that all is well.
+  private func replacingJUnit(_ error: any Error, _ machine: MachineContext) -> any Error {
+    // The error is reported all the same.
+    try? writeJUnit(JUnitReport.xml(failure: describe(error).message), machine)
+    return error
   }
 
   private func writeJUnit(_ xml: @autoclosure () -> String, _ machine: MachineContext) throws {
@@ -83,8 +134,18 @@ struct VerifyCommand: ParsableCommand {
     try JUnitReport.write(xml(), to: try machine.environment.absolute(junit), files: machine.host.files)
   }
 
-  private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
-    let context = try location.context(machine, identity: identity, writer: writer, of: source.name)
+  /// Verifies one repository, as a run of its own, and shows the result except as JSON.
+  private func verify(_ context: RepositoryContext) throws -> Verify.Report {
+    let watch = output.watch(.verify, context.machine)
+    return try watch.run {
+      let report = try verify(context, watch)
+      watch.status = report.exitStatus
+      return report
+    }
+  }
+
+  private func verify(_ context: RepositoryContext, _ watch: RunWatch) throws -> Verify.Report {
+    let machine = context.machine
     let repository = try context.open(
       copy, .one, limit: rate.limit(machine), for: source.name, looksAround: source.name == nil
     ).uncached
@@ -116,14 +177,12 @@ struct VerifyCommand: ParsableCommand {
     }
     progress.end()
     watch.parts = RunRecord.parts(of: report, chosen, share: options.readsData ? options.share : 0)
-    if output.json { try Console.json(VerifyJSON(report), machine) }
     show(report)
     if report.exitStatus != .done, !RepositoryTargets(context).others.isEmpty {
       Console.hint("Run `holdfast scrub --repair`: it replaces what is damaged by what another target has sound.")
     } else if report.isRepairableFromParity {
       Console.hint("Run `holdfast scrub --repair`: it writes anew what is damaged.")
     }
-    if !output.json, !output.quiet { Console.transfer(machine) }
     if let from = copy.from, let problem = context.rememberDamage(report, at: from, repository) {
       progress.warn(problem)
     }
@@ -131,13 +190,7 @@ struct VerifyCommand: ParsableCommand {
     if let unnoted {
       progress.warn("what was found is not noted in the repository: \(describe(unnoted).message)")
     }
-    do {
-      try writeJUnit(JUnitReport.xml(report), machine)
-    } catch let error as any OperatorError where report.exitStatus != .done {
-      // The result matters more than a file that could not be written.
-      Console.error("holdfast: \(error)", .red)
-    }
-    try Outcome.end(report.exitStatus)
+    return report
   }
 
   /// Shows findings on standard error, and the result on standard output unless that is for JSON.

@@ -23,7 +23,7 @@ struct WALStatusCommand: ParsableCommand {
     var damage: [DamageError] = []
     let logs = try WALStatus(repository) { damage.append($0) }.run(name)
     if output.json {
-      try Console.json(logs.map { LogJSON($0) })
+      try Console.json(LogsJSON(logs, damage: damage))
     } else if logs.isEmpty {
       Console.output("no write-ahead log is archived in \(repository.location)")
     } else {

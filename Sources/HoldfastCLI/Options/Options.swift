@@ -40,6 +40,17 @@ struct RepositoryOptions: ParsableArguments {
       request(machine, identity: identity, writer: writer, asks: asks), on: machine, of: source)
   }
 
+  /// Returns the repositories of a command that can show several: all that are configured, unless one is named.
+  /// - Parameter isForOne: true if the command line says something that makes sense for a single repository only.
+  /// - Throws: with exit status 2 when no repository is named.
+  func contexts(
+    _ machine: MachineContext, identity: IdentityOptions? = nil, writer: WriterOptions? = nil,
+    of source: SourceName? = nil, isForOne: Bool = false
+  ) throws -> [RepositoryContext] {
+    try RepositoryContext.all(
+      request(machine, identity: identity, writer: writer), on: machine, of: source, isForOne: isForOne)
+  }
+
   /// Returns the repository and its keys as the command line names them.
   func request(
     _ machine: MachineContext, identity: IdentityOptions? = nil, writer: WriterOptions? = nil, asks: Bool = false

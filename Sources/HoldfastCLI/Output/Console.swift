@@ -22,8 +22,10 @@ enum Console {
   /// Notes that a result is written as JSON by other means than those of this type.
   static func noteJSON() { json.store(true, ordering: .relaxed) }
 
-  static func output(_ text: String) {
-    let code = write(text + "\n", to: STDOUT_FILENO)
+  static func output(_ text: String) { outputText(text + "\n") }
+
+  private static func outputText(_ text: String) {
+    let code = write(text, to: STDOUT_FILENO)
     guard code != 0, code != EPIPE else { return }
     let reason = SystemError("write", Path("standard output"), code: code).reason
     outputFailure.withLock {
@@ -32,6 +34,9 @@ enum Console {
         hint: "What was asked is done; send the output elsewhere to see it.")
     }
   }
+
+  /// Writes a part of a result, without a newline.
+  static func outputFragment(_ text: String) { outputText(text) }
 
   /// Prints a message.
   /// - Parameter color: the colour of its first line on a terminal: red for errors, yellow for warnings.
@@ -79,7 +84,8 @@ enum Console {
     return String(decoding: line, as: UTF8.self)
   }
 
-  /// Writes a JSON value to standard output, with sorted keys.
+  /// Writes the result of a command as a JSON document, with sorted keys.
+  /// - Parameter value: must be encoded as an object.
   static func json(_ value: some Encodable) throws {
     json.store(true, ordering: .relaxed)
     output(try JSONText.document(value))
@@ -93,12 +99,6 @@ enum Console {
   /// Prints the number of requests that a command made, if any.
   static func transfer(_ machine: MachineContext) {
     if let line = TransferText.line(machine.traffic.counts) { output("  " + line) }
-  }
-
-  /// Writes a JSON value on one line, for output that is streamed.
-  static func jsonLine(_ value: some Encodable) throws {
-    json.store(true, ordering: .relaxed)
-    output(try JSONText.line(value))
   }
 
   /// - Returns: errno when not everything could be written; otherwise 0.

@@ -42,7 +42,7 @@ final class QueryOutput {
     switch form {
     case .table: for line in table?.add(row) ?? [] { try write(line + "\n") }
     case .lines(let format): try write(format.line(row))
-    case .json: try write((rows == 0 ? "\n" : ",\n") + JSONText.line(row))
+    case .json: try write(JSONText.element(row, isFirst: rows == 0))
     }
     rows += 1
   }
@@ -51,7 +51,7 @@ final class QueryOutput {
     switch form {
     case .table: for line in table?.finish() ?? [] { try write(line + "\n") }
     case .lines: break
-    case .json: try write((rows == 0 ? "" : "\n") + QueryJSON.tail(figures, machine.traffic.counts) + "\n")
+    case .json: try write(QueryJSON.tail(figures, machine.traffic.counts, isEmpty: rows == 0) + "\n")
     }
     try flush()
   }
@@ -61,7 +61,7 @@ final class QueryOutput {
   func fail(_ error: any Error) throws {
     guard case .json = form else { return try flush() }
     guard isBegun else { return buffer.removeAll() }
-    try write((rows == 0 ? "" : "\n") + QueryJSON.tail(failure: describe(error)) + "\n")
+    try write(JSONText.closing(failure: describe(error), isEmpty: rows == 0) + "\n")
     try flush()
   }
 

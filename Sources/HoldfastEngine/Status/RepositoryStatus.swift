@@ -49,6 +49,11 @@ extension SourceStatus {
         facts.journalDamage = [error.message]
       }
       facts.lease = leases[name]
+      if let system = facts.snapshots.max(by: Snapshot.isOlder)?.envelope.postgres.flatMap({
+        SystemIdentifier($0.system)
+      }) {
+        facts.newestLog = try WALArchive(repository, of: name).newestOfLog(system)
+      }
       return StatusComputation(facts, objectives(name), now: repository.host.clock.now()).run()
     }
   }

@@ -109,6 +109,8 @@ package struct SourceStatus: Sendable {
 
   /// The watch of the source; `nil` if nobody watches it.
   package var watch: WatchStatus?
+  /// The archived write-ahead log of a PostgreSQL source; `nil` if none is archived.
+  package var log: LogStatus?
   package var lastBackup: Run?
   package var lastVerify: Run?
   /// The last verify that found damage to data; `nil` if a later one has shown that it is gone.

@@ -24,6 +24,8 @@ package struct StatusComputation {
     package var unsignedDrills = 0
     /// The newest number of the source's lease; `nil` if there is none.
     package var lease: LeaseRecord?
+    /// The newest archived file of the log of a PostgreSQL source, and the time at which it was archived.
+    package var newestLog: (file: WALFileName, archived: Timestamp)?
 
     package init(
       _ name: SourceName, snapshots: [Snapshot], damage: [String] = [], journal: [JournalEntry] = [],
@@ -62,6 +64,7 @@ package struct StatusComputation {
     status.damage = facts.damage
     status.notedDamage = facts.notedDamage
     status.journalDamage = facts.journalDamage
+    status.log = facts.newestLog.map { LogStatus(newest: $0.file, archived: $0.archived, lag: age(of: $0.archived)) }
     status.watch = facts.lease.flatMap { WatchStatus($0) { age(of: $0) } }
     status.suspicions = facts.snapshots.filter { facts.suspicious.contains($0.id) }.sorted { Snapshot.isOlder($1, $0) }
       .map {

@@ -74,6 +74,24 @@ package struct RepositoryContext: Sendable {
     self.init(machine, try machine.location(text), nil, named: named, request)
   }
 
+  /// Finds the repositories that a command means which can show several: the one that is named, or that of the chosen
+  /// source; otherwise all that are configured, in the order of the configuration.
+  /// - Parameter isForOne: true if the command line says something that makes sense for a single repository only.
+  /// - Throws: with exit status 2 when several are configured and the command line is for one.
+  package static func all(
+    _ request: RepositoryRequest, on machine: MachineContext, of source: SourceName? = nil, isForOne: Bool = false
+  ) throws -> [RepositoryContext] {
+    let named = [request.repository, request.expectedKeyring].contains { $0 != nil }
+    let isNamed = ["HOLDFAST_REPOSITORY", "HOLDFAST_EXPECT_KEYRING"].contains { machine.environment.text($0) != nil }
+    guard !named, !isNamed, !isForOne, source == nil, let settings = try machine.loader().load(),
+      settings.repositories.count > 1
+    else { return [try RepositoryContext(request, on: machine, of: source)] }
+    return try settings.repositories.map {
+      RepositoryContext(
+        machine, try StoreLocation($0.home.location), Configured(repository: $0, source: nil), named: nil, request)
+    }
+  }
+
   /// Makes the context for the repository of a configured source.
   package init(
     of source: SourceSettings, in settings: Settings, _ request: RepositoryRequest, on machine: MachineContext

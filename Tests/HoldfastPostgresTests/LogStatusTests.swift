@@ -1,0 +1,57 @@
+import HoldfastArchive
+import HoldfastEngine
+import HoldfastModel
+import HoldfastRepository
+import HoldfastTestShop
+import HoldfastTestSupport
+import Testing
+
+/// `status` tells since when no write-ahead log of a cluster was archived, so that monitoring sees that it stops.
+@Suite struct LogStatusTests {
+  private let sample = WALSample()
+  private let log = WALSample.log()
+
+  private func told(_ shop: TestShop) throws -> LogStatus? {
+    let statuses = try SourceStatus.read(from: shop.open(), of: nil) { _ in Objectives() }
+    return try #require(statuses.first { $0.name == sample.source }).log
+  }
+
+  private func makeCluster(_ shop: TestShop) throws {
+    let start: UInt64 = 1 << 20
+    try sample.snapshot(
+      shop, from: LogSequenceNumber(start + 0x20), to: LogSequenceNumber(start + 0x28), ended: WALSample.noon)
+  }
+
+  @Test func theNewestSegmentAndItsAgeAreTold() throws {
+    let shop = try TestShop()
+    try makeCluster(shop)
+    #expect(try told(shop) == nil, "nothing is archived")
+    for (index, segment) in log.segments.enumerated() {
+      _ = try sample.push(segment.name.text, segment.bytes, shop)
+      let status = try #require(try told(shop))
+      #expect(status.newest == segment.name, "segment \(index)")
+      let archived = try #require(try WALArchive(shop.open(), of: sample.source).find(segment.name, of: log.system))
+      #expect(status.archived == archived.manifest.time.moment)
+      #expect(try #require(status.lag) < .hours(1))
+    }
+  }
+
+  /// A damaged manifest is for a verify to tell; the status says that it does not know.
+  @Test func whatIsDamagedIsNotKnown() throws {
+    let shop = try TestShop()
+    try makeCluster(shop)
+    let segment = log.segments[0]
+    _ = try sample.push(segment.name.text, segment.bytes, shop)
+    let manifest = Keys.walManifest(sample.source, log.system, segment.name)
+    TestFiles.write("no manifest", to: shop.repositoryPath.appending(manifest))
+    #expect(try told(shop) == nil)
+  }
+
+  @Test func aSourceThatIsNoClusterHasNone() throws {
+    let shop = try TestShop()
+    TestFiles.write("an order", to: shop.source.appending("1"))
+    try shop.backup(.full) { $0.name = sample.source }
+    _ = try sample.push(log.segments[0].name.text, log.segments[0].bytes, shop)
+    #expect(try told(shop) == nil)
+  }
+}
