@@ -136,6 +136,12 @@ let package = Package(
         "HoldfastConfiguration", "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations",
       ]),
     module(
+      "Standby",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
+        "HoldfastConfiguration", "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations",
+      ]),
+    module(
       "Setup",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
@@ -148,8 +154,7 @@ let package = Package(
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
         "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastQuery", "HoldfastBrowse",
         "HoldfastDrill", "HoldfastReport", "HoldfastPage", "HoldfastOperations", "HoldfastWatch", "HoldfastDoctor",
-        "HoldfastMount", "HoldfastSetup",
-        argumentParser,
+        "HoldfastMount", "HoldfastSetup", "HoldfastStandby", argumentParser,
       ]),
     .executableTarget(
       name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings, linkerSettings: [releaseBinary]),
@@ -235,6 +240,12 @@ let package = Package(
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
         "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations",
+      ]),
+    tests(
+      of: "Standby",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
+        "HoldfastRepository", "HoldfastEngine", "HoldfastOperations", "HoldfastTestShop", "CSQLite",
       ]),
     // Tests of the command line as its users run it: the binary. They need no module above the store, and so are
     // compiled while the Engine is optimized.

@@ -79,6 +79,14 @@ package struct PrometheusText {
     families[index].samples += family.samples
   }
 
+  /// Metrics of one source that are known apart from its status.
+  package init(
+    repository: Identifier, source: SourceName, gauges: [(name: String, help: String, value: Double?)]
+  ) {
+    self.init(labels: ["repository": repository.description, "source": source.text])
+    for gauge in gauges { add(gauge.name, gauge.help, [([:], gauge.value)]) }
+  }
+
   private mutating func addVerdict(_ statuses: [SourceStatus]) {
     each("level", "The level of the source as status shows it: 0 OK, 1 WARNING, 2 CRITICAL.", statuses) {
       Double($0.level?.rawValue ?? 0)

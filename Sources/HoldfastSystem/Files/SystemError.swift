@@ -65,6 +65,8 @@ package struct SystemError: OperatorError, Equatable {
   package var isNotADirectory: Bool { code == ENOTDIR }
   /// True if the system lacks the means, and may have them later; or does not offer this at all.
   package var isLackOfMeans: Bool { [ENOSPC, EMFILE, ENFILE, ENOMEM, ENOSYS].contains(code) }
+  /// True if the file system has no room left, or this user's share of it is used up.
+  package var isDiskFull: Bool { [ENOSPC, EDQUOT].contains(code) }
   package var isNameTooLong: Bool { code == ENAMETOOLONG }
   package var isForbidden: Bool { code == EACCES || code == EPERM }
   package var isExisting: Bool { code == EEXIST }
