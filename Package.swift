@@ -104,7 +104,7 @@ let package = Package(
       "Drill",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastSource", "HoldfastStore", "HoldfastRepository",
-        "HoldfastEngine",
+        "HoldfastEngine", "CQuery",
       ]),
     module(
       "Report",
@@ -214,7 +214,7 @@ let package = Package(
         "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations", "HoldfastTestShop",
       ]),
     tests(
-      of: "Setup", ["HoldfastModel", "HoldfastSystem", "HoldfastConfiguration", "HoldfastOperations", "HoldfastCodec"]),
+      of: "Setup", ["HoldfastModel", "HoldfastSystem", "HoldfastConfiguration"]),
     tests(
       of: "Report", ["HoldfastModel", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine", "HoldfastTestShop"]),
     tests(
@@ -239,7 +239,7 @@ let package = Package(
       of: "Doctor",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
-        "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations",
+        "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations", "HoldfastTestShop",
       ]),
     tests(
       of: "Standby",

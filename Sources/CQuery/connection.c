@@ -47,24 +47,26 @@ static int is_over(void *context) {
     return database->is_over(database->context);
 }
 
-static int restrain(const holdfast_sqlite_setup *sqlite, holdfast_connection *connection) {
+static int restrain(const holdfast_sqlite *library, const holdfast_sqlite_setup *sqlite,
+                    holdfast_connection *connection) {
     sqlite3 *handle = connection->handle;
     for (size_t index = 0; index < sizeof options / sizeof options[0]; index++) {
         int code = sqlite->configure(handle, options[index].option, options[index].value, (int *)NULL);
         if (code) return code;
     }
     for (size_t index = 0; index < sizeof limits / sizeof limits[0]; index++)
-        sqlite->limit(handle, limits[index].limit, limits[index].value);
+        library->limit(handle, limits[index].limit, limits[index].value);
     int code = sqlite->execute(handle, settings, NULL, NULL, NULL);
     if (code) return code;
-    sqlite->set_progress(handle, instructions_between_looks, is_over, &connection->database);
+    library->set_progress(handle, instructions_between_looks, is_over, &connection->database);
     return sqlite->set_authorizer(handle, holdfast_authorize, &connection->database);
 }
 
 int holdfast_connect(const holdfast_database *database, int64_t heap_bytes, holdfast_connection **opened) {
     *opened = NULL;
+    const holdfast_sqlite *library = holdfast_sqlite_load();
     const holdfast_sqlite_setup *sqlite = holdfast_sqlite_load_setup();
-    if (!sqlite) return holdfast_sqlite_error;
+    if (!library) return holdfast_sqlite_error;
     holdfast_connection *connection = calloc(1, sizeof *connection);
     if (!connection) return holdfast_sqlite_no_memory;
     connection->database = *database;
@@ -76,8 +78,8 @@ int holdfast_connect(const holdfast_database *database, int64_t heap_bytes, hold
         free(connection);
         return code;
     }
-    code = sqlite->open("snapshot", &connection->handle, open_flags, connection->vfs_name);
-    if (!code) code = restrain(sqlite, connection);
+    code = library->open("snapshot", &connection->handle, open_flags, connection->vfs_name);
+    if (!code) code = restrain(library, sqlite, connection);
     if (code) {
         holdfast_disconnect(connection);
         return code;
@@ -90,7 +92,7 @@ sqlite3 *holdfast_connection_handle(holdfast_connection *connection) { return co
 
 void holdfast_disconnect(holdfast_connection *connection) {
     const holdfast_sqlite_setup *sqlite = holdfast_sqlite_load_setup();
-    if (connection->handle) sqlite->close(connection->handle);
+    if (connection->handle) holdfast_sqlite_load()->close(connection->handle);
     sqlite->unregister_vfs(&connection->vfs);
     free(connection);
 }

@@ -51,14 +51,10 @@ typedef struct {
     int (*version_number)(void);
     int (*register_vfs)(vfs *, int is_default);
     int (*unregister_vfs)(vfs *);
-    int (*open)(const char *name, sqlite3 **, int flags, const char *vfs);
-    int (*close)(sqlite3 *);
     int (*configure)(sqlite3 *, int option, ...);
-    int (*limit)(sqlite3 *, int which, int value);
     int64_t (*limit_heap)(int64_t);
     int (*set_authorizer)(sqlite3 *,
                           int (*)(void *, int, const char *, const char *, const char *, const char *), void *);
-    void (*set_progress)(sqlite3 *, int instructions, int (*)(void *), void *);
     int (*execute)(sqlite3 *, const char *sql, int (*)(void *, int, char **, char **), void *, char **message);
 } holdfast_sqlite_setup;
 

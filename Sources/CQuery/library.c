@@ -35,13 +35,13 @@ static void load(void) {
         {(void **)&setup.version_number, "sqlite3_libversion_number"},
         {(void **)&setup.register_vfs, "sqlite3_vfs_register"},
         {(void **)&setup.unregister_vfs, "sqlite3_vfs_unregister"},
-        {(void **)&setup.open, "sqlite3_open_v2"},
-        {(void **)&setup.close, "sqlite3_close"},
+        {(void **)&functions.open, "sqlite3_open_v2"},
+        {(void **)&functions.close, "sqlite3_close"},
         {(void **)&setup.configure, "sqlite3_db_config"},
-        {(void **)&setup.limit, "sqlite3_limit"},
+        {(void **)&functions.limit, "sqlite3_limit"},
         {(void **)&setup.limit_heap, "sqlite3_hard_heap_limit64"},
         {(void **)&setup.set_authorizer, "sqlite3_set_authorizer"},
-        {(void **)&setup.set_progress, "sqlite3_progress_handler"},
+        {(void **)&functions.set_progress, "sqlite3_progress_handler"},
         {(void **)&setup.execute, "sqlite3_exec"},
     };
     for (size_t index = 0; index < sizeof wanted / sizeof wanted[0]; index++) {

@@ -8,6 +8,7 @@ extension SettingsBuilder {
     func key(_ name: String) -> [String] { way + ["drill", name] }
     var made = DrillSettings()
     made.every = span(key("every"))
+    made.olderEvery = text(schema.source, key("older-every")).flatMap { Int($0) }
     made.directory = text(schema.source, key("in")).map { Path($0) }
     made.bytesMax = text(schema.source, key("max-size")).flatMap { ByteSize($0)?.bytes }
     made.timeout = span(key("timeout")) ?? made.timeout

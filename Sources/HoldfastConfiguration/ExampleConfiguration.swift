@@ -63,6 +63,7 @@ package enum ExampleConfiguration {
         # share: 5%              # at least, in every run
       # drill:                   # restore on trial, open the databases, ask them, and measure the time
       #   every: 7d
+      #   older-every: 3         # each third one takes an older snapshot
       #   in: /var/lib/holdfast/drill
       #   max-size: 100GiB
       #   timeout: 24h           # a drill that takes longer ends, and counts for nothing

@@ -27,7 +27,7 @@ struct TrialPlan {
       }
     }
     trials += servers.map { LoginTrial(source: $0) }
-    for source in servers {
+    for source in servers where source.postgres != nil {
       guard let opening = Self.opening(of: source, among: openings) else { continue }
       trials.append(
         LogTrial(source: source, opening: opening, writes: options.writes, patience: options.logPatience))

@@ -4,8 +4,9 @@ internal import HoldfastSystem
 /// Compares the answer of a database with what the site expects.
 struct AnswerCheck {
   let assertion: DrillAssertion
-  /// The beginning of the snapshot.
-  let snapshotTime: Timestamp
+  /// The beginning of the snapshot; where log was replayed, the time of its last transaction.
+  let stateTime: Timestamp
+  let hasReplayed: Bool
 
   /// - Parameter rows: the answer; a NULL is `nil`.
   /// - Returns: the reason why the assertion does not hold; `nil` if it holds.
@@ -23,10 +24,11 @@ struct AnswerCheck {
       return number >= wanted ? nil : "\(said), and not \(least) or more"
     case .within(let span):
       guard let time = Self.time(value) else { return "\(said), which is no time" }
-      let distance = snapshotTime - time
+      let distance = stateTime - time
       guard abs(distance.seconds) > span.seconds else { return nil }
       let amount = Amount.age(.seconds(abs(distance.seconds)))
-      return "\(said), which is \(amount) \(distance > .zero ? "before" : "after") the snapshot"
+      return
+        "\(said), which is \(amount) \(distance > .zero ? "before" : "after") the \(hasReplayed ? "end of the log" : "snapshot")"
     }
   }
 

@@ -20,6 +20,8 @@ package struct Drill {
     /// The time that a restore may take, as the site demands it. A recovery that takes longer and is still not done at
     /// the end of `timeout` fails the drill.
     package var restoreWithin: TimeSpan?
+    /// True if the snapshot is another one than the newest.
+    package var isOlder = false
     /// Only make the plan.
     package var isDryRun = false
     /// Leave the restored data in place, for somebody to look at.
@@ -28,6 +30,9 @@ package struct Drill {
     package var isRoot = false
     /// The directories in which it must not work.
     package var forbidden: [ForbiddenPlace] = []
+    /// The directories in which programs of PostgreSQL are looked for, with `VERSION` for the major version: those of
+    /// Debian's packages, and of PostgreSQL's own for Red Hat.
+    package var programs = ["/usr/lib/postgresql/VERSION/bin", "/usr/pgsql-VERSION/bin"]
     /// The time that opening the repository took.
     package var openingTime = TimeSpan.zero
     /// Returns the command with which a server in recovery gets its archived log.

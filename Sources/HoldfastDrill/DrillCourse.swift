@@ -33,7 +33,7 @@ final class DrillCourse {
     (self.snapshot, self.options, self.progress) = (snapshot, options, progress)
     restoreProgress = RestoreProgress(progress)
     place = try ScratchPlace(in: options.directory, of: snapshot.sourceName, files: repository.host.files)
-    report = Drill.Report(snapshot, data: place.data, isDryRun: options.isDryRun)
+    report = Drill.Report(snapshot, data: place.data, isOlder: options.isOlder, isDryRun: options.isDryRun)
     report.phases = [
       Drill.PhaseResult(phase: .repository, duration: options.openingTime, text: repository.location)
     ]
@@ -171,8 +171,12 @@ final class DrillCourse {
   private func recover() throws -> String? {
     // From here on a database may make the restored data larger.
     limits.watchSize(max: options.bytesMax)
-    let found = try RestoredDatabases(in: place.data, files: host.files, cancellation: host.cancellation)
+    let found = try RestoredDatabases(
+      in: place.data, named: options.database.map { Path($0) }, files: host.files, cancellation: host.cancellation)
     self.found = found
+    report.unchecked += found.unreadable.map {
+      "\($0) looks like an encrypted database, or a damaged one, and was not opened"
+    }
     if snapshot.envelope.postgres != nil, found.clusters.isEmpty {
       throw DrillFailure("the restored tree has no PostgreSQL cluster any more, and its snapshot is one of a cluster")
     }
@@ -191,7 +195,8 @@ final class DrillCourse {
       try host.files.removeFile(file)
     }
     let minima = recovery?.plan.minima ?? [:]
-    let server = try DrillServer(on: cluster, in: scratch, minima: minima, isRoot: options.isRoot, host: host)
+    let server = try DrillServer(
+      on: cluster, in: scratch, minima: minima, programs: options.programs, isRoot: options.isRoot, host: host)
     self.server = server
     do {
       try server.start()
@@ -203,6 +208,7 @@ final class DrillCourse {
 
   private func open() throws -> String? {
     for path in found?.sqlite ?? [] {
+      try RestoredDatabases.checkJournal(of: path, in: place.data, files: host.files)
       let connection = try SQLiteConnection(place.data.appending(path.bytes), name: path, host.cancellation)
       _ = try connection.rows("SELECT count(*) FROM sqlite_master")
       sqlite.append((path, connection))
@@ -222,9 +228,13 @@ final class DrillCourse {
     for (path, connection) in sqlite { try SQLiteChecks(name: path, connection: connection).run() }
     if !sqlite.isEmpty { done.append("integrity_check, foreign_key_check") }
     if let server {
-      done.append(
-        try server.runAmcheck() ? "pg_amcheck" : "pg_amcheck is not installed: every database was only opened")
+      if try server.runAmcheck() {
+        done.append("pg_amcheck")
+      } else {
+        report.unchecked.append("pg_amcheck is not installed, and the databases of the cluster were only opened")
+      }
     }
+    done += report.unchecked
     return done.isEmpty ? nil : done.joined(separator: "; ")
   }
 
@@ -234,6 +244,7 @@ final class DrillCourse {
     guard !options.assertions.isEmpty else { return nil }
     for (_, connection) in sqlite { try connection.makeReadOnly() }
     let answer = try asked()
+    let replayed = try recovery == nil ? nil : server.flatMap { try ClusterChecks(server: $0).replayedUntil() }
     for (index, assertion) in options.assertions.enumerated() {
       let rows: [[String?]]
       let intro = "assertion \(index + 1) cannot be asked: "
@@ -244,7 +255,8 @@ final class DrillCourse {
       } catch let error as EngineError {
         throw EngineError(error.scope, intro + error.message, hint: error.hint, exitStatus: error.exitStatus)
       }
-      let check = AnswerCheck(assertion: assertion, snapshotTime: snapshot.envelope.started)
+      let check = AnswerCheck(
+        assertion: assertion, stateTime: replayed ?? snapshot.envelope.started, hasReplayed: replayed != nil)
       if let objection = check.objection(to: rows) {
         throw DrillFailure("assertion \(index + 1) does not hold: \(objection): \(Path(assertion.sql))")
       }

@@ -45,6 +45,8 @@ extension Drill {
   package struct Report: Sendable {
     package let snapshot: Snapshot
     package let isDryRun: Bool
+    /// True if the snapshot is another one than the newest.
+    package let isOlder: Bool
     package internal(set) var phases: [PhaseResult] = []
     /// The restored data; it is removed at the end, unless it is kept.
     package internal(set) var data: Path
@@ -56,13 +58,15 @@ extension Drill {
     package internal(set) var recovery: RecoveryPlan?
     /// The databases that were opened: paths below the source.
     package internal(set) var databases: [Path] = []
+    /// The checks that were not made, with the reason of each, in words.
+    package internal(set) var unchecked: [String] = []
     /// The number of assertions that held.
     package internal(set) var assertionsHeld = 0
     /// `nil` if everything was as it should be.
     package internal(set) var failure: Failure?
 
-    init(_ snapshot: Snapshot, data: Path, isDryRun: Bool) {
-      (self.snapshot, self.data, self.isDryRun) = (snapshot, data, isDryRun)
+    init(_ snapshot: Snapshot, data: Path, isOlder: Bool, isDryRun: Bool) {
+      (self.snapshot, self.data, self.isOlder, self.isDryRun) = (snapshot, data, isOlder, isDryRun)
     }
 
     /// The time until the restored databases answered.
@@ -79,7 +83,8 @@ extension Drill {
     package var evidence: DrillEvidence {
       DrillEvidence(
         passed: failure == nil, phases: phases.map { DrillEvidence.Phase($0.phase.rawValue, took: $0.duration) },
-        restoreTime: restoreTime, databases: UInt64(databases.count), assertions: UInt64(assertionsHeld))
+        restoreTime: restoreTime, databases: UInt64(databases.count), assertions: UInt64(assertionsHeld),
+        isOlder: isOlder ? true : nil)
     }
 
     /// The result in one sentence.
@@ -90,11 +95,15 @@ extension Drill {
       let opened =
         databases.isEmpty
         ? "it has no database to open"
-        : "\(Amount.count(UInt64(databases.count), "database")) \(databases.count == 1 ? "is" : "are") sound"
+        : "\(Amount.count(UInt64(databases.count), "database")) \(databases.count == 1 ? "is" : "are") \(quality)"
       let held =
         assertionsHeld == 0
         ? "" : ", and \(Amount.count(UInt64(assertionsHeld), "assertion")) \(assertionsHeld == 1 ? "holds" : "hold")"
-      return "\(name) was restored in \(Amount.duration(restoreTime)): \(opened)\(held)"
+      let rest = unchecked.isEmpty ? "" : " (not checked: \(unchecked.joined(separator: "; ")))"
+      return "\(name) was restored in \(Amount.duration(restoreTime)): \(opened)\(held)\(rest)"
     }
+
+    /// The word for the databases that were opened: sound only if everything was checked.
+    private var quality: String { unchecked.isEmpty ? "sound" : "open" }
   }
 }

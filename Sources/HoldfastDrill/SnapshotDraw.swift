@@ -1,4 +1,5 @@
 package import HoldfastArchive
+internal import HoldfastModel
 internal import HoldfastRepository
 
 /// Draws the snapshot of a drill, so that older ones are proved to come back as well.
@@ -16,6 +17,22 @@ package enum SnapshotDraw {
       if left < 0 { return snapshot }
     }
     return ranked.last
+  }
+
+  /// Draws the snapshot of the next drill of `run`, if it is the turn of an older one.
+  /// - Parameters:
+  ///   - turns: the number of drills of which one takes an older snapshot.
+  ///   - entries: the journal of the source. A drill that could not be made does not count there, so the same snapshot
+  ///     is drawn again.
+  /// - Returns: `nil` if it is the turn of the newest one, or there is no other.
+  package static func older(
+    among snapshots: [Snapshot], than newest: Snapshot, every turns: Int, after entries: [JournalEntry]
+  ) -> Snapshot? {
+    let drills = entries.filter { $0.drill != nil }.sorted { $0.ended < $1.ended }
+    let sinceOlder = drills.reversed().prefix { $0.drill?.isOlder != true }.count
+    guard sinceOlder + 1 >= turns else { return nil }
+    let seed = UInt64(bitPattern: drills.last?.ended.seconds ?? 0)
+    return draw(snapshots.filter { $0.id != newest.id }, seed: seed)
   }
 
   /// Returns a number from 0 to below 1, made of the seed by the finalizer of SplitMix64.

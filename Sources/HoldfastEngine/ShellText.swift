@@ -7,7 +7,7 @@ package enum ShellText {
   package static func word(_ text: String) -> String {
     let isPlain = text.utf8.allSatisfy { byte in
       UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
-        || UInt8(ascii: "+")...UInt8(ascii: ":") ~= byte || byte == UInt8(ascii: "=") || byte == UInt8(ascii: "_")
+        || UInt8(ascii: "+")...UInt8(ascii: ":") ~= byte || "=_@".utf8.contains(byte)
     }
     return isPlain && !text.isEmpty ? text : quoted(text)
   }

@@ -1,6 +1,7 @@
 internal import CFuse
 internal import HoldfastModel
 internal import HoldfastSystem
+internal import Synchronization
 
 /// The descriptor over which the kernel sends its requests and gets the replies. Several threads may use it.
 final class FuseConnection: Sendable {
@@ -9,17 +10,26 @@ final class FuseConnection: Sendable {
   /// The longest wait for a request, after which the thread looks whether it is to end.
   private static let waitMilliseconds: Int32 = 200
   private let descriptor: Int32
+  /// One thread waits for a request, the others for their turn: the kernel would wake all of them for each request.
+  private let turn = Mutex(())
+  private let ending = Atomic(false)
 
   /// - Parameter descriptor: becomes the property of the connection.
   init(descriptor: Int32) { self.descriptor = descriptor }
 
   deinit { holdfast_fuse_close(descriptor) }
 
+  /// Lets all threads that wait for requests end within some 200 ms.
+  func end() { ending.store(true, ordering: .releasing) }
+
   /// Waits for the next request.
-  /// - Returns: `nil` if none came within some 200 ms.
-  /// - Throws: `SystemError`; `Unmounted` once nothing is mounted any more.
+  /// - Returns: `nil` if none came for a while.
+  /// - Throws: `SystemError`; `Unmounted` once nothing is mounted any more, or after `end`.
   func receive(into buffer: Buffer) throws -> FuseRequest? {
-    let count = holdfast_fuse_receive(descriptor, buffer.bytes.baseAddress, buffer.capacity, Self.waitMilliseconds)
+    let count = try turn.withLock { _ in
+      if ending.load(ordering: .acquiring) { throw Unmounted() }
+      return holdfast_fuse_receive(descriptor, buffer.bytes.baseAddress, buffer.capacity, Self.waitMilliseconds)
+    }
     guard count >= 0 else {
       let code = Int32(truncatingIfNeeded: -count)
       throw code == Int32(holdfast_fuse_no_device) ? Unmounted() : SystemError("read", Path("/dev/fuse"), code: code)
@@ -43,7 +53,7 @@ final class FuseConnection: Sendable {
     _ = holdfast_fuse_reply(descriptor, &header, headerCount, body.baseAddress, body.count)
   }
 
-  /// The file system was unmounted.
+  /// There will be no more requests.
   struct Unmounted: Error {}
 }
 
@@ -61,7 +71,7 @@ struct FuseRequest {
     body = UnsafeRawBufferPointer(rebasing: bytes[headerCount...])
   }
 
-  var operation: UInt32 { header.opcode }
+  var operation: fuse_opcode { fuse_opcode(rawValue: header.opcode) }
   /// The node that it is about.
   var node: UInt64 { header.nodeid }
 

@@ -50,6 +50,7 @@ package struct Mount {
     let reporter = MountReporter(warn)
     let tree = try MountedTree(options.sources, single: options.snapshot, of: repository) { reporter.warn($0) }
     let shown = tree.outlines
+    try checkKeys(shown.compactMap(\.latest), reporter)
     let point = try MountPoint(
       options.path, repository: repository.store.directory, sources: sourceDirectories(shown.compactMap(\.latest)),
       files: repository.host.files)
@@ -68,13 +69,25 @@ package struct Mount {
         path: point.path, sources: shown.map(\.name),
         snapshots: options.snapshot == nil ? shown.reduce(0) { $0 + $1.count } : 1))
     while server.isServing, !repository.host.cancellation.isRaised { Pause.time(Self.lookInterval) }
-    // Somebody else has unmounted it if the threads have ended by themselves.
-    guard server.isServing else { return }
+    // Otherwise somebody else has unmounted it.
+    guard server.isServing || server.hasFailed else { return }
     defer { server.end() }
     switch point.unmount() {
     case .done: return
     case .detached: warn("\(point.path) was in use: it is unmounted, and whoever uses it gets errors from now on")
     case .failed: throw MountError.stillMounted(point.path)
+    }
+  }
+
+  /// Makes sure that what is sealed can be opened, before anything is mounted of which nothing can be read.
+  private func checkKeys(_ newest: [SnapshotOutline], _ reporter: MountReporter) throws {
+    guard repository.keyring.isSealed else { return }
+    for outline in newest {
+      do {
+        _ = try repository.containers.open(.body, outline.bodyKey, outline.body)
+      } catch let damage as DamageError {
+        reporter.warn(damage.message)
+      }
     }
   }
 

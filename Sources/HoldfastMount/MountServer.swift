@@ -6,7 +6,8 @@ internal import Synchronization
 
 /// Answers the requests of the kernel, on several threads, until nothing is mounted any more.
 final class MountServer: Sendable {
-  private static let threadsCount = 4
+  /// More than the kernel sends reads ahead (12): who only lists waits for no far store.
+  private static let threadsCount = 16
   /// The first protocol whose replies have the lengths of today (Linux 3.15).
   private static let minorVersionMin: UInt32 = 23
   /// The protocol of which things are used at most (Linux 5.2).
@@ -20,9 +21,9 @@ final class MountServer: Sendable {
   private let tree: MountedTree
   private let reporter: MountReporter
   private let letsOthers: Bool
-  private let ending = Atomic(false)
   /// The threads that have not ended.
   private let running = Atomic(0)
+  private let failed = Atomic(false)
 
   init(_ connection: FuseConnection, _ tree: MountedTree, _ reporter: MountReporter, letsOthers: Bool) {
     (self.connection, self.tree, self.reporter, self.letsOthers) = (connection, tree, reporter, letsOthers)
@@ -31,8 +32,11 @@ final class MountServer: Sendable {
   /// True as long as requests are answered.
   var isServing: Bool { running.load(ordering: .acquiring) > 0 }
 
+  /// True if the kernel sends no requests though it is mounted.
+  var hasFailed: Bool { failed.load(ordering: .acquiring) }
+
   /// Ends the threads within some 200 ms.
-  func end() { ending.store(true, ordering: .releasing) }
+  func end() { connection.end() }
 
   /// Begins to answer.
   /// - Returns: the threads that do it.
@@ -54,7 +58,7 @@ final class MountServer: Sendable {
   private func serve() {
     let request = Buffer(capacity: FuseConnection.requestBytesMax)
     let reply = Buffer(capacity: Self.readBytesMax)
-    while !ending.load(ordering: .acquiring) {
+    while true {
       do {
         guard let request = try connection.receive(into: request) else { continue }
         reply.count = 0
@@ -62,17 +66,15 @@ final class MountServer: Sendable {
       } catch is FuseConnection.Unmounted {
         return
       } catch {
+        failed.store(true, ordering: .releasing)
         return reporter.warn(describe(error).message)
       }
     }
   }
 
   private func answer(_ request: FuseRequest, with reply: Buffer) {
-    // Nothing is kept of what the kernel knows, so nothing is to be forgotten; and no request takes for ever.
-    let unanswered = [FUSE_FORGET, FUSE_BATCH_FORGET, FUSE_INTERRUPT].map(\.rawValue)
-    guard !unanswered.contains(request.operation) else { return }
     do {
-      try perform(request, reply)
+      guard try perform(request, reply) else { return }
       connection.reply(to: request, reply.used)
     } catch let refusal as Refusal {
       connection.reply(to: request, refusal)
@@ -84,27 +86,33 @@ final class MountServer: Sendable {
     }
   }
 
-  private func perform(_ request: FuseRequest, _ reply: Buffer) throws {
-    if request.operation == FUSE_INIT.rawValue { return try begin(request, reply) }
-    if request.operation == FUSE_DESTROY.rawValue || request.operation == FUSE_RELEASE.rawValue
-      || request.operation == FUSE_RELEASEDIR.rawValue
-    {
-      return
-    }
-    if request.operation == FUSE_STATFS.rawValue { return statistics(reply) }
-    let node = try tree.node(request.node)
+  /// - Returns: false if the kernel expects no reply.
+  private func perform(_ request: FuseRequest, _ reply: Buffer) throws -> Bool {
     switch request.operation {
-    case FUSE_LOOKUP.rawValue: reply.append(try tree.child(request.text(), of: node).entry)
-    case FUSE_GETATTR.rawValue: reply.append(try tree.status(of: node).reply)
-    case FUSE_READLINK.rawValue: reply.append(bytes: try tree.target(of: node))
-    case FUSE_OPEN.rawValue: try open(request, node, reply)
-    case FUSE_READ.rawValue: try read(request, node, reply)
-    case FUSE_LSEEK.rawValue: try seek(request, node, reply)
-    case FUSE_OPENDIR.rawValue: reply.append(fuse_open_out())
-    case FUSE_READDIR.rawValue: try list(request, node, reply, withStatus: false)
-    case FUSE_READDIRPLUS.rawValue: try list(request, node, reply, withStatus: true)
-    case FUSE_GETXATTR.rawValue: try extendedAttribute(request, node, reply)
-    case FUSE_LISTXATTR.rawValue: try listExtendedAttributes(request, node, reply)
+    // Nothing is kept of what the kernel knows, so nothing is to be forgotten. Of interruptions it tells after every
+    // signal, also of those that must not end a read.
+    case FUSE_FORGET, FUSE_BATCH_FORGET, FUSE_INTERRUPT: return false
+    case FUSE_RELEASE, FUSE_RELEASEDIR, FUSE_DESTROY: break
+    case FUSE_INIT: try begin(request, reply)
+    case FUSE_STATFS: statistics(reply)
+    default: try perform(request, on: tree.node(request.node), reply)
+    }
+    return true
+  }
+
+  private func perform(_ request: FuseRequest, on node: Node, _ reply: Buffer) throws {
+    switch request.operation {
+    case FUSE_LOOKUP: reply.append(try tree.child(request.text(), of: node).entry)
+    case FUSE_GETATTR: reply.append(try tree.status(of: node).reply)
+    case FUSE_READLINK: reply.append(bytes: try tree.target(of: node))
+    case FUSE_OPEN: try open(request, node, reply)
+    case FUSE_READ: try read(request, node, reply)
+    case FUSE_LSEEK: try seek(request, node, reply)
+    case FUSE_OPENDIR: reply.append(fuse_open_out())
+    case FUSE_READDIR: try list(request, node, reply, withStatus: false)
+    case FUSE_READDIRPLUS: try list(request, node, reply, withStatus: true)
+    case FUSE_GETXATTR: try extendedAttribute(request, node, reply)
+    case FUSE_LISTXATTR: try listExtendedAttributes(request, node, reply)
     default: throw Refusal.noFunction
     }
   }

@@ -23,8 +23,11 @@ struct MountedSource: Sendable {
   /// Those that are not removed, in ascending order of their numbers.
   fileprivate(set) var present: [MountedSnapshot] = []
   fileprivate(set) var byName: [[UInt8]: MountedSnapshot] = [:]
-  /// The newest of them.
+  /// The newest of them; `nil` if there is none, or a newer one is damaged: an older snapshot must not be taken for the
+  /// newest.
   fileprivate(set) var latest: MountedSnapshot?
+  /// The keys of what is damaged or missing.
+  fileprivate var damaged: Set<String> = []
 
   fileprivate init(_ number: UInt32, _ name: SourceName) { (self.number, self.name) = (number, name) }
 }
@@ -76,7 +79,11 @@ final class SnapshotCatalog {
   }
 
   private func read(_ source: inout MountedSource) throws {
-    for outline in try newOutlines(of: source) {
+    let new = try newOutlines(of: source) { damage in
+      source.damaged.insert(damage.object)
+      warn(damage.message)
+    }
+    for outline in new {
       let time = Self.name(of: outline.started)
       // Another one may have been begun within the same second.
       let name = source.names.contains(time) ? time + Array(".\(outline.id.short)".utf8) : time
@@ -94,20 +101,25 @@ final class SnapshotCatalog {
     }.sorted { $0.number < $1.number }
     source.byName = Dictionary(source.present.map { ($0.name, $0) }) { $1 }
     source.latest = source.present.max { SnapshotOutline.isOlder($0.outline, $1.outline) }
+    if let newest = source.latest?.outline, source.damaged.contains(where: newest.isBehind) { source.latest = nil }
   }
 
   /// Returns the snapshots that are not known yet, the oldest first. A manifest never changes, so those that are known
   /// are not read again.
-  private func newOutlines(of source: MountedSource) throws -> [SnapshotOutline] {
+  private func newOutlines(
+    of source: MountedSource, onDamage: (DamageError) -> Void
+  ) throws -> [SnapshotOutline] {
     guard !source.known.isEmpty else {
-      return try repository.catalog.outlines(of: source.name, known: [:]) { warn($0.message) }
-        .sorted(by: SnapshotOutline.isOlder)
+      let all = try repository.catalog.outlines(of: source.name, known: [:], onDamage: onDamage)
+      // Notes and journal may tell of a newer one.
+      if let lost = try repository.catalog.newerThanPresent(of: source.name) { onDamage(lost) }
+      return all.sorted(by: SnapshotOutline.isOlder)
     }
     return try repository.catalog.sequences(of: source.name).filter { source.known[$0] == nil }.compactMap { number in
       do {
         return try repository.catalog.snapshotIfCommitted(source.name, number).map { SnapshotOutline($0) }
       } catch let damage as DamageError {
-        warn(damage.message)
+        onDamage(damage)
         return nil
       }
     }
@@ -145,8 +157,7 @@ final class SnapshotCatalog {
 
   /// The attributes if this snapshot has changed them.
   private func ownDirectoryAttributes(of outline: SnapshotOutline) throws -> Attributes? {
-    let body = try repository.containers.open(
-      .body, Keys.body(outline.source, outline.sequence, outline.body.id), outline.body)
+    let body = try repository.containers.open(.body, outline.bodyKey, outline.body)
     // The source itself comes first in path order.
     guard case .put(let entry, _)? = try BodyReader(body).next(), entry.path.isEmpty else { return nil }
     var attributes = entry.attributes
@@ -158,5 +169,14 @@ final class SnapshotCatalog {
   static func name(of time: Timestamp) -> [UInt8] {
     let text = TimeText.utc(time)
     return Array((text.prefix { $0 != "." } + "Z").utf8).map { $0 == UInt8(ascii: ":") ? UInt8(ascii: "-") : $0 }
+  }
+}
+
+extension SnapshotOutline {
+  var bodyKey: String { Keys.body(source, sequence, body.id) }
+
+  /// True if a key belongs to a manifest of the same source that has a higher number.
+  fileprivate func isBehind(_ key: String) -> Bool {
+    key.hasPrefix(Keys.source(source)) && key > Keys.manifest(source, sequence)
   }
 }

@@ -29,7 +29,7 @@ struct DrillChart {
   private func row(_ drill: Drill, longest: Double, _ names: [String]) -> HTML {
     let result = drill.evidence.passed ? "passed" : "FAILED"
     let label =
-      "\(TimeAxis.minute(drill.run.ended)): \(result) in \(Amount.duration(drill.run.took)), the database answered after \(Amount.duration(drill.evidence.restoreTime))"
+      "\(TimeAxis.minute(drill.run.ended)): \(result) in \(Amount.duration(.seconds(Self.length(drill.evidence)))), the database answered after \(Amount.duration(drill.evidence.restoreTime))"
     var x = 0.0
     let bars = drill.evidence.phases.map { phase in
       let width = phase.took.seconds / longest * TimeAxis.width

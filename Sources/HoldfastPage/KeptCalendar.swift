@@ -38,10 +38,12 @@ struct KeptCalendar {
   /// A sentence about the rules, and what the next prune removes.
   private var rules: String {
     let count = Amount.count(UInt64(lines.count), "snapshot")
-    guard let policy = kept.policy else { return "No rule says what to keep, so all \(count) stay." }
+    let removed = Amount.count(UInt64(kept.removed), "removed snapshot")
+    let waiting = kept.removed > 0 ? " \(removed) can still be called back." : ""
+    guard let policy = kept.policy else { return "No rule says what to keep, so all \(count) stay.\(waiting)" }
     let going = kept.lines.count - lines.count
     let next = going > 0 ? "; the next prune removes \(Amount.count(UInt64(going), "snapshot"))" : ""
-    return "The rules are \(RetentionText(policy).text). They keep \(count)\(next)."
+    return "The rules are \(RetentionText(policy).text). They keep \(count)\(next).\(waiting)"
   }
 
   private func year(_ year: Int, _ days: [CalendarDay], _ kept: [String: [KeptSnapshots.Line]]) -> HTML {

@@ -26,8 +26,8 @@ enum PageStyle {
       background: var(--good-card); border: 1px solid; }
     .level.warning { color: var(--warn); background: var(--warn-card); }
     .level.critical { color: var(--bad); background: var(--bad-card); }
-    .concerns { list-style: none; padding: 0; margin: 0 0 1rem; } .concerns li { padding: 0.2rem 0; }
-    .word { display: inline-block; min-width: 5.5rem; margin-right: 0.6rem; font-weight: 600; font-size: 0.85rem; }
+    .concerns { list-style: none; padding: 0; margin: 0 0 1rem; } .concerns li { padding: 0.2rem 0; display: flex; gap: 0.6rem; }
+    .word { flex: none; width: 5.2rem; font-weight: 600; font-size: 0.85rem; line-height: 1.8; }
     .critical .word { color: var(--bad); } .warning .word { color: var(--warn); }
     .note, .dates, .top, .label, footer { color: var(--soft); font-size: 0.85rem; margin: 0.3rem 0; }
     .label.bad { color: var(--bad); font-weight: 600; }
@@ -59,7 +59,7 @@ enum PageStyle {
     .flags span { position: absolute; transform: translateX(-50%); white-space: nowrap; min-width: 1.4rem;
       text-align: center; padding: 0 0.3rem; border-radius: 0.7rem; font-size: 0.8rem; line-height: 1.4rem;
       font-weight: 600; color: var(--paper); background: var(--warn); }
-    .events { padding-left: 1.6rem; margin: 0.5rem 0 1.5rem; font-size: 0.95rem; } .events li { padding: 0.15rem 0; }
+    .events { padding-left: 2.2rem; margin: 0.5rem 0 1.5rem; font-size: 0.95rem; } .events li { padding: 0.15rem 0; }
     .events li::marker { font-weight: 600; color: var(--warn); }
     time { color: var(--soft); font-variant-numeric: tabular-nums; margin-right: 0.3rem; }
     .year { margin-bottom: 0.6rem; } .space { font-size: 1.1rem; margin: 0 0 1rem; }

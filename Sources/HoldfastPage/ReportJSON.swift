@@ -102,29 +102,29 @@ package struct ReportJSON: Encodable {
     /// The policy for all sources there; `null` if it keeps what home keeps.
     let keep: Known<RetentionText>
     /// The reason why it could not be listed.
-    let failure: Known<String>
+    let unlistedReason: Known<String>
     let sources: [Holding]
 
     struct Holding: Encodable {
       let source: String
-      let newest: Known<String>
+      let newestTime: Known<String>
       /// The time between the newest snapshot at home and the newest there.
       let lagSeconds: Known<TimeSpan>
       /// The number of snapshots of home that it does not have whole.
-      let behind: Known<Int>
+      let behindCount: Known<Int>
     }
 
     init(_ target: ReportFacts.Target, _ facts: ReportFacts) {
       (self.target, location, home) = (target.name, target.location, target.isHome)
       keep = Known(target.keeps.map { RetentionText($0) })
       switch target.holdings {
-      case .failure(let failure): (self.failure, sources) = (Known(failure.message), [])
+      case .failure(let failure): (unlistedReason, sources) = (Known(failure.message), [])
       case .success(let holdings):
-        failure = Known(nil)
+        unlistedReason = Known(nil)
         sources = holdings.map {
           Holding(
-            source: $0.source.text, newest: Known($0.newest.map { TimeText.utc($0) }),
-            lagSeconds: Known(target.isHome ? nil : facts.lag(of: $0)), behind: Known($0.behind))
+            source: $0.source.text, newestTime: Known($0.newest.map { TimeText.utc($0) }),
+            lagSeconds: Known(target.isHome ? nil : facts.lag(of: $0)), behindCount: Known($0.behind))
         }
       }
     }

@@ -20,7 +20,7 @@ package struct ReportPage {
           Self.space(facts, axis)),
         .element(
           "footer", [:],
-          "Repository \(facts.repository). The charts begin on \(TimeAxis.day(axis.begin)). Runs come from the journal, which is information and no proof."
+          "Repository \(facts.repository). The charts show the time since \(TimeAxis.day(axis.begin)). Runs come from the journal, which is information and no proof."
         ),
       ]))
   }

@@ -16,6 +16,7 @@ struct SpaceForecast {
   }
 
   private static let daysMin = 7
+  private static let daysMax = 3650
   private static let spanMax = TimeSpan.days(3650)
 
   /// The stored bytes at the end of each day that counts, the oldest first.
@@ -28,7 +29,7 @@ struct SpaceForecast {
     let made = facts.sources.flatMap(\.snapshots).map { (time: $0.storedAt, bytes: Double($0.envelope.storedBytes)) }
       .sorted { $0.time < $1.time }
     let begin = made.first.map { max($0.time, facts.since) } ?? facts.now
-    let count = max(0, Int(saturating: (facts.now - begin) / .days(1)))
+    let count = max(0, min(Self.daysMax, Int(saturating: (facts.now - begin) / .days(1))))
     var days: [(time: Timestamp, bytes: Double)] = []
     var (next, bytes) = (made.startIndex, 0.0)
     for back in (0...count).reversed() {

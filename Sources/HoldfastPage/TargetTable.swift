@@ -33,7 +33,7 @@ struct TargetTable {
       return holdings.map { holding in
         [
           name, holding.source.text, holding.newest.map(TimeAxis.minute) ?? "none",
-          target.isHome ? "" : facts.lag(of: holding).map { $0 == .zero ? "none" : Amount.age($0) } ?? "unknown",
+          target.isHome ? "" : facts.lag(of: holding).map { $0 == .zero ? "none" : TimeAxis.length($0) } ?? "unknown",
           target.isHome ? "" : holding.behind.map { Amount.count(UInt64($0), "snapshot") } ?? "unknown",
           evidence(of: holding.source, at: target.name), keeps,
         ]

@@ -31,6 +31,11 @@ struct TimeAxis {
   /// Returns a local time without its seconds: `2026-11-30 04:00`.
   static func minute(_ time: Timestamp) -> String { String(TimeText.local(time).prefix(16)) }
 
+  /// Returns a length of time, to the minute: a second less than a day is `24 h`.
+  static func length(_ span: TimeSpan) -> String {
+    span < .minutes(1) ? Amount.age(span) : Amount.age(.minutes((span / .minutes(1)).rounded()))
+  }
+
   /// Returns a number for a drawing, with two decimals at most.
   static func number(_ value: Double) -> String {
     let rounded = (value * 100).rounded() / 100

@@ -69,15 +69,17 @@ struct Timeline {
     }
   }
 
-  /// The numbers of events that stand together, with their place as a share of the width.
-  private var groups: [(share: Double, first: Int, last: Int)] {
-    var groups: [(share: Double, first: Int, last: Int)] = []
+  /// Events that stand together: their places as shares of the width, and their numbers.
+  private typealias Group = (from: Double, to: Double, first: Int, last: Int)
+
+  private var groups: [Group] {
+    var groups: [Group] = []
     for (index, event) in shown.enumerated() {
       let share = axis.x(event.time) / TimeAxis.width
-      if let last = groups.last, share - last.share < Self.flagShare {
-        groups[groups.count - 1].last = index + 1
+      if let last = groups.last, share - last.from < Self.flagShare {
+        (groups[groups.count - 1].to, groups[groups.count - 1].last) = (share, index + 1)
       } else {
-        groups.append((share, index + 1, index + 1))
+        groups.append((share, share, index + 1, index + 1))
       }
     }
     return groups
@@ -89,7 +91,7 @@ struct Timeline {
       "div", ["class": "flags", "aria-hidden": "true"],
       .all(
         groups.map { group in
-          let place = max(4, min(96, group.share * 100))
+          let place = max(4, min(96, (group.from + group.to) * 50))
           return .element(
             "span", ["style": "left: \(TimeAxis.number(place))%"],
             group.first == group.last ? "\(group.first)" : "\(group.first)–\(group.last)")

@@ -46,10 +46,10 @@ struct UnusualRuns {
 
   private func missed(after begin: Timestamp, for interval: Double, usual: Double) -> UnusualEvent {
     let count = UInt64(saturating: max(1, (interval / usual).rounded() - 1))
-    let usually = Amount.age(.seconds((usual / 60).rounded() * 60))
+    let usually = TimeAxis.length(.seconds(usual))
     return UnusualEvent(
       .missedRuns, begin,
-      "No backup began for \(Amount.age(.seconds(interval))); usually one begins every \(usually), so about \(Amount.count(count, "backup")) \(count == 1 ? "was" : "were") missed."
+      "No backup began for \(TimeAxis.length(.seconds(interval))); usually one begins every \(usually), so about \(Amount.count(count, "backup")) \(count == 1 ? "was" : "were") missed."
     )
   }
 

@@ -36,20 +36,20 @@ struct Verdict {
     level = statuses.compactMap(\.level).max()
     let lost = statuses.filter { $0.completeAge == nil }
     let doubtful = statuses.filter { Self.isDamaged($0) || Self.hasFailedDrill($0) }
-    let but = Self.but(statuses)
+    let concerns = Concerns(statuses)
     if let first = lost.first {
       let more = lost.count > 1 ? " and \(Amount.count(UInt64(lost.count - 1), "other source"))" : ""
       answer = .no
-      reason = "Of \(first.name)\(more) there is no complete snapshot that can be restored." + but
+      reason = "Of \(first.name)\(more) there is no complete snapshot that can be restored." + concerns.count
     } else if let first = doubtful.first {
       let more = doubtful.count > 1 ? " and \(Amount.count(UInt64(doubtful.count - 1), "other source"))" : ""
       answer = .uncertain
       reason =
         (Self.isDamaged(first)
           ? "Damage to \(first.name)\(more) was found, and nothing shows that it is mended."
-          : "The last drill of \(first.name)\(more) failed.") + but
+          : "The last drill of \(first.name)\(more) failed.") + concerns.count
     } else {
-      (answer, reason) = (.yes, Self.state(statuses) + but)
+      (answer, reason) = (.yes, Self.state(statuses) + concerns.worst)
     }
   }
 
@@ -73,15 +73,23 @@ struct Verdict {
     return "\(what) can be restored to a state that is at most \(age) old\(duration)"
   }
 
-  /// Returns a sentence about the worst concern, and the number of others.
-  private static func but(_ statuses: [SourceStatus]) -> String {
-    let concerns = statuses.flatMap { status in
-      status.concerns.map { (level: $0.level, text: (statuses.count == 1 ? "" : "\(status.name): ") + $0.text) }
+  /// The concerns of all sources in sentences; empty without one.
+  private struct Concerns {
+    private let all: [(level: SourceStatus.Concern.Level, text: String)]
+
+    init(_ statuses: [SourceStatus]) {
+      all = statuses.flatMap { status in
+        status.concerns.map { (level: $0.level, text: (statuses.count == 1 ? "" : "of \(status.name) ") + $0.text) }
+      }
     }
-    guard let level = concerns.map(\.level).max(), let first = concerns.first(where: { $0.level == level }) else {
-      return ""
+
+    /// The worst one, and the number of others.
+    var worst: String {
+      guard let level = all.map(\.level).max(), let first = all.first(where: { $0.level == level }) else { return "" }
+      let others = all.count - 1
+      return " But \(first.text)." + (others > 0 ? " \(Amount.count(UInt64(others), "more concern")) below." : "")
     }
-    let others = concerns.count - 1
-    return " But \(first.text)." + (others > 0 ? " \(Amount.count(UInt64(others), "more concern")) below." : "")
+
+    var count: String { all.isEmpty ? "" : " \(Amount.count(UInt64(all.count), "concern")) below." }
   }
 }

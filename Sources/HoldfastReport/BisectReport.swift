@@ -1,4 +1,5 @@
 package import HoldfastArchive
+internal import HoldfastEngine
 package import HoldfastModel
 package import HoldfastQuery
 internal import HoldfastSystem
@@ -20,13 +21,7 @@ package struct RestoreDatabaseCommand: CustomStringConvertible {
     // A word that begins with a dash would be an option.
     let words = paths.map { path in path.description.hasPrefix("-") ? "./\(path)" : path.description }
     let all = options + words.map { ("--path", $0) } + [("--target", "restored-\(snapshot.id.short)")]
-    return "holdfast restore \(snapshot.id.short)" + all.map { " \($0.name) \(Self.quoted($0.value))" }.joined()
-  }
-
-  /// Returns a word as a shell reads it.
-  private static func quoted(_ word: String) -> String {
-    let isPlain = word.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_./:@-".contains($0)) }
-    return isPlain && !word.isEmpty ? word : "'" + word.replacing("'", with: #"'\''"#) + "'"
+    return "holdfast restore \(snapshot.id.short)" + all.map { " \($0.name) \(ShellText.word($0.value))" }.joined()
   }
 }
 
@@ -111,8 +106,8 @@ package struct BisectJSON: Encodable {
   private let snapshotCount: Int
   private let examined: [Examined]
   private let answerChanges: [Change]
-  private let framesRead: UInt64
-  private let bytesFetched: UInt64
+  private let readFrames: UInt64
+  private let readBytes: UInt64
 
   package init(_ report: Bisect.Report, _ command: (Snapshot) -> RestoreDatabaseCommand) {
     database = report.path.description
@@ -129,6 +124,6 @@ package struct BisectJSON: Encodable {
     snapshotCount = report.count
     examined = report.examined.map { Examined($0) }
     answerChanges = report.changes.map { Change(before: Examined($0.before), after: Examined($0.after)) }
-    (framesRead, bytesFetched) = (report.framesRead, report.bytesFetched)
+    (readFrames, readBytes) = (report.framesRead, report.bytesFetched)
   }
 }

@@ -35,6 +35,8 @@ package struct DrillJSON: Encodable {
   }
 
   private let snapshot: SnapshotReferenceJSON
+  /// True if the snapshot is another one than the newest.
+  private let olderSnapshot: Bool
   private let dryRun: Bool
   private let passed: Known<Bool>
   private let phases: [Phase]
@@ -43,6 +45,8 @@ package struct DrillJSON: Encodable {
   private let seconds: TimeSpan
   private let restoredBytes: Known<UInt64>
   private let databases: [String]
+  /// The checks that were not made, with the reason of each.
+  private let unchecked: [String]
   private let assertionsHeld: Int
   private let failure: Known<Failure>
   private let log: Known<String>
@@ -51,11 +55,13 @@ package struct DrillJSON: Encodable {
 
   package init(_ report: Drill.Report) {
     (snapshot, dryRun) = (SnapshotReferenceJSON(report.snapshot), report.isDryRun)
+    olderSnapshot = report.isOlder
     passed = Known(report.isDryRun ? nil : report.failure == nil)
     phases = report.phases.map { Phase(phase: $0.phase.rawValue, seconds: $0.duration, text: $0.text) }
     (restoreSeconds, seconds) = (report.restoreTime, report.duration)
     restoredBytes = Known(report.restore?.bytes)
     (databases, assertionsHeld) = (report.databases.map(\.description), report.assertionsHeld)
+    unchecked = report.unchecked
     failure = Known(
       report.failure.map {
         Failure(phase: $0.phase.rawValue, error: ErrorJSON.Failure($0.error))

@@ -12,6 +12,9 @@ package enum JSONText {
     try text(Document(value: value), [.prettyPrinted])
   }
 
+  /// Returns the same on one line, for a command that writes a document again and again.
+  package static func documentLine(_ value: some Encodable) throws -> String { try line(Document(value: value)) }
+
   /// Returns the beginning of a document that ends with an array, up to its first element. Each element is written on
   /// a line of its own (`element`), and then the end (`closing`).
   /// - Parameter value: must be encoded as an object.

@@ -8,14 +8,14 @@ package struct LogJSON: Encodable {
   struct Gap: Encodable {
     let firstSegment: String
     let lastSegment: String
-    let segments: UInt64
+    let segmentCount: UInt64
   }
 
   struct Timeline: Encodable {
     let timeline: UInt32
     let firstSegment: String
     let lastSegment: String
-    let segments: UInt64
+    let segmentCount: UInt64
     let storedBytes: UInt64
     let gaps: [Gap]
     let lastTransaction: String?
@@ -50,9 +50,9 @@ package struct LogJSON: Encodable {
     timelines = log.timelines.map { timeline in
       Timeline(
         timeline: timeline.timeline, firstSegment: timeline.first.text, lastSegment: timeline.last.text,
-        segments: timeline.count,
+        segmentCount: timeline.count,
         storedBytes: timeline.storedBytes,
-        gaps: timeline.gaps.map { Gap(firstSegment: $0.first.text, lastSegment: $0.last.text, segments: $0.count) },
+        gaps: timeline.gaps.map { Gap(firstSegment: $0.first.text, lastSegment: $0.last.text, segmentCount: $0.count) },
         lastTransaction: timeline.lastTransaction.map { TimeText.exact($0) })
     }
     snapshots = log.snapshots.map { reach in

@@ -17,7 +17,7 @@ package struct PruneJSON: Encodable {
     let reasons: [String]
     let bytes: UInt64
     /// The time until it is collected, if that is known.
-    let secondsLeft: TimeSpan?
+    let remainingSeconds: TimeSpan?
     /// The time at which its lock ends, for `locked`.
     let lockedUntil: String?
   }
@@ -115,6 +115,6 @@ package struct PruneJSON: Encodable {
       id: envelope.snapshot.description, sequence: envelope.sequence, source: envelope.source.name.text,
       kind: envelope.kind.rawValue, time: envelope.time.started.description, action: action, reasons: reasons,
       bytes: line.bytes,
-      secondsLeft: timeLeft, lockedUntil: lockedUntil)
+      remainingSeconds: timeLeft, lockedUntil: lockedUntil)
   }
 }

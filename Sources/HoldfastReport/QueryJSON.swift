@@ -12,8 +12,8 @@ package enum QueryJSON {
   }
 
   private struct Tail: Encodable {
-    let framesRead: UInt64
-    let bytesFetched: UInt64
+    let readFrames: UInt64
+    let readBytes: UInt64
     let bodyBytes: UInt64
   }
 
@@ -28,7 +28,7 @@ package enum QueryJSON {
     _ figures: SnapshotDatabase.Figures, _ counts: Traffic.Counts, isEmpty: Bool
   ) throws -> String {
     let tail = Tail(
-      framesRead: figures.framesRead, bytesFetched: figures.bytesFetched, bodyBytes: figures.bodyBytes)
+      readFrames: figures.framesRead, readBytes: figures.bytesFetched, bodyBytes: figures.bodyBytes)
     return try JSONText.closing(WithTransfer(tail, counts), isEmpty: isEmpty)
   }
 }

@@ -53,7 +53,7 @@ package struct RecoveryJSON: Encodable {
   let timeline: UInt32
   let firstSegment: String
   let lastSegment: String
-  let segments: UInt64
+  let segmentCount: UInt64
   let settings: [String]
   /// The minimum values of settings that the server needs.
   let minima: [String: Int32]
@@ -66,7 +66,7 @@ package struct RecoveryJSON: Encodable {
     timeline = plan.timeline
     firstSegment = plan.first.text
     lastSegment = plan.last.text
-    segments = plan.count
+    segmentCount = plan.count
     self.settings = settings.lines
     minima = plan.minima
     tablespaces = Dictionary(

@@ -3,23 +3,29 @@ package import HoldfastEngine
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// `holdfast source list --json`: one source.
-package struct SourceOverviewJSON: Encodable {
-  let name: String
-  /// The number of its snapshots; of a source that is removed, those that are not deleted yet.
-  let snapshots: Int
-  let storedBytes: UInt64
-  let newest: String?
-  /// The time of its removal; absent when it is not removed.
-  let removed: String?
-  /// True if its removal can no longer be undone.
-  let collected: Bool
+/// `holdfast source list --json`.
+package struct SourceListJSON: Encodable {
+  private struct Source: Encodable {
+    let source: String
+    /// The number of its snapshots; of a source that is removed, those that are not deleted yet.
+    let snapshotCount: Int
+    let storedBytes: UInt64
+    let newestTime: Known<String>
+    /// The time of its removal, and once it is collected that of its collection.
+    let removedTime: Known<String>
+    /// True if its removal can no longer be undone.
+    let collected: Bool
+  }
 
-  package init(_ source: SourceOverview) {
-    (name, snapshots, storedBytes) = (source.name.text, source.snapshots, source.storedBytes)
-    newest = source.newest.map(TimeText.utc)
-    removed = source.removal?.time.description
-    collected = source.removal?.isCollected ?? false
+  private let sources: [Source]
+
+  package init(_ sources: [SourceOverview]) {
+    self.sources = sources.map {
+      Source(
+        source: $0.name.text, snapshotCount: $0.snapshots, storedBytes: $0.storedBytes,
+        newestTime: Known($0.newest.map(TimeText.utc)), removedTime: Known($0.removal?.time.description),
+        collected: $0.removal?.isCollected ?? false)
+    }
   }
 }
 
@@ -27,9 +33,9 @@ package struct SourceOverviewJSON: Encodable {
 package struct SourceUndeletedJSON: Encodable {
   let source: String
   /// The number of snapshots that came back.
-  let undeleted: Int
+  let snapshotCount: Int
 
-  package init(_ source: SourceName, undeleted: Int) { (self.source, self.undeleted) = (source.text, undeleted) }
+  package init(_ source: SourceName, undeleted: Int) { (self.source, snapshotCount) = (source.text, undeleted) }
 }
 
 /// `holdfast source list` for people.
@@ -52,7 +58,9 @@ package enum SourceListText {
     if !removal.isCollected {
       return "removed on \(removal.time); `holdfast source undelete \(source.name)` brings it back"
     }
-    return "removed on \(removal.time)" + (source.snapshots > 0 ? "; being collected" : "; its name is not used again")
+    return source.snapshots > 0
+      ? "removed; being collected since \(removal.time)"
+      : "removed, and collected on \(removal.time); its name is not used again"
   }
 }
 
@@ -73,7 +81,7 @@ package struct SourceRemovalText {
     if sums.removed.count > 0 {
       lines.append(text(remove, sums.removed))
       lines.append(
-        "  `holdfast source undelete \(name)` brings them back; after \(grace), the same command or a prune collects them"
+        "  `holdfast source undelete \(name)` undoes this within \(grace); after that, the same command or a prune collects it"
       )
     }
     if sums.waiting.count > 0 { lines.append(text("waiting:", sums.waiting) + ", removed before") }

@@ -76,6 +76,8 @@ package struct StatusJSON: Encodable {
 
   private struct Drills: Encodable {
     let lastDrill: Known<Run>
+    /// True if the last one was of another snapshot than the newest.
+    let lastOlder: Bool
     /// The time since the last drill that passed.
     let passedAgeSeconds: Known<TimeSpan>
     let drillCount: Int
@@ -93,6 +95,7 @@ package struct StatusJSON: Encodable {
     init(_ drills: DrillStatus) {
       (lastDrill, passedAgeSeconds) = (Known(drills.last.map { Run($0) }), Known(drills.passedAge))
       (drillCount, passedDrills, passedInRow) = (drills.count, drills.passed, drills.passedInRow)
+      lastOlder = drills.isLastOlder
       failureRateBound = Known(drills.failureRateBound)
       (medianRestoreSeconds, worstRestoreSeconds) = (Known(drills.medianTime), Known(drills.worstTime))
       unsignedDrills = drills.unsigned

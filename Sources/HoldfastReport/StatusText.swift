@@ -122,7 +122,7 @@ package enum StatusText {
 
   private static func drilled(_ drills: DrillStatus) -> String {
     guard let last = drills.last else { return "never: RTO \(unknown)" }
-    let result = drills.passedInRow > 0 ? "passed" : "FAILED"
+    let result = (drills.passedInRow > 0 ? "passed" : "FAILED") + (drills.isLastOlder ? " (an older snapshot)" : "")
     let bound =
       drills.failureRateBound.map {
         "with 95 % confidence fewer than \(Amount.share($0)) of restores fail"

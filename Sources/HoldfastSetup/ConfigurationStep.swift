@@ -1,17 +1,18 @@
-internal import HoldfastConfiguration
+package import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastStore
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// Puts the source into the configuration. A file that is there is never changed: a new file is written, or the
 /// operator is told what to add.
-struct ConfigurationStep {
+package struct ConfigurationStep {
   /// The change to the configuration.
   enum Change {
     /// The source is configured already.
     case none
-    case write(ProposedFile, permissions: UInt32)
+    /// - Parameter shown: its text without what may be a password.
+    case write(ProposedFile, shown: String, permissions: UInt32)
   }
 
   let site: SetupSite
@@ -37,7 +38,7 @@ struct ConfigurationStep {
       if case .unsealed = request.protection { text.merges = true }
       let file = ProposedFile(try location.usual, text.text)
       _ = try check(file)
-      return write(file)
+      return write(file, text)
     }
     let path = try location.additional(name.text)
     let isThere = try site.machine.host.files.statusIfPresent(of: path) != nil
@@ -50,7 +51,7 @@ struct ConfigurationStep {
       if try check(ProposedFile(path, text.text))?.schedule.isEmpty ?? true { text.hasSchedule = true }
       let file = ProposedFile(path, text.text)
       _ = try check(file)
-      return write(file)
+      return write(file, text)
     } catch let error as ConfigurationError {
       throw toldByHand(text, in: path, because: "it does not fit as it is: \(error.message)")
     }
@@ -79,9 +80,11 @@ struct ConfigurationStep {
     try site.machine.loader().load(proposed: file)?.source(name.text)
   }
 
-  private func write(_ file: ProposedFile) -> Change {
+  private func write(_ file: ProposedFile, _ text: ConfigurationText) -> Change {
     // A connection string may contain a password.
-    .write(file, permissions: request.postgres == nil ? 0o644 : 0o600)
+    var shown = text
+    if shown.postgres != nil { shown.postgres = "(hidden)" }
+    return .write(file, shown: shown.text, permissions: request.postgres == nil ? 0o644 : 0o600)
   }
 
   private func toldByHand(_ text: ConfigurationText, in path: Path, because reason: String) -> EngineError {
@@ -126,8 +129,9 @@ struct ConfigurationStep {
     return (2...).lazy.map { "\(name.prefix(60))-\($0)" }.first { !taken.contains($0) } ?? name
   }
 
-  /// Writes a file, which appears whole, and never replaces another one.
-  static func write(_ file: ProposedFile, permissions: UInt32, _ host: Host) throws {
+  /// Writes a file, which appears whole.
+  /// - Throws: `EngineError` when there is a file of that name: it is never replaced.
+  package static func write(_ file: ProposedFile, permissions: UInt32, _ host: Host) throws {
     guard let parent = file.path.parent else { return }
     try host.files.makeDirectories(parent, permissions: 0o755)
     let directory = try host.files.open(parent, .directoryFollowingLinks)

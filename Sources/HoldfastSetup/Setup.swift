@@ -62,9 +62,9 @@ package struct Setup {
           ?? "would make a repository in \(place), \(protection)")
       switch change {
       case .none: lines.append("would use the configuration, which has the source \(name) already")
-      case .write(let file, _):
+      case .write(let file, let shown, _):
         lines.append("would write \(file.path):")
-        lines += file.text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map {
+        lines += shown.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map {
           $0.isEmpty ? "" : "  \($0)"
         }
       }
@@ -128,6 +128,7 @@ package struct Setup {
     if drill.failure == nil { tell("restored on trial: \(drill.verdict)") }
     let report = SetupReport(
       source: name, contents: site.contents, repository: opened.id, location: site.context.location.text,
+      isBesideSource: site.isBesideSource,
       keyring: opened.keyring.sealed?.revision.digest, protection: request.protection,
       configuration: settings.files, named: try site.machine.loader().location.named, schedule: scheduled,
       drill: drill, backupStatus: taken, host: site.machine.environment.hostName, time: site.machine.host.clock.now())
@@ -141,7 +142,7 @@ package struct Setup {
     let change = try configuration.change(keyring: repository.keyring.sealed?.revision.digest.description)
     switch change {
     case .none: made("the configuration", "the source \(name) is configured already")
-    case .write(let file, let permissions):
+    case .write(let file, _, let permissions):
       try ConfigurationStep.write(file, permissions: permissions, site.machine.host)
       made("the configuration", "wrote \(file.path)")
     }

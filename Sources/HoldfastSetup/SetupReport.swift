@@ -11,6 +11,8 @@ package struct SetupReport: Sendable {
   let contents: SourceContents
   let repository: Identifier
   let location: String
+  /// True if the repository is on the file system of the source.
+  let isBesideSource: Bool
   /// The digest of the keyring; `nil` if the repository is not sealed.
   let keyring: Digest?
   let protection: SetupRequest.Protection
@@ -34,6 +36,7 @@ package struct SetupReport: Sendable {
     table.add(["source", "\(source): \(contents.path)"])
     table.add(["repository", "\(repository)"])
     table.add(["", "in \(Path(location))"])
+    if isBesideSource { table.add(["", "It is on the file system of the source: a disk that fails takes both."]) }
     if let keyring {
       table.add(["keyring", keyring.description])
       table.add(["", "On another machine, say --expect-keyring with this digest."])
@@ -55,12 +58,11 @@ package struct SetupReport: Sendable {
     case .keyFile(let path):
       [
         "\(path)", "Copy it to two places away from this machine and from the repository, then remove it here:",
-        "snapshots are taken without it. Nothing can be restored without it, by nobody.",
+        "snapshots are taken without it. Without it nobody can restore anything.",
       ]
     case .passphrase:
       [
-        "a passphrase",
-        "Write it down, and keep it away from this machine. Nothing can be restored without it, by nobody.",
+        "a passphrase", "Write it down, and keep it away from this machine. Without it nobody can restore anything.",
       ]
     case .unsealed: ["none", "Whoever can read the repository can read the orders in it."]
     }
@@ -98,25 +100,25 @@ package struct SetupReport: Sendable {
 /// `holdfast setup --json`.
 package struct SetupJSON: Encodable {
   private let source: String
-  private let path: String
+  private let sourcePath: String
   private let repository: String
   private let location: String
   private let sealed: Bool
-  private let keyring: Known<String>
+  private let keyringDigest: Known<String>
   /// The key file, if one opens the repository.
   private let keyFile: Known<String>
-  private let configuration: [String]
+  private let configurationFiles: [String]
   private let schedule: Known<String>
   private let drill: DrillJSON
   private let sheet: String
 
   package init(_ report: SetupReport) {
-    (source, path) = (report.source.text, report.contents.path.description)
+    (source, sourcePath) = (report.source.text, report.contents.path.description)
     (repository, location) = (report.repository.description, report.location)
     sealed = report.keyring != nil
-    keyring = Known(report.keyring?.description)
+    keyringDigest = Known(report.keyring?.description)
     if case .keyFile(let path) = report.protection { keyFile = Known(path.description) } else { keyFile = Known(nil) }
-    configuration = report.configuration.map(\.description)
+    configurationFiles = report.configuration.map(\.description)
     schedule = Known(report.schedule)
     drill = DrillJSON(report.drill)
     sheet = report.sheet
@@ -127,7 +129,7 @@ package struct SetupJSON: Encodable {
 package struct SetupIntentionsJSON: Encodable {
   private let dryRun = true
   /// A line for each step.
-  private let steps: [String]
+  private let intentions: [String]
 
-  package init(_ steps: [String]) { self.steps = steps }
+  package init(_ intentions: [String]) { self.intentions = intentions }
 }

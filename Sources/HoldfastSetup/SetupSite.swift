@@ -69,6 +69,40 @@ package struct SetupSite {
       hint: "Keep the repository on another disk than the source.", exitStatus: .usage)
   }
 
+  /// True if the repository is on the file system of the source.
+  var isBesideSource: Bool {
+    let files = machine.host.files
+    guard let directory = context.location.directory,
+      let own = try? files.status(of: contents.path, followLink: true),
+      let other = try? files.status(of: existing(directory), followLink: true)
+    else { return false }
+    return own.device == other.device
+  }
+
+  /// Returns a directory, or the first one above it that exists.
+  private func existing(_ path: Path) -> Path {
+    guard (try? machine.host.files.status(of: path, followLink: true)) == nil, let parent = path.parent,
+      !path.lastComponent.isEmpty
+    else { return path }
+    return existing(parent.isEmpty ? Path("/") : parent)
+  }
+
+  /// The findings that are no obstacle, and that the operator should know before anything is made.
+  package func warnings(for request: SetupRequest) -> [String] {
+    var found: [String] = []
+    if isBesideSource {
+      found.append("the repository is on the file system of the source: a disk that fails takes both")
+    }
+    if !contents.clusters.isEmpty, contents.clusterInUse == nil, request.postgres == nil,
+      configuredSource?.postgres == nil
+    {
+      found.append(
+        "no server runs on the PostgreSQL cluster now; while one does, snapshots need `postgres` of the source in the configuration, or --postgres now"
+      )
+    }
+    return found
+  }
+
   /// Returns the source or the repository if a directory lies in it; otherwise `nil`. The directory need not exist.
   func place(of directory: Path) -> (name: String, path: Path)? {
     let path = resolved(directory)

@@ -33,30 +33,33 @@ package struct PostgresCheck {
     system = SystemIdentifier(server.system)
   }
 
-  /// Checks that the server is a primary of a supported version that runs on a data directory in the source.
+  /// Returns the PostgreSQL data directories in a source, with what can be seen of their servers.
   /// - Parameter source: the directory of the source.
-  /// - Throws: `PostgresFailure` when a backup would refuse the server.
-  package func checkRuns(in source: Path, files: FileSystem, cancellation: Cancellation) throws {
+  package static func clusters(
+    in source: Path, files: FileSystem, cancellation: Cancellation
+  ) throws -> [PostgresCluster] {
     let root = try files.open(files.resolve(source), .directory)
     let scanner = Scanner(files: files, root: root, exclusions: [])
     var found: [PostgresCluster] = []
-    let servers = RunningServers(files: files)
-    // The data directory is rarely deep in a source: what comes after so many entries is not looked at.
+    // A data directory is rarely deep in a source: what comes after so many entries is not looked at.
     for _ in 0..<50_000 {
       try cancellation.check()
       guard let finding = try scanner.next() else { break }
       guard case .item(let item) = finding,
         let cluster = try PostgresCluster(holding: item.path, in: root, files: files)
       else { continue }
-      found.append(cluster.seen(by: servers))
+      found.append(cluster)
       if cluster.root.isEmpty { break }
     }
-    guard !found.isEmpty else {
-      throw PostgresFailure(
-        "there is no PostgreSQL data directory in \(source)",
-        hint: "Name the data directory as the source, or take `postgres` out of its configuration.")
-    }
-    _ = try server.cluster(among: found, files: files)
+    guard !found.isEmpty else { return [] }
+    let servers = RunningServers(files: files)
+    return found.map { $0.seen(by: servers) }
+  }
+
+  /// Checks that the server is a primary of a supported version, and runs on one of the data directories.
+  /// - Throws: `PostgresFailure` when a backup would refuse the server.
+  package func checkRuns(onOneOf clusters: [PostgresCluster], files: FileSystem) throws {
+    _ = try server.cluster(among: clusters, files: files)
   }
 
   /// Returns the functions that a backup calls and that the role may not call.

@@ -42,8 +42,12 @@ package struct SourcePulse: Sendable {
 
   private var seen: (number: UInt64, since: TimeSpan)?
   private var hasHeard = false
+  private var isInterrupted = false
 
   package init() {}
+
+  /// The store did not answer. Perhaps it answers nobody, and so the silence until the next look says nothing.
+  package mutating func interrupt() { isInterrupted = true }
 
   /// Looks at the lease of a source.
   /// - Parameter now: the uptime of this host.
@@ -52,11 +56,12 @@ package struct SourcePulse: Sendable {
       (seen, hasHeard) = (nil, false)
       return .unwatched
     }
-    if let seen, seen.number == number {
+    defer { isInterrupted = false }
+    if let seen, seen.number == number, !isInterrupted {
       let silence = now - seen.since
       if silence > record.term { return .silent(since: silence) }
     } else {
-      hasHeard = seen != nil
+      hasHeard = seen.map { $0.number != number || hasHeard } ?? false
       seen = (number, now)
     }
     guard hasHeard else { return .unheard }

@@ -69,7 +69,10 @@ package final class Standby {
 
   private func pass(in directory: StandbyDirectory?, isDryRun: Bool = false) throws -> StandbyReport {
     let begun = clock.uptime()
-    let repository = try open()
+    // Parts of the reading run on other threads, and what they warn of is told on this one.
+    let warnings = Warnings()
+    defer { warnings.take().forEach(progress.warn) }
+    let (repository, heard) = try open(warnings)
     var pass = StandbyPass(
       repository: repository, source: source, directory: directory, directoryPath: place.path,
       isRoot: context.machine.environment.isRoot, discardsChanges: options.discardsChanges, progress: progress)
@@ -77,8 +80,7 @@ package final class Standby {
     var report = StandbyReport(
       source: source, repository: repository.id, directory: place.path, isDryRun: isDryRun, step: plan.step,
       serving: plan.serving, newest: (plan.newest.id, plan.newest.sequence), lag: plan.lag)
-    report.pulse = try pulse.look(
-      at: LeaseNumbers(store: repository.store, name: source.text), now: clock.uptime())
+    report.pulse = heard
     guard !isDryRun, plan.step != .nothing else { return report }
     board.set(report.line)
     report.writtenBytes = try pass.perform(plan)
@@ -95,20 +97,27 @@ package final class Standby {
     return report
   }
 
-  private func open() throws -> Repository {
-    // Parts of the reading run on other threads, and this is told on theirs.
-    let warnings = Warnings()
-    defer { warnings.take().forEach(progress.warn) }
-    return try context.openToRead(
-      from: options.place, limit: options.limit, olderCopy: options.olderCopy, for: source
-    ) { warnings.add($0) }
+  /// Opens the repository, and listens to the heartbeat of the source.
+  private func open(_ warnings: Warnings) throws -> (Repository, SourcePulse.State) {
+    do {
+      let repository = try context.openToRead(
+        from: options.place, limit: options.limit, olderCopy: options.olderCopy, for: source
+      ) { warnings.add($0) }
+      let numbers = LeaseNumbers(store: repository.store, name: source.text)
+      let heard = try pulse.look(at: numbers, now: clock.uptime())
+      tellOfPulse(heard)
+      return (repository, heard)
+    } catch {
+      pulse.interrupt()
+      throw error
+    }
   }
 
   /// A copy of a cluster is its newest snapshot: the archived log after it is not replayed.
   private func tellOfLog(_ snapshot: Snapshot) {
     guard snapshot.envelope.postgres != nil else { return }
     progress.warn(
-      "the copy is that of the newest snapshot: archived log after it is not replayed; to go on to its end, stop the standby and run `holdfast restore \(snapshot.id.short) --to-end --delta --target \(place.path.appending("current"))`"
+      "the copy is the newest snapshot, and archived log after it is not replayed: `holdfast restore --to-end` into a directory elsewhere goes on to its end"
     )
   }
 
@@ -134,7 +143,6 @@ package final class Standby {
         succeeded()
         (hasSucceeded, options.discardsChanges) = (true, false)
         board.set(report.line)
-        tellOfPulse(report.pulse)
         tell(report)
       } catch is Interrupted {
         break
@@ -152,6 +160,7 @@ package final class Standby {
   /// Tells when the heartbeat of the source becomes silent or stale, and when it is there again.
   private func tellOfPulse(_ state: SourcePulse.State) {
     guard state.word != toldPulse else { return }
+    progress.end()
     let wasConcern = [.silent(since: .zero), .stale(lag: .zero)].map(\SourcePulse.State.word).contains(toldPulse)
     toldPulse = state.word
     switch state {

@@ -35,14 +35,18 @@ struct StandbyPass {
   func plan() throws -> Plan {
     try checkSource()
     try directory?.claim(StandbyIdentity(repository: repository.id, source: source))
-    let complete = try repository.catalog.allSnapshots(of: source) { progress.warn($0.message) }
-      .filter { $0.envelope.incomplete == 0 }
+    let all = try repository.catalog.allSnapshots(of: source) { progress.warn($0.message) }
+    let complete = all.filter { $0.envelope.incomplete == 0 }
     guard let newest = complete.max(by: Snapshot.isOlder) else {
       throw EngineError(
         .transient, "there is no complete snapshot of \(source) in \(repository.location) yet",
         hint: "Run `holdfast list --name \(source)` to see what there is.")
     }
-    try checkPlace(of: newest)
+    if all.contains(where: { Snapshot.isOlder(newest, $0) }) {
+      progress.warn(
+        "newer snapshots of \(source) could not read all of their source, and are passed over: `holdfast list --name \(source)` shows them"
+      )
+    }
     let discarded = discardsChanges ? try changedCopies() : []
     func record(_ copy: CopyName) throws -> CopyRecord? {
       discarded.contains(copy) ? nil : try directory?.record(of: copy)
@@ -59,6 +63,7 @@ struct StandbyPass {
     guard CopyRecord.isNewer(newest, than: serving?.1) else {
       return Plan(step: .nothing, newest: newest, serving: serving, lag: lag)
     }
+    try checkPlace(of: newest)
     try checkRoom(for: newest)
     return Plan(step: .make(spare), newest: newest, serving: serving, lag: lag)
   }
@@ -105,38 +110,41 @@ struct StandbyPass {
 
   /// - Returns: the bytes that were written to the copy.
   func perform(_ plan: Plan) throws -> UInt64 {
-    guard let directory, plan.step != .nothing else { return 0 }
-    let changed = try changedCopies()
-    if let copy = changed.first, !discardsChanges { throw changeRefusal(directory.path(of: copy)) }
+    guard let directory, let copy = plan.step.copy else { return 0 }
+    let changed = try checkUntouched()
     var written: UInt64 = 0
-    if case .make(let copy) = plan.step {
+    if case .make = plan.step {
       try directory.unmark(copy)
       do {
-        written = try restore(plan.newest, into: directory.path(of: copy))
+        written = try make(copy, plan.newest, in: directory)
       } catch let error as SystemError where error.isDiskFull {
         // Otherwise what was restored until now would fill the disk for good, and no other pass could begin.
         try? directory.discard(copy)
         throw error
       }
-      guard let made = try directory.open(copy) else { throw changeRefusal(directory.path(of: copy)) }
-      try directory.mark(copy, CopyRecord(plan.newest, tree: CopyTree(host).digest(of: made)))
+      // It may have taken hours.
+      _ = try checkUntouched()
     }
-    guard let copy = plan.step.copy else { return written }
     try directory.serve(copy)
     // The changes in it may be lost, and the next pass writes over it.
     for other in changed where other != copy { try directory.unmark(other) }
     return written
   }
 
-  private func restore(_ snapshot: Snapshot, into target: Path) throws -> UInt64 {
+  private func make(_ copy: CopyName, _ snapshot: Snapshot, in directory: StandbyDirectory) throws -> UInt64 {
+    let target = directory.path(of: copy)
     var options = Restore.Options(target: target)
     (options.isDelta, options.setsOwner) = (true, isRoot)
-    // All that is in the copy is this standby's own: `changedCopies` has seen to that.
+    // All that is in the copy is this standby's own: `checkUntouched` has seen to that.
     let report = try Restore(
       repository: repository, snapshot: snapshot, options: options, progress: progress
     ) { _ in }.run()
     for problem in report.problems { progress.warn("\(target.appending(problem.path.bytes)): \(problem.reason)") }
+    guard let made = try directory.open(copy) else { throw changeRefusal(target) }
+    // Before the proof, so that a change during the proof is seen by the next pass.
+    let tree = try CopyTree(host).digest(of: made)
     try prove(snapshot, options)
+    try directory.mark(copy, CopyRecord(snapshot, tree: tree))
     return report.writtenBytes
   }
 
@@ -161,6 +169,14 @@ struct StandbyPass {
       guard let record = try directory.record(of: copy) else { return false }
       return try directory.open(copy).map { try CopyTree(host).digest(of: $0) } != record.tree
     }
+  }
+
+  /// - Returns: the copies that somebody has changed, if their changes may be lost.
+  /// - Throws: if there are any, and their changes may not be lost.
+  private func checkUntouched() throws -> [CopyName] {
+    let changed = try changedCopies()
+    if let copy = changed.first, !discardsChanges, let directory { throw changeRefusal(directory.path(of: copy)) }
+    return changed
   }
 
   private func changeRefusal(_ path: Path) -> EngineError {

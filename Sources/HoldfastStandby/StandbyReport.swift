@@ -4,6 +4,12 @@ internal import HoldfastSystem
 
 /// The distance between a copy and the repository.
 package struct StandbyLag: Hashable, Sendable, Encodable {
+  private enum CodingKeys: String, CodingKey {
+    case snapshots = "snapshotCount"
+    case bytes = "storedBytes"
+    case seconds
+  }
+
   /// The number of complete snapshots that are newer than the copy.
   package let snapshots: UInt64
   /// The stored bytes of these.
@@ -99,31 +105,31 @@ package struct StandbyReport: Sendable {
 
 extension StandbyReport: Encodable {
   private enum CodingKeys: String, CodingKey {
-    case source, repository, directory, dryRun, action, serving, newest, lag, heartbeat, writtenBytes, seconds
+    case source, repository, directory, dryRun, step, serving, newest, lag, heartbeat, writtenBytes, seconds
   }
 
   private struct Served: Encodable {
     let copy: CopyName
-    let snapshot: String
+    let id: String
     let sequence: UInt64
     let time: String
     let bytes: UInt64
   }
 
   private struct Newest: Encodable {
-    let snapshot: String
+    let id: String
     let sequence: UInt64
   }
 
   private struct Beat: Encodable {
     let state: String
-    let silentSeconds: TimeSpan?
-    let lagSeconds: TimeSpan?
+    let silentSeconds: Known<TimeSpan>
+    let lagSeconds: Known<TimeSpan>
 
     init(_ pulse: SourcePulse.State) {
       state = pulse.word
-      if case .silent(let span) = pulse { silentSeconds = span } else { silentSeconds = nil }
-      if case .stale(let lag) = pulse { lagSeconds = lag } else { lagSeconds = nil }
+      if case .silent(let span) = pulse { silentSeconds = Known(span) } else { silentSeconds = Known(nil) }
+      if case .stale(let lag) = pulse { lagSeconds = Known(lag) } else { lagSeconds = Known(nil) }
     }
   }
 
@@ -133,14 +139,14 @@ extension StandbyReport: Encodable {
     try container.encode(repository.description, forKey: .repository)
     try container.encode(directory.description, forKey: .directory)
     try container.encode(isDryRun, forKey: .dryRun)
-    try container.encode(step.word, forKey: .action)
+    try container.encode(step.word, forKey: .step)
     let served = serving.map { copy, record in
       Served(
-        copy: copy, snapshot: record.snapshot.description, sequence: record.sequence,
+        copy: copy, id: record.snapshot.description, sequence: record.sequence,
         time: record.started.description, bytes: record.bytes)
     }
-    try container.encodeIfPresent(served, forKey: .serving)
-    try container.encode(Newest(snapshot: newest.id.description, sequence: newest.sequence), forKey: .newest)
+    try container.encode(served, forKey: .serving)
+    try container.encode(Newest(id: newest.id.description, sequence: newest.sequence), forKey: .newest)
     try container.encode(lag, forKey: .lag)
     try container.encode(Beat(pulse), forKey: .heartbeat)
     try container.encode(writtenBytes, forKey: .writtenBytes)

@@ -42,7 +42,8 @@ import Testing
       tool.plain(json.output) == """
         {
           "file" : "DIR/json",
-          "publicKey" : "RECIPIENT"
+          "publicKey" : "RECIPIENT",
+          "schema" : 1
         }
 
         """)

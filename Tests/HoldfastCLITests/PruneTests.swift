@@ -251,7 +251,7 @@ struct RememberingTool {
     for part in [
       #""dryRun" : false"#, #""action" : "keep""#, #""action" : "remove""#, #""action" : "wait""#,
       #""graceSeconds" : 604800"#, #""keptSnapshots" : 1"#, #""removedSnapshots" : 1"#, #""waitingSnapshots" : 1"#,
-      #""secondsLeft" : "#,
+      #""remainingSeconds" : "#,
       #""the newest""#, #""freedBytes" : 0"#,
     ] {
       #expect(text.contains(part), "\(part) in \(text)")

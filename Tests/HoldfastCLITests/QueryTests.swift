@@ -43,7 +43,7 @@ import Testing
     #expect(asJSON["columns"] as? [String] == ["id", "total", "mark"])
     let rows = try #require(asJSON["rows"] as? [[Any]])
     #expect(rows.map { $0[0] as? Int } == [1, 2, 3] && rows[0][2] as? String == "x'00ff'" && rows[1][2] is NSNull)
-    #expect(asJSON["framesRead"] as? Int ?? 0 > 0 && (asJSON["bytesFetched"] as? Int ?? 0) > 0)
+    #expect(asJSON["readFrames"] as? Int ?? 0 > 0 && (asJSON["readBytes"] as? Int ?? 0) > 0)
     let refused = tool.run("query", "orders.db", "DELETE FROM orders")
     #expect(refused.exitStatus == 2 && refused.output == "")
     #expect(

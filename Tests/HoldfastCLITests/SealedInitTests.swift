@@ -82,6 +82,7 @@ import Testing
           "keyringDigest" : "DIGEST",
           "location" : "DIR/repository",
           "repository" : "LONGID",
+          "schema" : 1,
           "sealed" : true
         }
 

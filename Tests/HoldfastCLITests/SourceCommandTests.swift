@@ -33,7 +33,7 @@ import Testing
     #expect(removed.output.contains("removed 2 snapshots of old-shop, "), "\(removed.output)")
     #expect(
       removed.output.contains(
-        "\n  `holdfast source undelete old-shop` brings them back; after 1w, the same command or a prune collects them\n"
+        "\n  `holdfast source undelete old-shop` undoes this within 1w; after that, the same command or a prune collects it\n"
       ),
       "\(removed.output)")
     #expect(
@@ -59,7 +59,7 @@ import Testing
     #expect(
       list() == """
         new-shop  1 snapshot  BYTES  newest of TIME
-        old-shop  0 snapshots  BYTES  removed on TIME; its name is not used again
+        old-shop  0 snapshots  BYTES  removed, and collected on TIME; its name is not used again
 
         """)
     #expect(tool.run("source", "remove", "old-shop").output == "nothing of old-shop is left\n")
@@ -117,7 +117,7 @@ import Testing
     let removed = tool.run("source", "remove", "old-shop", "--yes", "--config", file.text) {
       $0.environment["HOLDFAST_REPOSITORY"] = nil
     }
-    #expect(removed.output.contains("; after 3d, "), "\(removed.output)")
+    #expect(removed.output.contains(" undoes this within 3d; "), "\(removed.output)")
     #expect(removed.error == "HINT: Take old-shop out of the configuration: its runs are refused from now on.\n")
     let run = tool.run("backup", "old-shop", "--config", file.text) { $0.environment["HOLDFAST_REPOSITORY"] = nil }
     #expect(run.exitStatus == 1 && run.error.contains("the source old-shop was removed from the repository on "))

@@ -54,7 +54,7 @@ import Testing
     let told = try #require(try JSONSerialization.jsonObject(with: Data(json.outputBytes)) as? [String: Any])
     let logs = try #require(told["logs"] as? [[String: Any]])
     let timeline = try #require((logs.first?["timelines"] as? [[String: Any]])?.first)
-    #expect(timeline["segments"] as? Int == 2)
+    #expect(timeline["segmentCount"] as? Int == 2)
     #expect(timeline["lastTransaction"] as? String == "2026-09-21T14:13:22.000000Z")
     #expect((timeline["gaps"] as? [[String: Any]])?.first?["firstSegment"] as? String == "000000010000000000000002")
   }

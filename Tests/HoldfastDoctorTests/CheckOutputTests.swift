@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import HoldfastDoctor
 import HoldfastModel
 import HoldfastTestSupport
@@ -83,9 +84,9 @@ import Testing
     #expect(failed.exitStatus == 30)
     let json = try #require(try JSONSerialization.jsonObject(with: Data(failed.outputBytes)) as? [String: Any])
     #expect(json["schema"] as? Int == 1 && json["verdict"] as? String == "failed")
-    #expect(json["failed"] as? Int == 1 && json["warnings"] as? Int == 1)
+    #expect(json["failedCount"] as? Int == 1 && json["warningCount"] as? Int == 1)
     let results = try #require(json["results"] as? [[String: Any]])
-    #expect(results.count == (json["ok"] as? Int ?? 0) + (json["notTried"] as? Int ?? 0) + 2)
+    #expect(results.count == (json["okCount"] as? Int ?? 0) + (json["notTriedCount"] as? Int ?? 0) + 2)
     let worst = try #require(results.first { $0["verdict"] as? String == "failed" })
     #expect(worst["group"] as? String == "source" && worst["subject"] as? String == "orders")
     #expect(worst["name"] as? String == "directory")
@@ -106,6 +107,22 @@ import Testing
     #expect(site.holdfast("check", "--nagios", "--json").exitStatus == 3)
   }
 
+  @Test func aSignalEndsItAtOnce() async {
+    site.configure(
+      """
+      repositories: {far: {url: 'sftp:backup@nas/volume/shop', ssh-command: \(site.hangingCommand().text)}}
+      sources: {orders: {path: \(site.orders.text)}}
+      """)
+    var start = site.tool.start(["check"])
+    start.environment["HOLDFAST_REPOSITORY"] = nil
+    let process = RunningProcess(start)
+    #expect(await Patience.waits(.seconds(60)) { TestFiles.exists(site.begun) })
+    process.send(SIGINT)
+    let result = process.wait()
+    #expect(result.exitStatus == 130)
+    #expect(result.output == "")
+  }
+
   /// One repository alone is tried as it always was.
   @Test func aNamedRepositoryIsTriedAlone() {
     makeSound()
@@ -117,7 +134,7 @@ import Testing
       #expect(refused.exitStatus == (flag == "--nagios" ? 3 : 2))
       #expect(
         refused.error.hasPrefix(
-          "holdfast: --notify, --no-write and --nagios are for everything that is configured: leave --repository out.\n"
+          "holdfast: --notify, --no-write and --nagios are for everything that is configured: leave --repository out\n"
         ))
     }
   }

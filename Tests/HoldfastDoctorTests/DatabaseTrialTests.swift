@@ -139,6 +139,11 @@ import Testing
       try shop.lines(.database)[0]
         == "failed login: there is no PostgreSQL data directory in DIR/orders\nHINT: Name the data directory as the source, or take `postgres` out of its configuration."
     )
+    shop.configure(nil, source: shop.site.orders)
+    // Variables of libpq may be there for other programs.
+    #expect(
+      try shop.site.lines(.database, ["PGHOST": "/nowhere"])
+        == ["notTried login: there is no PostgreSQL data directory in DIR/orders"])
     shop.configure(nil)
     #expect(try shop.lines(.database) == [])
     #expect(

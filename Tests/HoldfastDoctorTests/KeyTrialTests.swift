@@ -46,6 +46,22 @@ import Testing
         "failed writer key: this machine's writer key (ID) is not in the keyring of the repository\nHINT: "))
   }
 
+  @Test func aWriterThatWasRevokedIsNamed() throws {
+    let site = site()
+    let revoked = site.holdfast(
+      "key", "remove", "-r", "shop", "--identity", identity(site).text, try writerID(site))
+    #expect(revoked.exitStatus == 0, "\(revoked.error)")
+    #expect(
+      try site.lines(.keys)[0]
+        == "failed writer key: this machine's writer key (ID) was revoked\nHINT: Run `holdfast key generate --writer FILE` for a new one, and enrol it with `holdfast key add`."
+    )
+  }
+
+  private func writerID(_ site: Site) throws -> String {
+    let keys = site.holdfast("key", "list", "-r", "shop").output
+    return String(try #require(keys.firstMatch(of: /writer +.*?([0-9a-f]{8})/), "\(keys)").1)
+  }
+
   @Test func anIdentityOfSomebodyElseOpensNothing() throws {
     let site = site()
     let other = site.directory.appending("other.key")
@@ -57,6 +73,33 @@ import Testing
     #expect(
       try site.lines(.keys, ["HOLDFAST_IDENTITY_FILE": "nowhere.key"])[1].hasPrefix(
         "failed identity: there is no identity file DIR/nowhere.key"))
+  }
+
+  @Test func aPassphraseThatNobodyHasIsNamed() throws {
+    let site = site()
+    let file = site.directory.appending("passphrase")
+    TestFiles.write("several words", to: file)
+    TestFiles.setMode(file, 0o600)
+    #expect(
+      try site.lines(.keys, ["HOLDFAST_PASSPHRASE_FILE": file.text])[2]
+        == "failed passphrase: the keyring has no recipient with a passphrase\nHINT: Run `holdfast key list` to see the recipients, and correct the configuration."
+    )
+  }
+
+  /// Before the first snapshot there is nothing to open, and the wrong key is noticed all the same.
+  @Test func anIdentityThatWillOpenNothingIsNamedBeforeTheFirstSnapshot() throws {
+    let site = Site()
+    let line = site.holdfast("key", "generate", identity(site).text).output.split(separator: "\n").last
+    #expect(site.holdfast("init", "-r", "shop", "--recipient", String(line ?? "")).exitStatus == 0)
+    #expect(
+      try site.lines(.keys, ["HOLDFAST_IDENTITY_FILE": identity(site).text])[1]
+        == "ok identity: it is that of a recipient; there is no snapshot yet to open")
+    let other = site.directory.appending("other.key")
+    site.holdfast("key", "generate", other.text)
+    let wrong = try site.lines(.keys, ["HOLDFAST_IDENTITY_FILE": other.text])[1]
+    #expect(
+      wrong.hasPrefix("failed identity: none of the identities at hand opens the next snapshot; it is sealed to "),
+      "\(wrong)")
   }
 
   @Test func thePassphraseIsTriedBesideAnIdentity() throws {

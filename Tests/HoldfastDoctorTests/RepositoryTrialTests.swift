@@ -123,7 +123,7 @@ import Testing
       """
       repositories:
         shop: {path: \(site.shop.text)}
-        far: {url: 'sftp:backup@nas/volume/shop', ssh-command: sleep 1000}
+        far: {url: 'sftp:backup@nas/volume/shop', ssh-command: \(site.hangingCommand().text)}
       sources:
         orders: {path: \(site.orders.text), repository: shop}
       """)
@@ -133,6 +133,32 @@ import Testing
     #expect(lines[0].hasPrefix("ok storage: "), "\(lines)")
     #expect(lines[2] == "failed storage: it did not end within SECONDS\n\(hint)")
     #expect(lines[3] == "failed repository: it did not end within SECONDS\n\(hint)")
+  }
+
+  @Test(.requires(.sshServer)) func aTargetOnAServerIsTriedAndNamedWhenItIsAway() throws {
+    let site = Site()
+    var server: SSHServer? = try SSHServer()
+    let place = try #require(server?.location(site.directory.appending("far")))
+    let command = try #require(server?.command())
+    site.configure(
+      """
+      repositories:
+        shop:
+          targets:
+            - {name: here, path: \(site.shop.text)}
+            - {name: far, url: '\(place)', ssh-command: '\(command)'}
+      sources:
+        orders: {path: \(site.orders.text)}
+      """)
+    #expect(site.holdfast("init", "-r", "shop", "--unsealed").exitStatus == 0)
+    let there = try site.lines(.repository)
+    #expect(there[1].hasPrefix("ok target far: \(site.tool.plain(place)) answers in TIME; "), "\(there)")
+    #expect(there[3] == "ok copy at far: it is the same repository")
+    server = nil
+    let away = try site.lines(.repository)
+    #expect(away[0].hasPrefix("ok target here: ") && away[2].hasPrefix("ok repository: "), "\(away)")
+    #expect(away[1].hasPrefix("failed target far: ") && away[1].contains("\nHINT: "), "\(away)")
+    #expect(away[3] == "notTried copy at far: there is no repository that can be compared")
   }
 
   @Test func aSnapshotFromTheFutureIsNamed() throws {

@@ -9,7 +9,8 @@ import HoldfastTestSupport
 /// A machine with a home of its own, on which `check` is run in this process.
 struct Site {
   /// Not root, to whom `/etc/holdfast` belongs.
-  private static let user = FileSystem.userID == 0 ? 1000 : FileSystem.userID
+  private static let user = FileSystem.userID == 0 ? Unprivileged.userID : FileSystem.userID
+  static let userName = Accounts.name(of: user) ?? "user \(user)"
   let tool = Tool()
   var directory: Path { tool.directory.path }
   var shop: Path { tool.directory.appending("shop") }
@@ -39,6 +40,17 @@ struct Site {
   func configure(_ text: String) {
     TestFiles.makeDirectory(tool.configuration)
     TestFiles.write(text, to: tool.configuration.appending("holdfast.yaml"))
+  }
+
+  /// The file that a hanging command makes when it begins.
+  var begun: Path { directory.appending("begun") }
+
+  /// Makes a command that never answers, and ends with the process that has started it.
+  func hangingCommand() -> Path {
+    let command = directory.appending("hang")
+    TestFiles.write("#!/bin/sh\ntouch \(begun.text)\nexec cat >/dev/null\n", to: command)
+    TestFiles.setMode(command, 0o755)
+    return command
   }
 
   /// Runs the program with this configuration, and without a repository in its environment.

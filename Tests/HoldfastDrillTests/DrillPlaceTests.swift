@@ -44,6 +44,30 @@ import Testing
     #expect(refusal(shop, in: link).contains("lies in the source source"))
   }
 
+  /// A bind mount shows the source, or a part of it, at another path.
+  @Test(.requires(.mounts)) func aMountOfTheSourceIsNoWayAround() throws {
+    let shop = try DrillShop()
+    let inner = shop.shop.source.appending("inner"), elsewhere = shop.shop.directory.appending("elsewhere")
+    TestFiles.makeDirectory(inner)
+    TestFiles.makeDirectory(elsewhere)
+    for shown in [shop.shop.source, inner] {
+      let mount = try SmallDisk(showing: shown, at: elsewhere)
+      #expect(
+        refusal(shop, in: mount.path.appending("drills"))
+          == "the place for the drill, DIR/elsewhere/drills/holdfast-drill-source, lies in the source source, DIR/source\nHINT: Name a directory elsewhere with --in DIR."
+      )
+    }
+    let within = shop.scratch.appending("data")
+    for directory in [shop.place, shop.own, shop.scratch, within] { TestFiles.makeDirectory(directory) }
+    let mount = try SmallDisk(showing: shop.shop.source, at: within)
+    #expect(
+      refusal(shop, in: shop.place)
+        == "the place for the drill, DIR/drills/holdfast-drill-source, has another file system in it, at DIR/drills/holdfast-drill-source/scratch/data\nHINT: Name a directory elsewhere with --in DIR."
+    )
+    _ = mount
+    #expect(TestFiles.exists(shop.database))
+  }
+
   @Test func aSnapshotThatIsLargerThanAllowedIsNotRestored() throws {
     let shop = try DrillShop()
     #expect(

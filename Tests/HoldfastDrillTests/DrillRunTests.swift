@@ -48,7 +48,7 @@ import Testing
       host: Host(clock: clock, workers: 2, scratchDirectories: [directory.path]), environment: environment)
   }
 
-  private func prepare(_ assertion: String, every: String = "7d") throws {
+  private func prepare(_ assertion: String, every: String = "7d", olderEvery: Int = 1000) throws {
     TestFiles.write(
       """
       repositories:
@@ -58,6 +58,7 @@ import Testing
           path: \(directory.appending("orders"))
           drill:
             every: \(every)
+            older-every: \(olderEvery)
             in: \(directory.appending("drills"))
             assertions: [{\(assertion)}]
           objectives: {restore-within: 30min, drilled-within: 8d}
@@ -124,6 +125,23 @@ import Testing
     try prepare("sql: SELECT count(*) FROM orders, at-least: 1")
     #expect(try run(hoursLater: 25).last?.line.step == .drill)
     #expect(try self.status(hoursLater: 25).level == nil)
+  }
+
+  /// Each third drill is one of an older snapshot, and its evidence says so.
+  @Test func olderSnapshotsHaveTheirTurn() throws {
+    try prepare("sql: SELECT 1", every: "1h", olderEvery: 3)
+    var sequences: [UInt64?] = []
+    for hour in 0..<6 {
+      #expect(try run(hoursLater: Double(2 * hour)).last?.outcome.status == .done)
+      let repository = try RepositoryContext(RepositoryRequest(), on: machine()).open { _ in }
+      let name = SourceName(from: Path("orders"))
+      let last = try #require(
+        try repository.journal.entriesIfReadable(of: name).filter { $0.drill != nil }.max { $0.ended < $1.ended })
+      sequences.append(last.drill?.isOlder == true ? nil : last.sequence)
+      #expect(try repository.catalog.allSnapshots { _ in }.contains { $0.id == last.snapshot })
+      #expect(try status(hoursLater: Double(2 * hour)).drills.isLastOlder == (hour % 3 == 2))
+    }
+    #expect(sequences == [1, 2, nil, 4, 5, nil])
   }
 
   /// A drill that could not be made proves nothing: it fails as a run, and the drills that passed still count.

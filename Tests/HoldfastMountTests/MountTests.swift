@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// What a mount shows is what was captured.
-@Suite(.requires(.fuse)) struct MountTests {
+@Suite(.requires(.fuse, .accessLists)) struct MountTests {
   /// Everything that the change detection, the chain and the restore must cope with, in several snapshots.
   @Test(arguments: Trials.seeds(byDay: 1, atNight: 8))
   func everySnapshotIsShownAsARestoreGivesIt(seed: UInt64) async throws {
@@ -26,13 +26,12 @@ import Testing
       #expect(TestFiles.exists(mount.snapshot(".ids/\(id.prefix(8))")))
     }
     #expect(TreeDescription(of: mount.snapshot()) == TreeDescription(of: tool.source), "seed \(seed)")
-    let end = await mount.end()
-    #expect(end.exitStatus == 0 && end.error == "", "\(end.error)")
+    let said = await mount.endWell()
     #expect(
-      tool.plain(end.output).wholeMatch(
+      tool.plain(said).wholeMatch(
         of:
           /mounted 3 snapshots of 1 source on DIR\/mounted, read-only\n +the newest of source: DIR\/mounted\/source\/latest\n +Ctrl-C ends it, or `umount DIR\/mounted`\n/
-      ) != nil, "\(end.output)")
+      ) != nil, "\(said)")
   }
 
   /// A small shop with everything that programs look at.
@@ -50,6 +49,9 @@ import Testing
     TestFiles.link(tool.source.appending("invoices/1.xml"), as: tool.source.appending("invoices/also 1.xml"))
     TestFiles.symbolicLink("../orders.db", at: tool.source.appending("invoices/database"))
     TestFiles.makeFifo(tool.source.appending("queue"))
+    TestFiles.setExtendedAttribute(tool.source.appending("orders.db"), "user.shop", Array("orders".utf8))
+    tool.other("setfacl", "-m", "u:12345:rw", tool.source.appending("invoices").text)
+    if Tool.isRoot { tool.other("mknod", tool.source.appending("device").text, "c", "259", "70000") }
     tool.backUp()
     return tool
   }
@@ -62,7 +64,8 @@ import Testing
     #expect(copied.exitStatus == 0, "\(copied.error)")
     let copy = tool.directory.appending("copy")
     #expect(TreeDescription(of: copy).differences(from: TreeDescription(of: tool.source)) == [])
-    let compared = tool.other("diff", "-r", "--no-dereference", "--exclude=queue", "source", mount.snapshot().text)
+    let compared = tool.other(
+      "diff", "-r", "--no-dereference", "--exclude=queue", "--exclude=device", "source", mount.snapshot().text)
     #expect(compared.exitStatus == 0 && compared.output == "", "\(compared.output)\(compared.error)")
     let asked = tool.other(
       "sqlite3", "file:\(shown.appending("orders.db").text)?immutable=1",
@@ -79,7 +82,7 @@ import Testing
     // Nobody writes.
     let refused = tool.other("touch", shown.appending("new").text)
     #expect(refused.error.contains("Read-only file system"), "\(refused.error)")
-    _ = await mount.end()
+    await mount.endWell()
   }
 
   @Test func theHolesOfAFileAreFoundByTheirEnds() async throws {
@@ -99,7 +102,7 @@ import Testing
     #expect(end >= (1 << 20) + 10_000 && end < 1_200_000, "\(end)")
     #expect(lseek(shown, end, data) == -1 && errno == ENXIO)
     #expect(lseek(shown, end, hole) == end && lseek(shown, 4 << 20, hole) == -1)
-    _ = await mount.end()
+    await mount.endWell()
   }
 
   @Test(arguments: Trials.seeds(byDay: 1, atNight: 5))
@@ -125,7 +128,7 @@ import Testing
         "\(count) bytes at \(offset), seed \(seed)")
     }
     #expect(TestFiles.read(shown) == TestFiles.read(file))
-    _ = await mount.end()
+    await mount.endWell()
   }
 
   /// A listing comes in parts: the kernel asks for some kilobytes at a time.
@@ -142,7 +145,7 @@ import Testing
       tool.other("find", mount.snapshot().text, "-type", "f", "-links", "1").output.split(separator: "\n").count
         == count)
     #expect(!TestFiles.exists(mount.path.appending("source/latest/invoices/\(count).xml")))
-    _ = await mount.end()
+    await mount.endWell()
   }
 
   @Test func oneSnapshotIsShownDirectly() async throws {
@@ -155,10 +158,48 @@ import Testing
     let mount = try await TestMount(tool, "--snapshot", String(first.prefix(8)))
     #expect(TestFiles.names(in: mount.path) == ["order"])
     #expect(TestFiles.read(mount.path.appending("order")) == Array("the first".utf8))
-    let end = await mount.end()
+    let said = await mount.endWell()
     #expect(
-      tool.plain(end.output)
+      tool.plain(said)
         == "mounted a snapshot of source on DIR/mounted, read-only\n  Ctrl-C ends it, or `umount DIR/mounted`\n")
+  }
+
+  @Test func onlyTheSourcesThatAreNamedAreShown() async throws {
+    let tool = Tool()
+    for name in ["orders", "staff", "web"] {
+      TestFiles.makeDirectory(tool.directory.appending(name))
+      TestFiles.write(name, to: tool.directory.appending(name).appending("file"))
+      if name == "orders" { #expect(tool.run("init", "--unsealed").exitStatus == 0) }
+      #expect(tool.run("backup", name, "--quiet").exitStatus == 0)
+    }
+    let mount = try await TestMount(tool, "--name", "web", "--name", "orders")
+    #expect(TestFiles.names(in: mount.path).sorted() == [".ids", "orders", "web"])
+    #expect(TestFiles.read(mount.path.appending("web/latest/file")) == Array("web".utf8))
+    #expect(TestFiles.names(in: mount.path.appending(".ids")).count == 2)
+    #expect(!TestFiles.exists(mount.path.appending("staff")))
+    await mount.endWell()
+  }
+
+  /// Listing many snapshots replays none, and shows their directories as they were.
+  @Test func theDirectoryOfASnapshotIsAsItWasBeforeAnybodyEntersIt() async throws {
+    let tool = Tool()
+    let modes: [UInt32] = [0o755, 0o700, 0o750]
+    for (number, mode) in modes.enumerated() {
+      TestFiles.write("\(number)", to: tool.source.appending("order"))
+      TestFiles.setMode(tool.source, mode)
+      TestFiles.setModified(tool.source, seconds: 1_000_000_000 + number, nanoseconds: 5)
+      tool.backUp()
+      tool.backUp()
+    }
+    let mount = try await TestMount(tool)
+    let shown = try tool.identifiers().map { id in
+      tool.other("stat", "-c", "%a %Y", mount.snapshot(".ids/\(id)").text).output
+    }
+    let wanted = modes.enumerated().flatMap { number, mode in
+      [String](repeating: "\(String(mode, radix: 8)) \(1_000_000_000 + number)\n", count: 2)
+    }
+    #expect(shown == wanted)
+    await mount.endWell()
   }
 
   @Test func snapshotsAppearAndDisappear() async throws {
@@ -189,7 +230,6 @@ import Testing
     // Collected, it is gone for good, and nothing else is.
     #expect(tool.run("prune", "--keep-last", "1", "--grace", "0", "--quiet").exitStatus == 0)
     #expect(TestFiles.read(order) == Array("the second".utf8))
-    let end = await mount.end()
-    #expect(end.exitStatus == 0 && end.error == "", "\(end.error)")
+    await mount.endWell()
   }
 }

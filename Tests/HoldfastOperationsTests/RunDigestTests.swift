@@ -107,6 +107,25 @@ import Testing
     #expect(try told("all").last?["subject"] as? String == "holdfast run on shop-1: all 2 sources done")
   }
 
+  /// What looks like a mass deletion is not the snapshot to restore.
+  @Test func aSnapshotThatLooksWrongIsIncompleteAndNotTheLastGoodOne() throws {
+    try configure(receiver("all"))
+    let orders = site.directory.appending("orders")
+    for number in 0..<300 { TestFiles.write("order number \(number)", to: orders.appending("order \(number)")) }
+    try run("orders", "stock")
+    for number in 0..<290 { TestFiles.remove(orders.appending("order \(number)")) }
+    try run("orders", "stock", later: .hours(2))
+    let json = try #require(try told("all").last)
+    #expect(json["event"] as? String == "incomplete")
+    #expect(json["subject"] as? String == "holdfast run on shop-1: 1 of 2 sources incomplete")
+    let first = try #require((json["sources"] as? [[String: Any]])?.first)
+    #expect(first["name"] as? String == "orders" && first["exitStatus"] as? Int == 3)
+    #expect((first["cause"] as? String)?.hasPrefix("backup is incomplete: ") == true, "\(first)")
+    #expect(first["next"] as? String == "holdfast status --source orders")
+    let good = try #require(first["lastGood"] as? [String: Any])
+    #expect((good["seconds"] as? Double).map { (7200..<7300).contains($0) } == true, "\(good)")
+  }
+
   @Test func whereNothingIsDueNobodyIsTold() throws {
     try configure(receiver("all"))
     try run("orders", "stock")

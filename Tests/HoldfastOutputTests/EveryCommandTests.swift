@@ -176,6 +176,19 @@ import Testing
     done("status")
     done("target", "promote", "barn")
     done("target", "promote", "here")
+    done("target", "remove", "barn", "--yes")
+    done("target", "add", "barn")
+    let root = tool.directory.appending("root")
+    TestFiles.makeDirectory(root)
+    for more in [["--dry-run"], []] {
+      var start = tool.start(
+        ["schedule", "install", "--root", root.text, "--every", "daily", "--program", "/usr/bin/holdfast", "--json"]
+          + more)
+      start.environment["HOLDFAST_REPOSITORY"] = nil
+      #expect(RunningProcess(start).wait().exitStatus == 0)
+    }
+    done("schedule", "show", "--root", root.text)
+    done("schedule", "remove", "--root", root.text)
     TestFiles.removeTree(Path(places[1]))
     TestFiles.write("in the way", to: Path(places[1]))
     done("target", "list", status: 3)

@@ -21,11 +21,11 @@ extension TestShop {
     let repository = try open()
     let statuses = try SourceStatus.read(from: repository, of: nil, expected: []) { _ in objectives }
     let sources = try statuses.map { status in
-      let snapshots = try repository.catalog.allSnapshots(of: status.name) { _ in }
-      let notes = try repository.notes.read(status.name).notes
+      let all = try repository.catalog.allSnapshots(of: status.name, includingRemoved: true) { _ in }
+      let notes = try repository.notes.read(status.name)
       return ReportFacts.Source(
-        status, snapshots: snapshots, notes: notes.notes, runs: runs,
-        kept: KeptSnapshots(snapshots, notes, policy: policy, in: repository))
+        status, snapshots: all.filter { notes.removal(of: $0) == nil }, notes: notes.notes.notes, runs: runs,
+        kept: KeptSnapshots(all, notes, policy: policy, in: repository))
     }
     return ReportFacts(
       repository: repository.id, location: location, now: now,

@@ -2,6 +2,7 @@ import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
+import HoldfastSystem
 import HoldfastTestShop
 import HoldfastTestSupport
 import Testing

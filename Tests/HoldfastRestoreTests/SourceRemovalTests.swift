@@ -79,6 +79,8 @@ import Testing
     #expect(error?.exitStatus == .failed)
     try remove(shop, graceDays: 0)
     let gone = #expect(throws: EngineError.self) { try shop.backup(in: shop.open()) }
+    let collected = try #require(try shop.open().catalog.removal(of: Self.name)).time
+    #expect(gone?.message == "the source source was removed from the repository, and collected on \(collected)")
     #expect(gone?.hint == "Take it out of the configuration, or back it up under another name.")
     #expect(TestFiles.names(in: shop.repositoryPath.appending("sources/source")) == ["notes"])
   }

@@ -1,4 +1,7 @@
+import HoldfastConfiguration
 import HoldfastModel
+import HoldfastSetup
+import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
@@ -79,8 +82,8 @@ import Testing
     let arguments = Self.arguments + ["--config", shop.configuration.text]
     let told = RunningProcess(shop.start(arguments)).wait()
     #expect(
-      shop.tool.plain(told.error).hasPrefix(
-        "holdfast: the source source is not in the configuration, and setup changes no file that is there\nHINT: Add this to DIR/configuration/holdfast.yaml, and run the same command again:\n  repositories:\n"
+      told.refusal(shop).hasPrefix(
+        "1 holdfast: the source source is not in the configuration, and setup changes no file that is there\nHINT: Add this to DIR/configuration/holdfast.yaml, and run the same command again:\n  repositories:\n"
       ), "\(told.error)")
     let added = """
       repositories: {old: {path: DIR/old}, repository: {path: DIR/repository}}
@@ -131,6 +134,20 @@ import Testing
     #expect(shop.holdfast("backup", "no").exitStatus == 0)
   }
 
+  @Test func aFileThatAppearedMeanwhileIsNotReplaced() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.appending("conf.d/orders.yaml")
+    let host = Host(workers: 1, scratchDirectories: [])
+    try ConfigurationStep.write(ProposedFile(path, "sources: {}\n"), permissions: 0o600, host)
+    #expect(TestFiles.permissions(path) == 0o600)
+    #expect(
+      throws: EngineError(
+        .machine, "\(path) exists already", hint: "Look at it, and run the same command again.")
+    ) { try ConfigurationStep.write(ProposedFile(path, "other"), permissions: 0o644, host) }
+    #expect(TestFiles.read(path) == Array("sources: {}\n".utf8))
+    #expect(TestFiles.names(in: directory.appending("conf.d")) == ["orders.yaml"], "nothing is left behind")
+  }
+
   @Test func anInstalledScheduleGetsTheNewRepositoryAndKeepsItsTimes() throws {
     let shop = try SetupShop()
     #expect(shop.whole().exitStatus == 0)
@@ -145,6 +162,28 @@ import Testing
     }
     let again = shop.setup("users", "-r", "second", "--unsealed", "--every", "1h", "--root", "root")
     #expect(again.output.contains("\nthe schedule is there already: "), "\(again.error)")
+  }
+
+  @Test(.requires(.overlayMounts)) func rootGetsTheConfigurationAndTheScheduleOfTheMachine() throws {
+    let shop = try SetupShop()
+    let script = """
+      mkdir -p /etc/cron.d
+      "$0" setup source -r repository --key-file recovery.key --every 15m --cron
+      "$0" config check && cat /etc/cron.d/holdfast && "$0" run
+      """
+    var start = RunningProcess.Start(
+      OwnMachine(in: shop.tool.directory.path).prefix + ["sh", "-ec", script, Tool.binary.text])
+    start.environment = RunningProcess.plainEnvironment
+    start.environment["HOME"] = nil
+    start.directory = shop.tool.directory.path
+    let result = RunningProcess(start).wait()
+    #expect(result.exitStatus == 0, "\(result.error)")
+    #expect(result.output.contains("\nwrote /etc/holdfast/holdfast.yaml\n"))
+    #expect(result.output.contains("\nscheduled `holdfast run --quiet`, --every 15m, by cron\n"))
+    #expect(
+      result.output.contains("\nsound: 1 repository, 1 source, 0 notifications, in /etc/holdfast/holdfast.yaml\n"))
+    #expect(result.output.contains(" run --quiet || [ $? -eq 11 ]\n"))
+    #expect(!TestFiles.exists(shop.tool.directory.appending("etc")), "nothing is written below the current directory")
   }
 
   @Test(.requires(.unprivilegedUser)) func anOrdinaryUserGetsAConfigurationInTheHome() throws {

@@ -28,6 +28,8 @@ import Testing
       "\(unsaid.error)")
     #expect(unsaid.output.contains(": a cluster of PostgreSQL ") && unsaid.output.contains(", in use; "))
     let drills = places.appending("drills")
+    let shown = setup("--name", "orders", "--postgres", "host=/nowhere password=secret", "--dry-run").output
+    #expect(shown.contains("      postgres: \"(hidden)\"\n") && !shown.contains("secret"), "\(shown)")
     let made = setup("--name", "orders", "--postgres", cluster.connection, "--drill-in", drills.text)
     #expect(made.exitStatus == 0, "\(made.error)\n\(made.output)")
     #expect(made.output.contains("\ntrial restore  passed: "), "\(made.output)")
@@ -46,12 +48,44 @@ import Testing
     let failed = shop.setup(
       cluster.data.text, "-r", "repository", "--key-file", "recovery.key", "--no-schedule", "--postgres",
       "host=/nowhere user=postgres")
-    let told = shop.tool.plain(failed.error)
-    #expect(failed.exitStatus == 1 && told.hasPrefix("holdfast: the setup stopped at the first snapshot: "), "\(told)")
+    let told = failed.refusal(shop)
+    #expect(told.hasPrefix("1 holdfast: the setup stopped at the first snapshot: "), "\(told)")
     #expect(
       told.hasSuffix(
         "Done before that: the key file, the repository, the configuration.\nRun the same command again: it goes on from there.\n"
       ),
       "\(told)")
+  }
+
+  @Test func aClusterWithoutAServerIsBackedUpWithAWarning() throws {
+    let cluster = try TestCluster()
+    let shop = try SetupShop()
+    let made = shop.setup(
+      cluster.data.text, "-r", "repository", "--unsealed", "--no-schedule", "--drill-in",
+      cluster.directory.appending("drills").text)
+    #expect(made.exitStatus == 0, "\(made.error)")
+    #expect(
+      made.error.contains(
+        "holdfast: WARNING: no server runs on the PostgreSQL cluster now; while one does, snapshots need `postgres` of the source in the configuration, or --postgres now\n"
+      ), "\(made.error)")
+  }
+
+  @Test func onATerminalTheServerIsFoundByItsSocket() throws {
+    let cluster = try TestCluster()
+    try cluster.start()
+    let shop = try SetupShop()
+    let (result, shown) = shop.atTerminal(
+      [
+        cluster.data.text, "-r", "repository", "--unsealed", "--no-schedule", "--compression", "none", "--drill-in",
+        cluster.directory.appending("drills").text,
+      ],
+      [
+        (
+          "Connection string of the PostgreSQL server that runs on it? [host=\(cluster.directory.path.text) port=5432 user=postgres dbname=postgres] ",
+          ""
+        ), ("Type yes to go on: ", "yes"),
+      ])
+    #expect(result.exitStatus == 0, "\(shown)")
+    #expect(result.output.contains("\ntrial restore  passed: "), "\(result.output)")
   }
 }

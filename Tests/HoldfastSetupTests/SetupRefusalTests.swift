@@ -24,9 +24,9 @@ import Testing
   @Test(arguments: [
     (
       ["--key-file", "k", "--unsealed"],
-      "holdfast: --key-file, --passphrase, --passphrase-file and --unsealed exclude each other."
+      "holdfast: --key-file, --passphrase, --passphrase-file and --unsealed exclude each other"
     ),
-    (["--every", "1h", "--no-schedule"], "holdfast: --every and --no-schedule exclude each other."),
+    (["--every", "1h", "--no-schedule"], "holdfast: --every and --no-schedule exclude each other"),
   ]) func flagsThatExcludeEachOther(_ arguments: [String], _ message: String) throws {
     let shop = try SetupShop()
     let result = RunningProcess(shop.start(["source"] + arguments)).wait()
@@ -132,11 +132,38 @@ import Testing
     )
   }
 
+  @Test func aPathMustFitIntoAConfiguration() throws {
+    let shop = try SetupShop()
+    let odd = Path(bytes: shop.tool.directory.path.bytes + Array("/a".utf8) + [0xff])
+    TestFiles.copyTree(shop.tool.source, to: odd)
+    var link = RunningProcess.Start(["ln", "-s", "", "link"])
+    link.arguments[2] = odd.bytes
+    link.directory = shop.tool.directory.path
+    #expect(RunningProcess(link).wait().exitStatus == 0)
+    #expect(
+      shop.setup("link", "-r", "repository", "--unsealed", "--no-schedule").refusal(shop)
+        == "2 holdfast: DIR/a\\xff cannot be written into a configuration\nHINT: Use a path of UTF-8.\n")
+  }
+
   @Test func aPassphraseNeedsATerminalOrAFile() throws {
     #expect(
       try refused("source", "-r", "repository", "--passphrase", "--no-schedule")
         == "2 holdfast: there is no terminal to ask for a passphrase on\nHINT: Put it into a file, and say --passphrase-file FILE.\n"
     )
+  }
+
+  @Test(.requires(.unprivilegedUser)) func withoutASchedulerThereIsAWayOut() throws {
+    let shop = try SetupShop()
+    TestFiles.setMode(shop.tool.directory.path, 0o777)
+    let refused = try Unprivileged(shop.tool).run([
+      "setup", "source", "-r", "repository", "--unsealed", "--every", "1h",
+    ]) {
+      $0.environment["HOME"] = shop.tool.directory.path.text
+    }
+    #expect(
+      refused.refusal(shop).contains(
+        "HINT: Run as root, or write a line of your own with `crontab -e`. Or say --no-schedule, and let something else run `holdfast run --quiet`.\n"
+      ), "\(refused.error)")
   }
 
   @Test func aScheduleMustBePossible() throws {

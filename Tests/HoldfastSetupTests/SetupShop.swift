@@ -1,5 +1,6 @@
 import HoldfastModel
 import HoldfastTestSupport
+import Testing
 
 /// A directory with a shop's database and no backup, on a machine without a configuration.
 struct SetupShop: Sendable {
@@ -9,6 +10,10 @@ struct SetupShop: Sendable {
   var root: Path { tool.directory.appending("root") }
   var configuration: Path { tool.configuration.appending("holdfast.yaml") }
   var service: Path { root.appending("etc/systemd/system/holdfast.service") }
+
+  /// The warning that source and repository are both in the directory of the test.
+  static let beside =
+    "holdfast: WARNING: the repository is on the file system of the source: a disk that fails takes both\n"
 
   init() throws {
     TestFiles.makeDirectory(root)
@@ -34,6 +39,22 @@ struct SetupShop: Sendable {
 
   func whole(_ more: String...) -> ProcessResult { RunningProcess(start(Self.whole + more)).wait() }
 
+  /// Starts a setup at a terminal, and types each answer when its question has come.
+  func atTerminal(
+    _ arguments: [String], _ answers: [(question: String, answer: String)]
+  ) -> (result: ProcessResult, shown: String) {
+    let terminal = Pseudoterminal()
+    var start = self.start(arguments)
+    start.input = .terminal(terminal.name)
+    start.error = .file(terminal.name)
+    let process = RunningProcess(start)
+    for (question, answer) in answers {
+      #expect(terminal.waits(for: question), "shown: \(terminal.shown)")
+      terminal.type(answer + "\n")
+    }
+    return (process.wait(), terminal.shown.replacing("\r\n", with: "\n"))
+  }
+
   /// Runs another command, which reads the configuration.
   func holdfast(_ arguments: String...) -> ProcessResult {
     var start = tool.start(arguments)
@@ -46,5 +67,7 @@ struct SetupShop: Sendable {
 
 extension ProcessResult {
   /// The status and everything that was written to standard error, without what differs from run to run.
-  func refusal(_ shop: SetupShop) -> String { "\(exitStatus) \(shop.tool.plain(error))" }
+  func refusal(_ shop: SetupShop) -> String {
+    "\(exitStatus) \(shop.tool.plain(error.replacing(SetupShop.beside, with: "")))"
+  }
 }

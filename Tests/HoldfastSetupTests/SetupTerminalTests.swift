@@ -4,26 +4,10 @@ import Testing
 
 /// On a terminal a setup asks for what the command line does not say.
 @Suite(.serialized) struct SetupTerminalTests {
-  /// Starts a setup at a terminal, and types each answer when its question has come.
-  private func atTerminal(
-    _ shop: SetupShop, _ arguments: [String], _ answers: [(question: String, answer: String)]
-  ) -> (result: ProcessResult, shown: String) {
-    let terminal = Pseudoterminal()
-    var start = shop.start(arguments)
-    start.input = .terminal(terminal.name)
-    start.error = .file(terminal.name)
-    let process = RunningProcess(start)
-    for (question, answer) in answers {
-      #expect(terminal.waits(for: question), "shown: \(terminal.shown)")
-      terminal.type(answer + "\n")
-    }
-    return (process.wait(), terminal.shown.replacing("\r\n", with: "\n"))
-  }
-
   @Test func everythingIsAskedFor() throws {
     let shop = try SetupShop()
-    let (result, shown) = atTerminal(
-      shop, ["--root", "root"],
+    let (result, shown) = shop.atTerminal(
+      ["--root", "root"],
       [
         ("Which directory is to be backed up? ", shop.tool.source.text),
         ("Where is the repository to be, on another disk than the directory? ", "repository"),
@@ -43,21 +27,21 @@ import Testing
   @Test func aPassphraseIsAskedForTwiceAndNeverShown() throws {
     let shop = try SetupShop()
     let words = "ten words that nobody would guess"
-    let (result, shown) = atTerminal(
-      shop, ["source", "-r", "repository", "--passphrase", "--no-schedule", "--compression", "deflate"],
+    let (result, shown) = shop.atTerminal(
+      ["source", "-r", "repository", "--passphrase", "--no-schedule", "--compression", "deflate"],
       [("New passphrase: ", words), ("The same again: ", words)])
     #expect(result.exitStatus == 0, "\(shown)")
     #expect(!shown.contains(words) && !result.output.contains(words))
     // The repository says how it is opened, so that is not asked.
-    let (again, _) = atTerminal(
-      shop, ["source", "-r", "repository", "--no-schedule"], [("Passphrase: ", words)])
+    let (again, _) = shop.atTerminal(
+      ["source", "-r", "repository", "--no-schedule"], [("Passphrase: ", words)])
     #expect(again.exitStatus == 0)
   }
 
   @Test func withoutAYesNothingIsMade() throws {
     let shop = try SetupShop()
-    let (result, shown) = atTerminal(
-      shop, ["source", "-r", "repository", "--unsealed", "--no-schedule"],
+    let (result, shown) = shop.atTerminal(
+      ["source", "-r", "repository", "--unsealed", "--no-schedule"],
       [("Compression, deflate or zstd? ", "deflate"), ("Type yes to go on: ", "no")])
     #expect(result.exitStatus == 1)
     #expect(
@@ -69,8 +53,8 @@ import Testing
 
   @Test(arguments: ["", "x\nx\nx"]) func aQuestionThatIsNotAnsweredEndsIt(_ typed: String) throws {
     let shop = try SetupShop()
-    let (result, shown) = atTerminal(
-      shop, ["-r", "repository", "--unsealed", "--no-schedule"],
+    let (result, shown) = shop.atTerminal(
+      ["-r", "repository", "--unsealed", "--no-schedule"],
       typed.isEmpty ? [("backed up? ", "")] : [("backed up? ", shop.tool.source.text), ("deflate or zstd?", typed)])
     #expect(result.exitStatus == 2)
     #expect(

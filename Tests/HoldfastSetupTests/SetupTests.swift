@@ -12,11 +12,12 @@ import Testing
     source  source: DIR/source
     repository  LONGID
       in DIR/repository
+      It is on the file system of the source: a disk that fails takes both.
     keyring  DIGEST
       On another machine, say --expect-keyring with this digest.
     key  DIR/recovery.key
       Copy it to two places away from this machine and from the repository, then remove it here:
-      snapshots are taken without it. Nothing can be restored without it, by nobody.
+      snapshots are taken without it. Without it nobody can restore anything.
     configuration  DIR/configuration/holdfast.yaml
     schedule  `holdfast run --quiet`, --every 15m, by systemd
     trial restore  passed: snapshot ID of source was restored in SECONDS: 1 database is sound
@@ -35,7 +36,7 @@ import Testing
   @Test func oneCommandGivesAProvedBackup() throws {
     let shop = try SetupShop()
     let made = shop.whole("--sheet", "sheet.txt")
-    #expect(made.exitStatus == 0 && made.error == "", "\(made.error)")
+    #expect(made.exitStatus == 0 && made.error == SetupShop.beside, "\(made.error)")
     #expect(
       plain(made.output, shop) == """
         DIR/source: 1 SQLite database (orders.db); 1 file, 8.0 KiB in all
@@ -81,7 +82,7 @@ import Testing
     #expect(shop.whole().exitStatus == 0)
     let (configuration, service) = (shop.text(shop.configuration), shop.text(shop.service))
     let again = shop.whole()
-    #expect(again.exitStatus == 0 && again.error == "", "\(again.error)")
+    #expect(again.exitStatus == 0 && again.error == SetupShop.beside, "\(again.error)")
     #expect(
       plain(again.output, shop) == """
         DIR/source: 1 SQLite database (orders.db); 1 file, 8.0 KiB in all
@@ -132,8 +133,8 @@ import Testing
     TestFiles.write("", to: obstacle)
     let failed = shop.whole()
     #expect(failed.exitStatus == 1)
-    let told = shop.tool.plain(failed.error)
-    #expect(told.hasPrefix("holdfast: the setup stopped at the trial restore: "), "\(told)")
+    let told = failed.refusal(shop)
+    #expect(told.hasPrefix("1 holdfast: the setup stopped at the trial restore: "), "\(told)")
     #expect(
       told.hasSuffix(
         """
@@ -163,7 +164,7 @@ import Testing
   @Test func aDryRunMakesNothing() throws {
     let shop = try SetupShop()
     let shown = shop.whole("--dry-run", "--compression", "zstd:3")
-    #expect(shown.exitStatus == 0 && shown.error == "", "\(shown.error)")
+    #expect(shown.exitStatus == 0 && shown.error == SetupShop.beside, "\(shown.error)")
     #expect(TestFiles.names(in: shop.tool.directory.path).sorted() == ["root", "source"])
     let lines = shop.tool.plain(shown.output).split(separator: "\n")
     #expect(
@@ -175,8 +176,8 @@ import Testing
     #expect(lines.contains("  compression: zstd:3"))
     let json = shop.whole("--dry-run", "--json")
     #expect(
-      json.output.hasPrefix("{\n  \"dryRun\" : true,\n  \"steps\" : [\n    \"would make the key file"), "\(json.output)"
-    )
+      json.output.hasPrefix("{\n  \"dryRun\" : true,\n  \"intentions\" : [\n    \"would make the key file"),
+      "\(json.output)")
     #expect(shop.whole().exitStatus == 0)
     let after = shop.whole("--dry-run").output
     #expect(after.contains("would use the repository") && after.contains("would take no snapshot"), "\(after)")
@@ -197,7 +198,7 @@ import Testing
     #expect(!shop.text(shop.configuration).contains("passphrase"))
     TestFiles.write("another one", to: file)
     let wrong = RunningProcess(shop.start(arguments)).wait()
-    #expect(wrong.exitStatus == 12 && wrong.error.hasPrefix("holdfast: the passphrase is wrong\n"), "\(wrong.error)")
+    #expect(wrong.refusal(shop).hasPrefix("12 holdfast: the passphrase is wrong\n"), "\(wrong.error)")
   }
 
   @Test func unsealedIsSaidOnTheSheet() throws {
@@ -210,9 +211,30 @@ import Testing
     #expect(!made.output.contains("keyring"))
   }
 
+  @Test(.requires(.mounts)) func nothingIsWarnedOfOnAnotherDisk() throws {
+    let shop = try SetupShop()
+    let disk = try SmallDisk(at: shop.tool.directory.appending("disk"), mebibytes: 16)
+    let made = shop.setup("source", "-r", "disk/repository", "--unsealed", "--every", "1h", "--root", "root", "--cron")
+    #expect(made.exitStatus == 0 && made.error == "", "\(made.error)")
+    #expect(!made.output.contains("a disk that fails"))
+    #expect(shop.text(shop.root.appending("etc/cron.d/holdfast")).contains(" run --quiet "))
+    withExtendedLifetime(disk) {}
+  }
+
+  @Test(.requires(.sftpServer)) func aRepositoryOnAServerIsConfiguredByItsLocation() throws {
+    let shop = try SetupShop()
+    let location = "sftp:backup@server.example\(shop.tool.repository.text)"
+    let made = shop.setup("source", "-r", location, "--key-file", "recovery.key", "--every", "1h", "--root", "root") {
+      $0.environment["HOLDFAST_SSH_COMMAND"] = SFTPServerProgram.plain
+    }
+    #expect(made.exitStatus == 0, "\(made.error)")
+    #expect(shop.text(shop.configuration).contains("    url: \"\(location)\"\n"))
+    #expect(shop.text(shop.service).contains("HOLDFAST_SSH_COMMAND="))
+  }
+
   @Test func nothingIsPrintedWhenQuiet() throws {
     let shop = try SetupShop()
     let made = shop.whole("--quiet")
-    #expect(made.exitStatus == 0 && made.output == "" && made.error == "", "\(made.error)")
+    #expect(made.exitStatus == 0 && made.output == "" && made.error == SetupShop.beside, "\(made.error)")
   }
 }

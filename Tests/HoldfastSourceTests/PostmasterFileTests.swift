@@ -30,6 +30,7 @@ import Testing
     let file = try #require(try PostmasterFile(below: Path("data"), in: root, files: files))
     #expect(TestFiles.read(Path("/proc/\(file.process)/comm")) == Array("postgres\n".utf8))
     #expect(try file.port == Int(cluster.psql("SHOW port")))
+    #expect(file.socketDirectory == cluster.directory.path.text)
     let after = try Int64(cluster.psql("SELECT floor(extract(epoch FROM pg_postmaster_start_time()))::bigint")) ?? 0
     let started = try #require(file.started)
     #expect(before <= started.seconds && started.seconds <= after && started.nanoseconds == 0)

@@ -35,6 +35,18 @@ import Testing
     #expect(try pulse.look(at: numbers, now: .seconds(136)) == .silent(since: .seconds(61)))
   }
 
+  /// A store that is away may be away for the source as well, which cannot renew its lease then.
+  @Test func silenceCountsOnlyWhileTheStoreAnswers() throws {
+    var pulse = SourcePulse()
+    try beat(1)
+    _ = try pulse.look(at: numbers, now: .zero)
+    try beat(2)
+    #expect(try pulse.look(at: numbers, now: .seconds(10)) == .alive)
+    pulse.interrupt()
+    #expect(try pulse.look(at: numbers, now: .seconds(600)) == .alive)
+    #expect(try pulse.look(at: numbers, now: .seconds(661)) == .silent(since: .seconds(61)))
+  }
+
   /// A host that lives and takes no snapshots is not silent, and is told apart.
   @Test func aHostMayBeAliveAndStale() throws {
     var pulse = SourcePulse()

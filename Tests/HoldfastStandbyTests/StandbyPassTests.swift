@@ -1,3 +1,4 @@
+import Glibc
 import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
@@ -161,6 +162,22 @@ import Testing
     #expect(site.current == site.acknowledged.last)
   }
 
+  /// A snapshot that could not read all of its source cannot be restored over a copy: the copy stays at the one before.
+  @Test func anIncompleteSnapshotIsPassedOver() throws {
+    try site.next(1)
+    _ = try site.standby().once()
+    TestFiles.write("an order", to: site.shop.source.appending("order-1"))
+    let probe = UnreadableFile(site.shop.source.appending("order-1"))
+    try site.shop.backup(in: site.shop.repository(probe: probe))
+    let report = try site.standby().once()
+    #expect(report.step == .nothing && report.newest.sequence == 1 && report.lag.snapshots == 0)
+    #expect(site.current == site.acknowledged.last)
+    #expect(
+      site.heard.withLock { $0 } == [
+        "newer snapshots of source could not read all of their source, and are passed over: `holdfast list --name source` shows them"
+      ])
+  }
+
   // MARK: Refusals
 
   private func refusal(
@@ -250,4 +267,22 @@ import Testing
       error?.message == "there is no complete snapshot of source in \(site.shop.repository.location) yet")
     #expect(error?.scope == .transient)
   }
+}
+
+/// A file that cannot be read.
+private final class UnreadableFile: OperationProbe {
+  private let path: Path
+
+  init(_ path: Path) { self.path = path }
+
+  func willPerform(_ operation: Operation, _ path: Path) throws(SystemError) {
+    try willPerform(operation, path, in: .root)
+  }
+
+  func willPerform(_ operation: Operation, _ path: Path, in directory: Path) throws(SystemError) {
+    let full = path.isAbsolute ? path : directory.appending(path.bytes)
+    if operation == .read, full == self.path { throw SystemError("read", full, code: EIO) }
+  }
+
+  func didPerform(_ operation: Operation, _ path: Path, newPath: Path?) {}
 }

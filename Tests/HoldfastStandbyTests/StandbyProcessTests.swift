@@ -62,7 +62,7 @@ import Testing
     let look = tool.run("standby", "orders", "--in", directory.text, "--dry-run", "--json")
     #expect(look.exitStatus == 0)
     for part in [
-      #""action" : "make""#, #""dryRun" : true"#, #""snapshots" : 1"#, #""sequence" : 2"#, #""state" : "unwatched""#,
+      #""step" : "make""#, #""dryRun" : true"#, #""snapshotCount" : 1"#, #""sequence" : 2"#, #""state" : "unwatched""#,
     ] { #expect(look.output.contains(part), "\(part) in \(look.output)") }
     let metrics = tool.directory.appending("standby.prom")
     #expect(once("--quiet", "--prometheus", metrics.text).output == "")

@@ -14,9 +14,17 @@ package enum Trials {
     return Set(drawn).union([0, count - 1].filter { (0..<count).contains($0) }).sorted()
   }
 
-  /// Returns new seeds: `byDay` of them by day, `atNight` at night.
+  /// Returns new seeds: `byDay` of them by day, `atNight` at night. `HOLDFAST_TESTS_SEEDS` has those of a failure that is
+  /// to be seen again, separated by commas.
   package static func seeds(byDay: Int, atNight: Int) -> [UInt64] {
-    (0..<(areAll ? atNight : byDay)).map { _ in UInt64.random(in: 0 ... .max) }
+    if let given = getenv("HOLDFAST_TESTS_SEEDS") {
+      return String(cString: given).split(separator: ",").compactMap { UInt64($0) }
+    }
+    return newSeeds(areAll ? atNight : byDay)
+  }
+
+  private static func newSeeds(_ count: Int) -> [UInt64] {
+    (0..<count).map { _ in UInt64.random(in: 0 ... .max) }
   }
 
   /// Returns the first `byDay` cases by day, and all of them at night.

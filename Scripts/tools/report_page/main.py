@@ -25,7 +25,7 @@ PICTURE_WIDTH, PICTURE_HEIGHT = 960, 905
 EXPECTED = {
     "well": ("OK", ["Yes.", "Proved by day", "Drills and their phases", "Where the copies are", "monthly",
                     "Days of which a snapshot is kept", "The growth is the median"]),
-    "trouble": ("CRITICAL", ["Not for certain.", "Damage to orders was found", "No backup began for 5 d",
+    "trouble": ("CRITICAL", ["Not for certain.", "Damage to orders was found", "so about 4 backups were missed",
                              "backups failed in a row", "It was accepted: old invoices were archived",
                              "usual for an incremental", "The clock of", "A drill failed", "A verify found damage",
                              "Lag"]),

@@ -176,10 +176,11 @@ def in_trouble(work: Path, program: str, days: int = 60) -> Shop:
     shutil.move(work / "barn.away", work / "barn")
     damage(shop)
     shop.holdfast(begin + (days - 3) * DAY + 2 * HOUR, "verify", "--data", "--name", "orders", ends=(21,))
-    if os.geteuid() == 0:
+    mount = ["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", str(work)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode == 0:
         shop.free_mib = 12
     else:
-        say("the disk of the shop in trouble is not nearly full: only root can make one that is")
+        say("the disk of the shop in trouble is not nearly full: this user cannot mount one that is")
     return shop
 
 

@@ -1,5 +1,5 @@
 // The part of SQLite that holdfast uses: libsqlite3, loaded when it is first needed, and a connection to one read-only
-// database whose bytes come from a callback. Nothing is opened, made or locked on this machine.
+// database whose bytes come from a callback. Such a connection opens, makes and locks nothing on this machine.
 #pragma once
 
 #include <stdbool.h>
@@ -12,6 +12,10 @@ typedef struct sqlite3_stmt sqlite3_stmt;
 /// The functions of libsqlite3 that holdfast uses (sqlite.org/c3ref).
 typedef struct {
     const char *(*version)(void);
+    int (*open)(const char *name, sqlite3 **, int flags, const char *vfs);
+    int (*close)(sqlite3 *);
+    int (*limit)(sqlite3 *, int which, int value);
+    void (*set_progress)(sqlite3 *, int instructions, int (*)(void *), void *);
     int (*prepare)(sqlite3 *, const char *sql, int length, sqlite3_stmt **, const char **tail);
     int (*step)(sqlite3_stmt *);
     int (*finalize)(sqlite3_stmt *);

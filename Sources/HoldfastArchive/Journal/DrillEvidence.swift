@@ -27,10 +27,21 @@ package struct DrillEvidence: Hashable, Sendable, Codable {
   /// The number of databases that were opened, and the number of assertions that held.
   package var databases: UInt64
   package var assertions: UInt64
+  /// True if it was a drill of another snapshot than the newest one; `nil` otherwise.
+  package var isOlder: Bool?
   /// In a sealed repository, the signature of the writer that made the drill; `nil` if that has no key.
   package var signature: Signature?
 
-  package init(passed: Bool, phases: [Phase], restoreTime: TimeSpan, databases: UInt64, assertions: UInt64) {
+  private enum CodingKeys: String, CodingKey {
+    case passed, phases, restoreTime, databases, assertions
+    case isOlder = "older"
+    case signature
+  }
+
+  package init(
+    passed: Bool, phases: [Phase], restoreTime: TimeSpan, databases: UInt64, assertions: UInt64, isOlder: Bool? = nil
+  ) {
+    self.isOlder = isOlder
     self.passed = passed
     self.phases = phases
     self.restoreTime = restoreTime

@@ -57,7 +57,7 @@ struct CheckCommand: ParsableCommand {
       Console.output(line.text)
       throw NagiosOutcome(status: line.status)
     } catch let error as any OperatorError {
-      Console.output(NagiosLine.unknown(error.message))
+      Console.output(NagiosLine(unknown: error.message).text)
       throw NagiosOutcome(status: .unknown)
     }
   }

@@ -100,10 +100,10 @@ struct DrillCommand: ParsableCommand {
     watch.opened(repository, source: source)
     let progress = watch.makeProgress()
     defer { progress.end() }
-    let chosen = try choose(in: repository, progress)
+    let (chosen, isOlder) = try choose(in: repository, progress)
     let configured = try context.configuredSources().first { $0.name == chosen.sourceName }?.drill
     var task = DrillTask(try settings(configured ?? DrillSettings(), machine), at: context)
-    (task.isDryRun, task.keepsData) = (dryRun, keep)
+    (task.isOlder, task.isDryRun, task.keepsData) = (isOlder, dryRun, keep)
     let report = try task.perform(on: chosen, in: repository, openingTime: openingTime, watch, progress)
     if !dryRun {
       for text in context.noteDamage(metIn: repository) { watch.tellAndRecord(Notice(.warning, text), as: text) }
@@ -119,7 +119,10 @@ struct DrillCommand: ParsableCommand {
     return report
   }
 
-  private func choose(in repository: Repository, _ progress: any ProgressObserver) throws -> Snapshot {
+  /// Returns the snapshot to drill, and true if it is another one than the newest.
+  private func choose(
+    in repository: Repository, _ progress: any ProgressObserver
+  ) throws -> (chosen: Snapshot, isOlder: Bool) {
     let known = try source == nil ? repository.catalog.sourceNames() : []
     guard known.count <= 1 else {
       throw EngineError(
@@ -129,12 +132,12 @@ struct DrillCommand: ParsableCommand {
     let (chosen, all) = try SnapshotSelector(snapshot, source: source).chooseAmongAll(in: repository.catalog) {
       progress.warn($0.message)
     }
-    guard let draw else { return chosen }
+    guard let draw else { return (chosen, all.contains { Snapshot.isOlder(chosen, $0) }) }
     guard let drawn = SnapshotDraw.draw(all.filter { $0.id != chosen.id }, seed: draw) else {
       throw EngineError(
         .usage, "there is no older snapshot of \(chosen.sourceName) to draw", hint: "Leave out --draw.")
     }
-    return drawn
+    return (drawn, true)
   }
 
   /// Returns the settings of the source, as the command line changes them.

@@ -27,7 +27,7 @@ struct MountCommand: ParsableCommand {
     completion: Candidates.snapshots)
   var snapshot: SnapshotSelector.Name?
 
-  @Option(help: ArgumentHelp("Show only this source. Can be repeated.", valueName: "name"))
+  @Option(help: ArgumentHelp("Show only this source. May be repeated.", valueName: "name"))
   var name: [SourceName] = []
 
   @Flag(

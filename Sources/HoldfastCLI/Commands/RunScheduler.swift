@@ -27,12 +27,23 @@ struct RunScheduler: SetupScheduler {
 
   func check() throws -> String {
     if let known = try installed() { return try text(known.schedule.cadence, known.scheduler) }
-    let scheduler = try SchedulerDirectory.chosen(machine, root: root, cron: usesCron)
+    let scheduler = try chosen()
     guard scheduler.kind != .cron || cadence.cron(minute: 0) != nil else {
       throw ScheduleError.notForCron(cadence.text)
     }
     try scheduler.checkCadence(cadence, machine.host.cancellation)
     return try text(cadence, scheduler)
+  }
+
+  private func chosen() throws -> SchedulerDirectory {
+    do {
+      return try SchedulerDirectory.chosen(machine, root: root, cron: usesCron)
+    } catch let error as ScheduleError {
+      let instead = "Or say --no-schedule, and let something else run `holdfast run --quiet`."
+      throw EngineError(
+        error.scope, error.message, hint: [error.hint, instead].compactMap { $0 }.joined(separator: " "),
+        exitStatus: error.exitStatus)
+    }
   }
 
   func plan() throws -> SetupSchedule {

@@ -54,7 +54,7 @@ struct ScheduledCommand {
     self.site = site
     repository = Self.value("-r", "--repository", arguments)
     let drills = parsed is RunSourcesCommand && site?.sources.contains { $0.drill.every != nil } == true
-    isRestore = parsed is RestoreCommand || parsed is DrillCommand || drills
+    isRestore = parsed is RestoreCommand || parsed is DrillCommand || parsed is StandbyCommand || drills
     isByCommandLine = arguments.contains { argument in
       Self.commands.contains { argument == $0 || argument.hasPrefix($0 + "=") }
     }

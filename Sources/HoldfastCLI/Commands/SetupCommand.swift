@@ -108,10 +108,11 @@ struct SetupCommand: ParsableCommand {
       Console.warn($0)
     }
     let (request, scheduler) = try answers(site, questions)
+    site.warnings(for: request).forEach(Console.warn)
     let setup = try Setup(request, at: site, scheduler: scheduler)
     if dryRun { return try show(setup.intentions) }
     if questions.hasAsked {
-      try setup.intentions.forEach(Console.error)
+      try setup.intentions.forEach { Console.error($0) }
       try Confirmation.ask(
         "do all this?", machine.host.cancellation,
         hint: "Answer yes; with everything on the command line nothing is asked.")

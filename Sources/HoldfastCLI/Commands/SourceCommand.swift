@@ -29,7 +29,7 @@ struct SourceListCommand: ParsableCommand {
     var damage: [DamageError] = []
     let sources = try SourceOverview.all(in: repository) { damage.append($0) }
     if output.json {
-      try Console.json(sources.map { SourceOverviewJSON($0) })
+      try Console.json(SourceListJSON(sources))
     } else if sources.isEmpty {
       Console.output("no sources in \(repository.location)")
     } else {

@@ -96,6 +96,12 @@ enum Console {
     try json(WithTransfer(value, machine.traffic.counts))
   }
 
+  /// Writes a document on one line, for a command that writes one again and again.
+  static func jsonLine(_ value: some Encodable) throws {
+    json.store(true, ordering: .relaxed)
+    output(try JSONText.documentLine(value))
+  }
+
   /// Prints the number of requests that a command made, if any.
   static func transfer(_ machine: MachineContext) {
     if let line = TransferText.line(machine.traffic.counts) { output("  " + line) }

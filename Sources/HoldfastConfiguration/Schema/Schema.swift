@@ -123,7 +123,8 @@ struct Schema: Sendable {
 
   private static func makeDrill() -> [KeyRule] {
     [
-      KeyRule("every", .text(.duration)), KeyRule("in", .text(.path)), KeyRule("max-size", .text(.size)),
+      KeyRule("every", .text(.duration)), KeyRule("older-every", .text(.count(1...1000))), KeyRule("in", .text(.path)),
+      KeyRule("max-size", .text(.size)),
       KeyRule("timeout", .text(.duration), initial: "24h"), KeyRule("database", .text(.database)),
       KeyRule("assertions", .numbered(assertion, context: "an assertion")),
     ]

@@ -4,6 +4,8 @@ package import HoldfastModel
 package struct DrillSettings: Hashable, Sendable {
   /// The time after which `holdfast run` drills the source again; `nil` if it never does.
   package var every: TimeSpan?
+  /// The number of drills of `holdfast run` of which one takes an older snapshot; `nil` if all take the newest.
+  package var olderEvery: Int?
   /// The directory in which a drill makes its scratch directory; `nil` for the usual one.
   package var directory: Path?
   /// The most bytes that a drill restores; `nil` for no limit but the free space.

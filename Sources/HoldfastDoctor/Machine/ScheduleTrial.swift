@@ -50,7 +50,14 @@ struct ScheduleTrial: Trial {
     }
     let period = schedule.runsAlways ? "runs all the time" : "runs \(ScheduleText.shown(schedule.cadence.text))"
     let owner = schedule.user ?? (schedule.isOfUser ? user(machine) : "root")
-    return result(.ok, "\(period) as \(owner), by \(found.scheduler.kind.rawValue), as installed", name: name)
+    let text = "\(period) as \(owner), by \(found.scheduler.kind.rawValue), as installed"
+    let caller = user(machine)
+    guard owner == caller else {
+      return result(
+        .warning, "\(text); this check runs as \(caller), who may read other files and has other keys",
+        hint: "Run it as that user: `runuser -u \(owner) -- holdfast check`.", name: name)
+    }
+    return result(.ok, text, name: name)
   }
 
   private func user(_ machine: MachineContext) -> String {

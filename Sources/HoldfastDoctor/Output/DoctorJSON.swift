@@ -22,18 +22,17 @@ package struct DoctorJSON: Encodable {
     }
   }
 
-  private let schema = 1
   private let verdict: String
-  private let failed: Int
-  private let warnings: Int
-  private let ok: Int
-  private let notTried: Int
+  private let failedCount: Int
+  private let warningCount: Int
+  private let okCount: Int
+  private let notTriedCount: Int
   private let results: [Result]
 
   package init(_ report: DoctorReport) {
     verdict = report.verdict.rawValue
-    (failed, warnings) = (report.count(.failed), report.count(.warning))
-    (ok, notTried) = (report.count(.ok), report.count(.notTried))
+    (failedCount, warningCount) = (report.count(.failed), report.count(.warning))
+    (okCount, notTriedCount) = (report.count(.ok), report.count(.notTried))
     results = report.results.map {
       Result(
         group: $0.group.kind.rawValue, subject: $0.group.subject, name: $0.name, verdict: $0.verdict.rawValue,

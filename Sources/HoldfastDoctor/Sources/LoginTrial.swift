@@ -12,17 +12,31 @@ struct LoginTrial: Trial {
 
   func run(on machine: MachineContext) throws -> [TrialResult] {
     guard let directory = source.directory, let server = source.server(on: machine) else { return [] }
+    let clusters = try PostgresCheck.clusters(
+      in: directory, files: machine.host.files, cancellation: machine.host.cancellation)
+    guard !clusters.isEmpty else { return [absence(directory)] }
     let check = try source.login(to: server, on: machine)
-    return [try login(check, directory, machine), try rights(check)]
+    return [login(check, clusters, directory, machine.host.files), try rights(check)]
   }
 
-  private func login(_ check: PostgresCheck, _ directory: Path, _ machine: MachineContext) throws -> TrialResult {
+  private func login(
+    _ check: PostgresCheck, _ clusters: [PostgresCluster], _ directory: Path, _ files: FileSystem
+  ) -> TrialResult {
     do {
-      try check.checkRuns(in: directory, files: machine.host.files, cancellation: machine.host.cancellation)
+      try check.checkRuns(onOneOf: clusters, files: files)
       return result(.ok, "PostgreSQL \(Path(check.version)) on \(directory) lets \(Path(check.role)) in")
-    } catch let refusal as PostgresFailure {
-      return failure(refusal)
+    } catch {
+      return failure(error)
     }
+  }
+
+  private func absence(_ directory: Path) -> TrialResult {
+    let text = "there is no PostgreSQL data directory in \(directory)"
+    // Variables of the environment may be there for other programs.
+    guard source.postgres != nil else { return result(.notTried, text) }
+    return result(
+      .failed, text,
+      hint: "Name the data directory as the source, or take `postgres` out of its configuration.")
   }
 
   private func rights(_ check: PostgresCheck) throws -> TrialResult {

@@ -18,6 +18,15 @@ struct ClusterChecks {
     return names
   }
 
+  /// Returns the time of the last transaction that the server replayed; `nil` if it replayed none.
+  func replayedUntil() throws -> Timestamp? {
+    try failing(in: "template1") {
+      let sql = "SELECT (extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000000)::bigint"
+      let value = try server.connect("template1").query(sql).first?.first ?? nil
+      return value.flatMap { Int64(String(decoding: $0, as: UTF8.self)) }.map { Timestamp(microseconds: $0) }
+    }
+  }
+
   /// The database that is asked if the configuration names none: the only one of the site's own.
   static func usual(among names: [String]) -> String {
     let own = names.filter { $0 != "postgres" }

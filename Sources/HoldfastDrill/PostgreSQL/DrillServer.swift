@@ -27,15 +27,18 @@ final class DrillServer {
   /// - Parameters:
   ///   - cluster: the restored data directory.
   ///   - minima: the least values of settings that its archived log demands.
+  ///   - places: directories with the programs of PostgreSQL.
   ///   - isRoot: true if this process is root: the server runs as the owner of the cluster then.
-  init(on cluster: Path, in scratch: Scratch, minima: [String: Int32], isRoot: Bool, host: Host) throws {
+  init(
+    on cluster: Path, in scratch: Scratch, minima: [String: Int32], programs places: [String], isRoot: Bool, host: Host
+  ) throws {
     (self.cluster, self.scratch, self.host) = (cluster, scratch, host)
     let control = try host.files.open(cluster.appending(ControlFile.path.bytes), .read)
     let own = try control.contents(max: ControlFile.byteCount).withUnsafeBytes { ControlFile.minima($0) } ?? [:]
     self.minima = own.merging(minima) { max($0, $1) }.merging(Self.leastSettings) { max($0, $1) }
     let versionFile = try host.files.open(cluster.appending(PostgresCluster.versionFile), .read)
     let version = String(decoding: try versionFile.contents(max: 64), as: UTF8.self)
-    programs = try PostgresPrograms(version: version.filter { !$0.isWhitespace }, files: host.files)
+    programs = try PostgresPrograms(version: version.filter { !$0.isWhitespace }, in: places, files: host.files)
     let owner = try versionFile.status()
     guard let account = Accounts.name(of: owner.userID) else {
       throw EngineError(

@@ -9,10 +9,11 @@ struct PostgresPrograms {
   /// `nil` if it is not installed.
   let amcheck: Path?
 
-  /// - Parameter version: the contents of `PG_VERSION`, such as 15.
-  init(version: String, files: FileSystem) throws {
-    // The directories of Debian's packages and of PostgreSQL's own for Red Hat.
-    let directories = ["/usr/lib/postgresql/\(version)/bin", "/usr/pgsql-\(version)/bin"].map { Path($0) }
+  /// - Parameters:
+  ///   - version: the contents of `PG_VERSION`, such as 15.
+  ///   - places: directories with the programs of a version, which they have as `VERSION`.
+  init(version: String, in places: [String], files: FileSystem) throws {
+    let directories = places.map { Path($0.replacing("VERSION", with: version)) }
     func program(_ name: String, in directory: Path) -> Path? {
       let path = directory.appending(name)
       return (try? files.status(of: path, followLink: true))?.kind == .file ? path : nil

@@ -1,3 +1,4 @@
+internal import CQuery
 internal import HoldfastModel
 internal import HoldfastSystem
 
@@ -18,31 +19,31 @@ final class SQLiteConnection {
   private static let attached: Int32 = 7
   private static let stepsBetweenLooks: Int32 = 10_000
 
-  private let library: SQLiteLibrary
+  private let library: holdfast_sqlite
   private let name: Path
-  private let connection: SQLiteLibrary.Connection
+  private let connection: OpaquePointer
   private let cancellation: Cancellation
 
   /// - Parameters:
   ///   - path: the file. It is opened for writing, so that a journal beside it is replayed.
   ///   - name: its path below the source, for messages.
   init(_ path: Path, name: Path, _ cancellation: Cancellation) throws {
-    guard let library = SQLiteLibrary.shared else {
+    guard let library = holdfast_sqlite_load()?.pointee else {
       throw EngineError(
-        .machine, "SQLite's library libsqlite3.so.0 is not installed, and \(name) cannot be opened",
+        .machine, "there is no libsqlite3 of version 3.31 or newer, and \(name) cannot be opened",
         hint: "Install it (Debian: apt-get install libsqlite3-0), then run the same command again.")
     }
-    var opened: SQLiteLibrary.Connection?
+    var opened: OpaquePointer?
     let code = path.withCString { library.open($0, &opened, Self.openReadWrite | Self.openPrivate, nil) }
     guard code == Code.ok, let opened else {
-      let reason = library.message(opened).map { String(cString: $0) } ?? "there is no memory"
+      let reason = library.error_message(opened).map { String(cString: $0) } ?? "there is no memory"
       _ = library.close(opened)
       throw Self.error(code, "\(name) cannot be opened: \(reason)")
     }
     (self.library, self.name, self.cancellation, connection) = (library, name, cancellation, opened)
     _ = library.limit(opened, Self.attached, 0)
     // The cancellation lives as long as the connection, which refers to it.
-    library.onProgress(
+    library.set_progress(
       opened, Self.stepsBetweenLooks,
       { context in
         guard let context else { return 0 }
@@ -63,7 +64,7 @@ final class SQLiteConnection {
   /// - Throws: `DrillFailure` if the database refuses it.
   func rows(_ sql: String, max: Int = 100) throws -> [[String?]] {
     try cancellation.check()
-    var statement: SQLiteLibrary.Statement?
+    var statement: OpaquePointer?
     let prepared = sql.withCString { library.prepare(connection, $0, -1, &statement, nil) }
     defer { _ = library.finalize(statement) }
     guard prepared == Code.ok else { throw failure(prepared) }
@@ -74,8 +75,8 @@ final class SQLiteConnection {
       if code == Code.done { break }
       guard code == Code.row else { throw failure(code) }
       rows.append(
-        (0..<library.columnCount(statement)).map { column in
-          library.columnText(statement, column).map { String(cString: $0) }
+        (0..<library.column_count(statement)).map { column in
+          library.column_text(statement, column).map { String(cString: $0) }
         })
     }
     return rows
@@ -83,7 +84,8 @@ final class SQLiteConnection {
 
   private func failure(_ code: Int32) -> any Error {
     if cancellation.isRaised { return Interrupted() }
-    return Self.error(code, "\(name): " + (library.message(connection).map { String(cString: $0) } ?? "error \(code)"))
+    return Self.error(
+      code, "\(name): " + (library.error_message(connection).map { String(cString: $0) } ?? "error \(code)"))
   }
 
   private static func error(_ code: Int32, _ message: String) -> any Error {

@@ -55,6 +55,11 @@ final class Scratch {
   private func remove(_ name: Path, in parent: OpenFile) throws {
     guard let status = try files.statusIfPresent(of: name, in: parent) else { return }
     guard status.kind == .directory else { return try files.removeFile(name, in: parent) }
+    guard try !files.isMountRoot(name, in: parent) else {
+      throw EngineError(
+        .machine, "something is mounted in the scratch directory of the drill, at \(place.scratch)",
+        hint: "Unmount it, and drill again.")
+    }
     let opened = try files.openBeneath(name, in: parent, .directory)
     // A directory of the source may be read-only even for its owner.
     if status.mode & 0o700 != 0o700 { try opened.setMode(0o700) }

@@ -41,9 +41,16 @@ struct ScratchPlace {
 
   /// Refuses a place in a source, in a repository, or in the data of a server: a drill must not touch them.
   func check(_ forbidden: [ForbiddenPlace]) throws {
+    let own = files.mountedPlace(of: path)
     for other in forbidden {
-      guard let known = try? files.resolve(other.path), known.contains(path) || path.contains(known) else { continue }
+      guard let known = try? files.resolve(other.path) else { continue }
+      // The same directory may be seen at several paths, by bind mounts.
+      let isSame = own.flatMap { files.mountedPlace(of: known)?.overlaps($0) } ?? false
+      guard try known.contains(path) || path.contains(known) || isSame || hasAbove(known) else { continue }
       throw refusal("lies in \(other.name), \(known)")
+    }
+    if let mount = files.mountPoints(below: path)?.first {
+      throw refusal("has another file system in it, at \(mount)")
     }
     var above: Path? = path.parent
     while let directory = above, !directory.isEmpty {
@@ -55,6 +62,17 @@ struct ScratchPlace {
       }
       above = directory == Path("/") ? nil : directory.parent
     }
+  }
+
+  /// True if a directory is this place or lies above it, by device and inode.
+  private func hasAbove(_ directory: Path) throws -> Bool {
+    guard let wanted = try files.statusIfPresent(of: directory) else { return false }
+    var above: Path? = path
+    while let next = above, !next.isEmpty {
+      if try files.statusIfPresent(of: next)?.isSameFile(as: wanted) == true { return true }
+      above = next == Path("/") ? nil : next.parent.map { $0.isEmpty ? Path("/") : $0 }
+    }
+    return false
   }
 
   private func refusal(_ reason: String) -> EngineError {

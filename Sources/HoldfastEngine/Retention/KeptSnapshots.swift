@@ -15,21 +15,25 @@ package struct KeptSnapshots: Sendable {
 
   /// The rules; `nil` if there are none, so that everything is kept.
   package let policy: RetentionPolicy?
-  /// One line for each snapshot, by ascending sequence.
+  /// One line for each snapshot that is not removed, by ascending sequence.
   package let lines: [Line]
+  /// The number of snapshots that are removed, and not collected yet.
+  package let removed: Int
 
   /// - Parameters:
-  ///   - snapshots: all snapshots of one source.
+  ///   - snapshots: all snapshots of one source, removed ones included: a prune considers them, too.
   ///   - notes: the notes on them.
   ///   - policy: `nil` if no rule says what to keep.
   package init(
-    _ snapshots: [Snapshot], _ notes: SourceNotes, policy: RetentionPolicy?, in repository: Repository
+    _ snapshots: [Snapshot], _ notes: NotesReading, policy: RetentionPolicy?, in repository: Repository
   ) {
     self.policy = policy
-    let known = Dictionary(snapshots.map { ($0.id, $0) }) { first, _ in first }
-    lines = RetentionPlan(snapshots, notes, policy ?? RetentionPolicy(), repository).lines.compactMap { line in
+    let there = snapshots.filter { notes.removal(of: $0) == nil }
+    let known = Dictionary(there.map { ($0.id, $0) }) { first, _ in first }
+    lines = RetentionPlan(snapshots, notes.notes, policy ?? RetentionPolicy(), repository).lines.compactMap { line in
       known[line.candidate.id].map { Line(snapshot: $0, reasons: line.reasons) }
     }
+    removed = snapshots.count - there.count
   }
 
   /// True if no prune by these rules removes it.

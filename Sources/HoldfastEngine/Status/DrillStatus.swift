@@ -10,6 +10,8 @@ package struct DrillStatus: Sendable, Hashable {
 
   /// The last drill.
   package var last: SourceStatus.Run?
+  /// True if that was one of another snapshot than the newest.
+  package var isLastOlder = false
   /// The time since the last one that passed; `nil` if none did, or its time is later than this machine's clock.
   package var passedAge: TimeSpan?
   package var count = 0
@@ -32,6 +34,7 @@ package struct DrillStatus: Sendable, Hashable {
       $0.entry.ended < $1.entry.ended
     }
     last = drills.last.map { run($0.entry) }
+    isLastOlder = drills.last?.evidence.isOlder == true
     passedAge = drills.last { $0.evidence.passed }.flatMap { run($0.entry).age }
     count = drills.count
     passed = drills.count { $0.evidence.passed }

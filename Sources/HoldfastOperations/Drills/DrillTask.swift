@@ -11,6 +11,8 @@ internal import HoldfastSystem
 package struct DrillTask {
   package let context: RepositoryContext
   package var settings: DrillSettings
+  /// True if the snapshot is another one than the newest.
+  package var isOlder = false
   package var isDryRun = false
   package var keepsData = false
 
@@ -49,8 +51,9 @@ package struct DrillTask {
     )
     (options.isDryRun, options.keepsData, options.openingTime) = (isDryRun, keepsData, openingTime)
     let configured = try context.machine.loader().load()
-    options.timeout = settings.timeout
-    options.restoreWithin = configured?.source(snapshot.sourceName.text)?.objectives.restoreWithin
+    (options.timeout, options.isOlder) = (settings.timeout, isOlder)
+    options.restoreWithin = try context.configuredSources().first { $0.name == snapshot.sourceName }?.objectives
+      .restoreWithin
     options.isRoot = context.machine.environment.isRoot
     options.forbidden = forbidden(for: snapshot, configured)
     return options

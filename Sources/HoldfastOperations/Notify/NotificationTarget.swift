@@ -71,7 +71,8 @@ extension HTTPClient {
   ) throws -> HTTPResponse {
     if notification.isTest {
       // Healthchecks keeps what comes here, and goes on waiting for the next run.
-      return try send(HTTPRequest("POST", address.appending("/log"), body: Array(notification.text.utf8)))
+      let body = Array(notification.text(bytesMax: bytesMax).utf8)
+      return try send(HTTPRequest("POST", address.appending("/log"), body: body))
     }
     let request: HTTPRequest
     switch notification.event {

@@ -49,7 +49,7 @@ package struct SchedulerDirectory {
   /// - Parameter root: the root directory of an image; `nil` for this machine.
   package static func all(_ machine: MachineContext, root: Path?) throws -> [SchedulerDirectory] {
     let isLive = try root == nil && machine.host.files.statusIfPresent(of: running) != nil
-    let top = root ?? .root
+    let top = root ?? Path("/")
     guard root != nil || machine.environment.isRoot else {
       guard let directory = machine.environment.userUnitDirectory else { throw ScheduleError.noHome }
       return [SchedulerDirectory(kind: .systemdOfUser, directory: directory, isLive: isLive, machine: machine)]

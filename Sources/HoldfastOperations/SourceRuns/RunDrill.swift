@@ -8,7 +8,8 @@ internal import HoldfastSystem
 internal import Synchronization
 
 extension ConfiguredSource {
-  /// Drills the newest snapshot, which is read like by a restore: from any target that has it.
+  /// Drills the newest snapshot, or an older one when it is the turn of one. It is read like by a restore: from any
+  /// target that has it.
   /// - Returns: the status, and a summary in words.
   func drill(_ watch: RunWatch, _ progress: any ProgressObserver) throws -> (status: ExitStatus, summary: String) {
     let began = host.clock.now()
@@ -32,11 +33,17 @@ extension ConfiguredSource {
     let read = try context.openToRead(from: .all, for: settings.name) { text in
       warnings.withLock { $0.append(text) }
     }
-    let snapshot = try SnapshotSelector(.latest, source: settings.name).choose(in: read.catalog) {
+    let (newest, all) = try SnapshotSelector(.latest, source: settings.name).chooseAmongAll(in: read.catalog) {
       progress.warn($0.message)
     }
-    let report = try DrillTask(settings.drill, at: context).perform(
-      on: snapshot, in: read, openingTime: host.clock.uptime() - opened, watch, progress)
+    let older = try settings.drill.olderEvery.flatMap { turns in
+      SnapshotDraw.older(
+        among: all, than: newest, every: turns, after: try read.journal.entriesIfReadable(of: settings.name))
+    }
+    var task = DrillTask(settings.drill, at: context)
+    task.isOlder = older != nil
+    let report = try task.perform(
+      on: older ?? newest, in: read, openingTime: host.clock.uptime() - opened, watch, progress)
     for text in context.noteDamage(metIn: read) { watch.tellAndRecord(Notice(.warning, text), as: text) }
     if report.failure == nil { remember(true) }
     watch.tell(report, of: settings.name)

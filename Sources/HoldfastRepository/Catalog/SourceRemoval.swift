@@ -21,7 +21,8 @@ extension Catalog {
   package func checkIsNotRemoved(_ name: SourceName) throws {
     guard let removal = try removal(of: name) else { return }
     throw EngineError(
-      .usage, "the source \(name) was removed from the repository on \(removal.time)",
+      .usage,
+      "the source \(name) was removed from the repository\(removal.isCollected ? ", and collected" : "") on \(removal.time)",
       hint: removal.isCollected
         ? "Take it out of the configuration, or back it up under another name."
         : "Take it out of the configuration, back it up under another name, or bring it back with `holdfast source undelete \(name)`."

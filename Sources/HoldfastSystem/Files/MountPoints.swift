@@ -2,6 +2,19 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
+/// A place on a file system, whatever that is mounted as.
+package struct MountedPlace: Sendable, Hashable {
+  /// The number of its device, as the kernel tells it.
+  package let device: String
+  /// The path from the root of the file system.
+  package let path: Path
+
+  /// True if one of the two lies in the other, or is it.
+  package func overlaps(_ other: MountedPlace) -> Bool {
+    device == other.device && (path.contains(other.path) || other.path.contains(path))
+  }
+}
+
 /// Mount points. Device numbers do not identify them: a file system may be mounted twice, or a part of it on another
 /// part.
 extension FileSystem {
@@ -35,6 +48,28 @@ extension FileSystem {
     return line?.dropFirst(key.count)
   }
 
+  /// Returns where a path lies on its file system, as which it may be mounted several times (proc(5), mountinfo).
+  /// - Parameter path: absolute and without symbolic links; it need not exist.
+  /// - Returns: `nil` if /proc does not tell.
+  package func mountedPlace(of path: Path) -> MountedPlace? {
+    guard let file = try? open(Self.table, .read), let bytes = try? file.contents(max: Self.tableBytesMax) else {
+      return nil
+    }
+    var (found, length): (MountedPlace?, Int) = (nil, 0)
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      guard let point = Self.path(in: line, 4), let root = Self.path(in: line, 3), point.contains(path),
+        // Of several at one point, the last one counts.
+        point.bytes.count >= length
+      else { continue }
+      let rest = path.bytes.dropFirst(point == Path("/") ? 1 : point.bytes.count + 1)
+      let device = line.split(separator: UInt8(ascii: " "), maxSplits: 3)[2]
+      found = MountedPlace(
+        device: String(decoding: device, as: UTF8.self), path: rest.isEmpty ? root : root.appending(Array(rest)))
+      length = point.bytes.count
+    }
+    return found
+  }
+
   /// Returns the absolute paths below an absolute path at which this process sees a mount (proc(5), mountinfo). Mounts
   /// that are hidden by another one are left out.
   /// - Parameter path: without symbolic links.
@@ -43,7 +78,7 @@ extension FileSystem {
     guard let file = try? open(Self.table, .read), let bytes = try? file.contents(max: Self.tableBytesMax) else {
       return nil
     }
-    let points = bytes.split(separator: UInt8(ascii: "\n")).compactMap(Self.mountPoint)
+    let points = bytes.split(separator: UInt8(ascii: "\n")).compactMap { Self.path(in: $0, 4) }
     return Array(Set(points.filter { path.contains($0) && $0 != path })).sorted()
   }
 
@@ -54,12 +89,13 @@ extension FileSystem {
     return answer < 0 ? nil : answer == 1
   }
 
-  /// Parses the fifth field of a line. Space, tab, newline and backslash are written as three octal digits.
-  private static func mountPoint(_ line: ArraySlice<UInt8>) -> Path? {
+  /// Parses a field of a line: 3 is the root of the mount within its file system, 4 the mount point. Space, tab,
+  /// newline and backslash are written as three octal digits.
+  private static func path(in line: ArraySlice<UInt8>, _ field: Int) -> Path? {
     let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5)
     guard fields.count > 4 else { return nil }
     var bytes: [UInt8] = []
-    var rest = fields[4]
+    var rest = fields[field]
     while let byte = rest.popFirst() {
       let digits = rest.prefix(3)
       guard byte == UInt8(ascii: "\\"), digits.count == 3,
