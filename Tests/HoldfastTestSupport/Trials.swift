@@ -14,8 +14,8 @@ package enum Trials {
     return Set(drawn).union([0, count - 1].filter { (0..<count).contains($0) }).sorted()
   }
 
-  /// Returns new seeds: `byDay` of them by day, `atNight` at night. `HOLDFAST_TESTS_SEEDS` has those of a failure that is
-  /// to be seen again, separated by commas.
+  /// Returns new seeds: `byDay` of them by day, `atNight` at night. `HOLDFAST_TESTS_SEEDS` names seeds, separated by
+  /// commas, by which a failure is seen again.
   package static func seeds(byDay: Int, atNight: Int) -> [UInt64] {
     if let given = getenv("HOLDFAST_TESTS_SEEDS") {
       return String(cString: given).split(separator: ",").compactMap { UInt64($0) }

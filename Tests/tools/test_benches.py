@@ -167,7 +167,9 @@ class BenchTests(TestInDirectory):
     def test_what_is_slower_by_more_than_a_twentieth_is_a_regression(self) -> None:
         costs = {("full", "holdfast"): Cost(1.06, 1, 1), ("full", "earlier"): Cost(1, 1, 1),
                  ("restore", "holdfast"): Cost(1.04, 1, 1), ("restore", "earlier"): Cost(1, 1, 1),
-                 ("verify", "holdfast"): Cost(9, 1, 1), ("verify", "restic"): Cost(1, 1, 1)}
+                 ("verify", "holdfast"): Cost(9, 1, 1), ("verify", "restic"): Cost(1, 1, 1),
+                 ("unchanged", "holdfast"): Cost(1.2, 1, 1, walls_s=(1.2, 0.9, 1.3)),
+                 ("unchanged", "earlier"): Cost(1, 1, 1, walls_s=(1, 1, 1))}
         self.assertEqual([each.step for each in regressions(verdicts(costs))], [LABELS["full"]])
 
     def test_an_earlier_build_runs_as_holdfast_does(self) -> None:

@@ -14,7 +14,7 @@ from ..holdfast import SCRIPTS, own_environment, places
 from ..report import Costs
 from ..running import Cost, measure, median_cost, quietly
 from .peers import Holdfast, Tar, Tool, Unsealed, is_there
-from .variants import Divided, ThreeTargets, WithParity, codec_rows
+from .variants import Divided, OneTarget, ThreeTargets, WithParity, codec_rows
 
 STEPS = ["full", "unchanged", "changed", "verify", "restore", "over"]
 EXTRAS = ["targets", "erasure", "parity", "codecs", "chain", "sparse", "million", "many"]
@@ -31,7 +31,7 @@ LABELS = {
     "erasure": "erasure: 4+2 over six local targets",
     "one of six": "the same with one target",
     "erasure restore": "restore of it",
-    "degraded restore": "restore with two of six targets away",
+    "degraded restore": "restore with two of six directories gone",
     "parity": "full with 2 % parity",
     "no parity": "the same without",
     "deflate full": "full with deflate",
@@ -135,7 +135,7 @@ class Bench:
 
     def targets(self, program: str) -> None:
         """What a full into three places costs, beside one into one."""
-        three, one = ThreeTargets(self.work / "three", program), Holdfast(self.work / "one", program)
+        three, one = ThreeTargets(self.work / "three", program), OneTarget(self.work / "one", program)
 
         def full(tool: Tool) -> Cost:
             tool.reset()
@@ -145,10 +145,11 @@ class Bench:
                              ("one target", "holdfast"): lambda: full(one)}, self.runs)
         finally:
             three.close()
+            one.close()
 
     def erasure(self, program: str) -> None:
         """What a full in shards costs, beside one into one place; and a restore with as many targets away as may be."""
-        six, one = Divided(self.work / "six", program), Holdfast(self.work / "one-of-six", program)
+        six, one = Divided(self.work / "six", program), OneTarget(self.work / "one-of-six", program)
         away = six.others[:2]
 
         def full(tool: Tool) -> Cost:
@@ -168,6 +169,7 @@ class Bench:
                              ("degraded restore", "holdfast"): degraded}, self.runs)
         finally:
             six.close()
+            one.close()
 
     def codecs(self, program: str) -> None:
         """A full and its restore with each codec, beside tar with the same one."""

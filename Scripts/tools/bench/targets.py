@@ -32,8 +32,9 @@ def verdicts(costs: Costs) -> list[Verdict]:
 
 
 def regressions(found: Iterable[Verdict]) -> list[Verdict]:
-    """The steps that this build does more slowly than the earlier one."""
-    return [verdict for verdict in found if verdict.what == EARLIER_BUILD and verdict.measured > REGRESSION_MAX]
+    """The steps that this build does more slowly than the earlier one, in every turn."""
+    return [verdict for verdict in found if verdict.what == EARLIER_BUILD and verdict.measured > REGRESSION_MAX
+            and (verdict.lowest_and_highest or (verdict.measured,))[0] > 1]
 
 
 def beside_peers(costs: Costs) -> Iterator[Verdict]:

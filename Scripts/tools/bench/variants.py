@@ -50,6 +50,13 @@ class SeveralTargets(Holdfast):
         super().reset()
 
 
+class OneTarget(SeveralTargets):
+    """A repository at one place, on a file system as those of several targets are."""
+    name = "one-target"
+    title = "holdfast, one target"
+    others = ()
+
+
 class ThreeTargets(SeveralTargets):
     """Three whole copies."""
     name = "three-targets"
