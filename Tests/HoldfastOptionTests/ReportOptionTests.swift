@@ -12,13 +12,13 @@ import Testing
   }
 
   @Test func aReportGoesToAFileOrIsJSON() {
-    #expect(message() == "Say where to write the report: --html FILE.")
+    #expect(message() == "a file for the report is needed: --html FILE")
     #expect(message("--html", "report.html") == "")
     #expect(message("--json") == "")
   }
 
   @Test func theTimeThatItShowsIsMoreThanNothing() {
-    #expect(message("--json", "--since", "0") == "--since is more than 0.")
+    #expect(message("--json", "--since", "0") == "--since is more than 0")
     #expect(message("--json", "--since", "90d") == "")
   }
 }

@@ -123,7 +123,8 @@ private struct ProvenShard: ReadableBytes {
 
   var length: UInt64 { object.length }
   var name: String { object.name }
-  var copies: [any ReadableBytes] { object.copies }
+  /// Other choices of shards. The same one takes part in each, and its end is checked in each.
+  var copies: [any ReadableBytes] { object.copies.map { ProvenShard($0, shard) } }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
     try read([ReadPart(at: offset, into: buffer)])

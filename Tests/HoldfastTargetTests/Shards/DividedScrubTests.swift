@@ -58,6 +58,25 @@ import Testing
     }
   }
 
+  /// Wherever a byte of a shard is another one: in its payload, its checksums or its trailer, which are the last 100.
+  @Test func anyByteOfAShardIsProved() throws {
+    let snapshots = try divided.open().catalog.committedSnapshots(of: SourceName(from: Path("source"))) { _ in }
+    let objects = try #require(snapshots.last?.objects)
+    for (object, shard) in objects.flatMap({ object in divided.names.prefix(4).enumerated().map { (object, $0) } }) {
+      let key = ShardKey(object.key, divided.scheme, shard.offset).description
+      let sound = try #require(whole[shard.element]?[key])
+      let end = Trials.places(100).map { sound.count - 100 + $0 }
+      for index in Trials.places(min(sound.count - 100, 4096), oneIn: 512) + end {
+        var bytes = sound
+        bytes[index] ^= 1
+        try divided.store(shard.element).contents[key] = bytes
+        let found = try divided.scrub().filter { !$0.allFindings.isEmpty }.map(\.target)
+        #expect(found == [shard.element], "byte \(index) of \(sound.count) of \(key)")
+      }
+      try divided.store(shard.element).contents[key] = sound
+    }
+  }
+
   /// With more shards of one object wrong than the scheme allows, the snapshot that loses by it is named.
   @Test func moreDamageThanTheSchemeAllowsIsLostAndNamed() throws {
     let snapshots = try divided.open().catalog.committedSnapshots(of: SourceName(from: Path("source"))) { _ in }
