@@ -82,6 +82,19 @@ import Testing
     #expect(progress.notes == ["nothing in \(shop.source) matches the exclusion nothing"])
   }
 
+  /// Else every run would replay the chain until something changes.
+  @Test func aLostCacheIsMadeAnewThoughNothingChanged() throws {
+    let shop = try makeShop()
+    try shop.backup()
+    let cached = TestFiles.allFiles(in: shop.cachePath).map(\.lastComponent)
+    TestFiles.removeTree(shop.cachePath)
+    #expect(try shop.backup().envelope.changes.isEmpty)
+    #expect(TestFiles.allFiles(in: shop.cachePath).map(\.lastComponent).map { Array($0) } == cached.map { Array($0) })
+    let probe = FaultProbe(of: [.open])
+    try shop.backup(in: shop.repository(probe: probe))
+    #expect(!probe.log.contains { $0.path.text.contains("/0000000001/body-") })
+  }
+
   /// A database that a program has open is read as the program sees it, even if its file is as before.
   @Test func aDatabaseInUseIsNotUnchanged() throws {
     let shop = try makeShop()

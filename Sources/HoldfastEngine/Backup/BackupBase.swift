@@ -48,7 +48,7 @@ struct BaseChoice {
         if options.kind != nil { progress.warn(full + ": taking a full") }
         return .full(because: full)
       }
-      let known = try cache.load(chain, in: repository, key: cacheKey) ?? replay(chain)
+      let known = try cache.load(chain, in: repository, key: cacheKey) ?? replay(chain, cacheKey)
       guard let state = try known ?? cache.loadMerged(chain, in: repository, key: cacheKey, keeps: keepsCache)
       else {
         let lost = "the local cache of \(chain.tip.id.short) is lost, and this machine cannot open what is sealed"
@@ -70,12 +70,15 @@ struct BaseChoice {
     return !options.isDryRun && !((try? cache.lies(in: repository.host.files.resolve(options.source))) ?? true)
   }
 
+  /// Replays a chain whose cached state is lost, and keeps the state: a run that finds nothing changed keeps none.
   /// - Returns: the state; `nil` if the chain is sealed and no identity opens it. Then a full is better than no
   ///   snapshot.
-  private func replay(_ chain: Chain) throws -> StateFile? {
+  private func replay(_ chain: Chain, _ cacheKey: SealingKey?) throws -> StateFile? {
     do {
       guard try repository.keyring.hasIdentity() else { return nil }
-      return try repository.containers.replay(chain)
+      let state = try repository.containers.replay(chain)
+      if keepsCache { cache.keep(state, of: chain, in: repository, key: cacheKey) }
+      return state
     } catch let error as KeyError {
       progress.warn(error.message)
       return nil

@@ -135,7 +135,7 @@ package struct StateCache: Sendable {
     guard summary == known.summary else { return nil }
     let state = StateFile(bytes: scratch, summary: summary)
     // If this fails, the next run does the same again.
-    if keeps { try? keep(state, of: chain.full, in: repository, key: key) }
+    if keeps { keep(state, of: chain, in: repository, key: key) }
     return state
   }
 
@@ -178,8 +178,14 @@ package struct StateCache: Sendable {
     }
   }
 
-  private func keep(_ state: StateFile, of full: Snapshot, in repository: Repository, key: SealingKey?) throws {
-    guard let draft = begin(repository, source: full.sourceName, snapshot: full.id, key: key) else { return }
+  /// Keeps the state of a chain's tip. If that fails, the next run makes it again.
+  /// - Parameter key: this machine's key; `nil` when the repository is not sealed.
+  package func keep(_ state: StateFile, of chain: Chain, in repository: Repository, key: SealingKey?) {
+    let draft = begin(repository, source: chain.tip.sourceName, snapshot: chain.lastChanging.id, key: key)
+    if let draft { try? write(state, to: draft, beside: chain.full.id) }
+  }
+
+  private func write(_ state: StateFile, to draft: Draft, beside full: Identifier) throws {
     let block = Buffer(capacity: 1 << 18)
     var offset: UInt64 = 0
     while offset < state.bytes.length {
@@ -189,7 +195,7 @@ package struct StateCache: Sendable {
       offset += UInt64(block.count)
     }
     draft.end(state.summary)
-    try draft.keep(beside: full.id)
+    try draft.keep(beside: full)
   }
 
   /// A cached state that is being written.
