@@ -11,8 +11,26 @@ package struct ConfigurationStep {
   enum Change {
     /// The source is configured already.
     case none
-    /// - Parameter shown: its text without what may be a password.
-    case write(ProposedFile, shown: String, permissions: UInt32)
+    case write(ProposedFile, FileAccess)
+  }
+
+  /// The access to the new file.
+  package struct FileAccess {
+    /// The permissions of a configuration that everybody may read.
+    private static let usual: UInt32 = 0o644
+    private static let groupRead: UInt32 = 0o040
+    private static let othersRead: UInt32 = 0o004
+
+    fileprivate let permissions: UInt32
+    /// The group that may read it while others may not; `nil` if the group makes no difference.
+    fileprivate let groupID: UInt32?
+
+    /// - Parameter main: the main file, `nil` if there is none. Whoever cannot read one file of the configuration has
+    ///   none of it.
+    package init(like main: FileStatus?) {
+      permissions = (main?.mode ?? Self.usual) & Self.usual
+      groupID = permissions & (Self.groupRead | Self.othersRead) == Self.groupRead ? main?.groupID : nil
+    }
   }
 
   let site: SetupSite
@@ -37,8 +55,8 @@ package struct ConfigurationStep {
       text.hasDefaults = true
       if case .unsealed = request.protection { text.merges = true }
       let file = ProposedFile(try location.usual, text.text)
-      _ = try check(file)
-      return write(file, text)
+      _ = try check(file, text)
+      return .write(file, FileAccess(like: nil))
     }
     let path = try location.additional(name.text)
     let isThere = try site.machine.host.files.statusIfPresent(of: path) != nil
@@ -48,10 +66,11 @@ package struct ConfigurationStep {
         text, in: isSystem ? path : settings.files.first ?? path, because: "setup changes no file that is there")
     }
     do {
-      if try check(ProposedFile(path, text.text))?.schedule.isEmpty ?? true { text.hasSchedule = true }
+      if try check(ProposedFile(path, text.text), text)?.schedule.isEmpty ?? true { text.hasSchedule = true }
       let file = ProposedFile(path, text.text)
-      _ = try check(file)
-      return write(file, text)
+      _ = try check(file, text)
+      let main = try settings.files.first.map { try site.machine.host.files.status(of: $0, followLink: true) }
+      return .write(file, FileAccess(like: main))
     } catch let error as ConfigurationError {
       throw toldByHand(text, in: path, because: "it does not fit as it is: \(error.message)")
     }
@@ -74,17 +93,23 @@ package struct ConfigurationStep {
 
   private var location: ConfigurationLocation { get throws { try site.machine.loader().location } }
 
-  /// Returns the settings of the source with a proposed file.
-  /// - Throws: `ConfigurationError` with all mistakes.
-  private func check(_ file: ProposedFile) throws -> SourceSettings? {
-    try site.machine.loader().load(proposed: file)?.source(name.text)
+  /// Returns the files that a change concerns.
+  func paths(_ change: Change) -> [(name: String, path: Path)] {
+    guard case .write(let file, _) = change else { return [] }
+    return [("configuration", file.path)]
   }
 
-  private func write(_ file: ProposedFile, _ text: ConfigurationText) -> Change {
-    // A connection string may contain a password.
-    var shown = text
-    if shown.postgres != nil { shown.postgres = "(hidden)" }
-    return .write(file, shown: shown.text, permissions: request.postgres == nil ? 0o644 : 0o600)
+  /// Returns the settings of the source with a proposed file.
+  /// - Throws: `ConfigurationError` with all mistakes; `EngineError` when it would mean something else than was asked
+  ///   for.
+  private func check(_ file: ProposedFile, _ text: ConfigurationText) throws -> SourceSettings? {
+    let settings = try site.machine.loader().load(proposed: file)
+    if let key = text.difference(from: settings) {
+      throw EngineError(
+        .usage, "the configuration would have another value of \(key) than was asked for",
+        hint: "Use a value of ordinary characters.", exitStatus: .usage)
+    }
+    return settings?.source(name.text)
   }
 
   private func toldByHand(_ text: ConfigurationText, in path: Path, because reason: String) -> EngineError {
@@ -131,16 +156,17 @@ package struct ConfigurationStep {
 
   /// Writes a file, which appears whole.
   /// - Throws: `EngineError` when there is a file of that name: it is never replaced.
-  package static func write(_ file: ProposedFile, permissions: UInt32, _ host: Host) throws {
+  package static func write(_ file: ProposedFile, _ access: FileAccess, _ host: Host) throws {
     guard let parent = file.path.parent else { return }
     try host.files.makeDirectories(parent, permissions: 0o755)
     let directory = try host.files.open(parent, .directoryFollowingLinks)
     let name = Path(bytes: Array(file.path.lastComponent))
     // A name that no configuration has: it begins with a dot.
     let temporary = Path(".\(host.random.identifier()).holdfast-setup")
-    let written = try host.files.open(temporary, in: directory, .create, permissions: permissions)
+    let written = try host.files.open(temporary, in: directory, .create, permissions: access.permissions)
     do {
-      try written.setMode(permissions)
+      if let groupID = access.groupID { try written.setOwner(userID: written.status().userID, groupID: groupID) }
+      try written.setMode(access.permissions)
       try Array(file.text.utf8).withUnsafeBytes { try written.write($0, at: 0) }
       try written.synchronize()
       try host.files.rename(temporary, in: directory, to: name, in: directory, replacing: false)

@@ -1,6 +1,5 @@
 internal import HoldfastConfiguration
 internal import HoldfastModel
-internal import HoldfastSystem
 
 /// The part of a configuration that a setup writes: a pure function of its values.
 struct ConfigurationText {
@@ -105,10 +104,29 @@ struct ConfigurationText {
     for scalar in text.unicodeScalars {
       switch scalar {
       case "\"", "\\": quoted += "\\" + String(scalar)
-      case _ where scalar.value < 0x20 || scalar.value == 0x7f: quoted += "\\x" + Hex.encode([UInt8(scalar.value)])
+      // A reader may fold other breaks of lines than \n too, or refuse what it cannot print.
+      case _ where !Path.isPrintable(scalar):
+        let digits = String(scalar.value, radix: 16)
+        quoted += "\\U" + String(repeating: "0", count: 8 - digits.utf8.count) + digits
       default: quoted += String(scalar)
       }
     }
     return quoted + "\""
+  }
+
+  /// Returns the key of the first value that a configuration has otherwise; `nil` if it has all, byte for byte.
+  func difference(from settings: Settings?) -> String? {
+    let own = settings?.source(source.text)
+    let new = settings?.repository(repository)
+    var directory: Path?
+    if case .directory(let path) = own?.subject { directory = path }
+    let values: [(key: String, wanted: String?, found: String?)] = [
+      ("path", path, directory.map { String(decoding: $0.bytes, as: UTF8.self) }),
+      ("repository", repository, own?.repository), ("postgres", postgres, own?.postgres),
+      ("drill.in", drillDirectory, own?.drill.directory.map { String(decoding: $0.bytes, as: UTF8.self) }),
+      ("the location of the repository", newRepository?.location, new?.location),
+    ]
+    // The comparison of texts finds composed and decomposed characters equal; the kernel does not.
+    return values.first { $0.wanted.map { Array($0.utf8) } != $0.found.map { Array($0.utf8) } && $0.wanted != nil }?.key
   }
 }

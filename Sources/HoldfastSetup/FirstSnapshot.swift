@@ -11,14 +11,16 @@ struct FirstSnapshot {
   let site: SetupSite
   let name: SourceName
 
-  /// Refuses to continue the snapshots of another directory.
+  /// Refuses to continue the snapshots of another machine or of another directory, and to vouch for them.
   /// - Parameter isConfigured: true if this machine has the source in its configuration.
   func check(isConfigured: Bool) throws {
     guard let repository = site.repository, let newest = try newest(in: repository) else { return }
-    let recorded =
-      newest.envelope.isSealed ? repository.memory?.head(of: name)?.path : newest.envelope.source.path
+    let remembered = repository.memory?.head(of: name)?.path
+    let recorded = newest.envelope.isSealed ? remembered : newest.envelope.source.path
     let path = site.contents.path
-    if recorded.map({ SourceOrigin(recorded: $0).text == path.description }) ?? isConfigured { return }
+    let isSamePath = recorded.map { SourceOrigin(recorded: $0).text == path.description } ?? isConfigured
+    // Another machine may have a directory of the same path.
+    if isSamePath, try remembered != nil || site.machine.cache().holds(name, of: repository) { return }
     throw EngineError(
       .usage,
       "there are snapshots of a source \(name) in \(repository.location), and this machine has not taken them of \(path)",

@@ -63,6 +63,18 @@ struct RepositoryStep {
     }
   }
 
+  /// The key files of this setup, whether they exist or not.
+  var keyPaths: [(name: String, path: Path)] {
+    get throws {
+      var paths: [(name: String, path: Path)] = []
+      if case .keyFile(let path) = request.protection { paths.append(("key file", path)) }
+      if case .unsealed = request.protection { return paths }
+      let context = try RepositoryContext(
+        RepositoryRequest(repository: site.context.location.text, keys: keys), on: site.machine)
+      return paths + [("writer key of this machine", try context.keys.writerPath())]
+    }
+  }
+
   /// A key that lies with what it opens is lost with it, and found with it.
   private func checkPlace(of keyFile: Path) throws {
     guard let parent = keyFile.parent, let place = site.place(of: parent) else { return }

@@ -27,6 +27,8 @@ package struct Setup {
   private let configuration: ConfigurationStep
   private let snapshot: FirstSnapshot
   private let change: ConfigurationStep.Change
+  /// `nil` if no file gets the sheet.
+  private let sheet: SheetFile?
   private let scheduleText: String?
 
   /// Checks everything that can be checked before anything is made.
@@ -44,8 +46,11 @@ package struct Setup {
         .usage, "the place for the trial restore, \(directory), lies in the \(place.name) \(place.path)",
         hint: "Name a directory elsewhere with --drill-in DIR.", exitStatus: .usage)
     }
+    if let postgres = request.postgres { try DatabaseServer(connection: postgres, site: site).check() }
     change = try configuration.change()
     if case .none = change { try snapshot.check(isConfigured: true) } else { try snapshot.check(isConfigured: false) }
+    sheet = request.sheet.map { SheetFile(path: $0, site: site) }
+    try sheet?.check(besides: repository.keyPaths + configuration.paths(change))
     scheduleText = try scheduler?.check()
   }
 
@@ -62,9 +67,9 @@ package struct Setup {
           ?? "would make a repository in \(place), \(protection)")
       switch change {
       case .none: lines.append("would use the configuration, which has the source \(name) already")
-      case .write(let file, let shown, _):
+      case .write(let file, _):
         lines.append("would write \(file.path):")
-        lines += shown.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map {
+        lines += file.text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map {
           $0.isEmpty ? "" : "  \($0)"
         }
       }
@@ -132,7 +137,7 @@ package struct Setup {
       keyring: opened.keyring.sealed?.revision.digest, protection: request.protection,
       configuration: settings.files, named: try site.machine.loader().location.named, schedule: scheduled,
       drill: drill, backupStatus: taken, host: site.machine.environment.hostName, time: site.machine.host.clock.now())
-    if let sheet = request.sheet { try step("the sheet") { try report.write(to: sheet, site.machine.host) } }
+    if let sheet { try step("the sheet") { try sheet.write(report.sheet) } }
     return report
   }
 
@@ -142,8 +147,8 @@ package struct Setup {
     let change = try configuration.change(keyring: repository.keyring.sealed?.revision.digest.description)
     switch change {
     case .none: made("the configuration", "the source \(name) is configured already")
-    case .write(let file, _, let permissions):
-      try ConfigurationStep.write(file, permissions: permissions, site.machine.host)
+    case .write(let file, let access):
+      try ConfigurationStep.write(file, access, site.machine.host)
       made("the configuration", "wrote \(file.path)")
     }
     let settings = try site.machine.neededSettings()

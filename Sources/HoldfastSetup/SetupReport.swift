@@ -39,15 +39,16 @@ package struct SetupReport: Sendable {
     if isBesideSource { table.add(["", "It is on the file system of the source: a disk that fails takes both."]) }
     if let keyring {
       table.add(["keyring", keyring.description])
-      table.add(["", "On another machine, say --expect-keyring with this digest."])
+      table.add(["", "The commands below say it, so that no other repository is taken for this one."])
     }
     for (index, line) in key.enumerated() { table.add([index == 0 ? "key" : "", line]) }
     table.add(["configuration", configuration.map(\.description).joined(separator: ", ")])
+    if named != nil { table.add(["", "On another machine, leave --config out of the commands below."]) }
     table.add(["schedule", schedule ?? "none: nothing takes the next snapshot by itself"])
     table.add(["trial restore", (drill.failure == nil ? "passed: " : "FAILED: ") + drill.verdict])
-    table.add(["", "Repeat it now and then: " + command(["drill", source.text, "-r", location] + identity)])
-    table.add(["status", command("status", "-r", location)])
-    table.add(["snapshots", command("list", "-r", location)])
+    table.add(["", "Repeat it now and then: " + command(["drill", source.text] + place + identity)])
+    table.add(["status", command(["status"] + place)])
+    table.add(["snapshots", command(["list"] + place)])
     table.add(["restore", restore])
     return "THE BACKUP OF \(source): print this, and keep it away from this machine\n\n"
       + table.lines.joined(separator: "\n") + "\n"
@@ -59,18 +60,23 @@ package struct SetupReport: Sendable {
       [
         "\(path)", "Copy it to two places away from this machine and from the repository, then remove it here:",
         "snapshots are taken without it. Without it nobody can restore anything.",
+        "In the commands below, name the place where you keep it.",
       ]
     case .passphrase:
       [
         "a passphrase", "Write it down, and keep it away from this machine. Without it nobody can restore anything.",
+        "Drill and restore ask for it on a terminal. Without one, put HOLDFAST_PASSPHRASE_FILE=FILE before the command.",
       ]
     case .unsealed: ["none", "Whoever can read the repository can read the orders in it."]
     }
   }
 
   private var restore: String {
-    command(["restore", "--target", target, "-r", location, "--name", source.text] + identity)
+    command(["restore", "--target", target] + place + ["--name", source.text] + identity)
   }
+
+  /// The options that name the repository, also on a machine that does not know it.
+  private var place: [String] { ["-r", location] + (keyring.map { ["--expect-keyring", $0.description] } ?? []) }
 
   /// The option that names the key.
   private var identity: [String] {
@@ -81,19 +87,9 @@ package struct SetupReport: Sendable {
   /// An empty directory beside the source.
   private var target: String { String(decoding: contents.path.bytes, as: UTF8.self) + "-restored" }
 
-  private func command(_ words: String...) -> String { command(words) }
-
   private func command(_ words: [String]) -> String {
     let config = named.map { ["--config", String(decoding: $0.bytes, as: UTF8.self)] } ?? []
     return (["holdfast"] + words + config).map(ShellText.word).joined(separator: " ")
-  }
-
-  /// Writes the sheet to a file, which appears whole. Its owner alone can read it.
-  func write(to path: Path, _ host: Host) throws {
-    let file = try AtomicFile(
-      path, in: nil, as: .unique(host.random), mode: .exactly(0o600), durability: .contents, files: host.files)
-    try file.append(Array(sheet.utf8))
-    try file.commit()
   }
 }
 

@@ -103,16 +103,16 @@ package struct SetupSite {
     return found
   }
 
-  /// Returns the source or the repository if a directory lies in it; otherwise `nil`. The directory need not exist.
-  func place(of directory: Path) -> (name: String, path: Path)? {
-    let path = resolved(directory)
+  /// Returns the source or the repository if a file or directory lies in it; otherwise `nil`. It need not exist.
+  func place(of path: Path) -> (name: String, path: Path)? {
+    let path = resolved(path)
     if contents.path.contains(path) { return ("source", contents.path) }
     guard let repository = context.location.directory, resolved(repository).contains(path) else { return nil }
     return ("repository", repository)
   }
 
   /// Returns a path without symbolic links, as far as it exists.
-  private func resolved(_ path: Path) -> Path {
+  func resolved(_ path: Path) -> Path {
     if let found = try? machine.host.files.resolve(path) { return found }
     guard let parent = path.parent, !path.lastComponent.isEmpty else { return path }
     return resolved(parent.isEmpty ? Path("/") : parent).appending(path.lastComponent)

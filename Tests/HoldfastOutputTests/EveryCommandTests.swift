@@ -111,6 +111,60 @@ import Testing
     }
   }
 
+  @Test func aSourceThatIsRemovedAndCalledBack() {
+    let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
+    func done(_ words: String..., status: Int32 = 0, at location: SourceLocation = #_sourceLocation) {
+      let result = RunningProcess(tool.start(words + ["--json"])).wait()
+      #expect(result.exitStatus == status, "\(words): \(result.error)", sourceLocation: location)
+    }
+    done("init", "--unsealed")
+    done("source", "list")
+    for name in ["old-shop", "shop"] { done("backup", "source", "--name", name) }
+    done("source", "list")
+    done("source", "remove", "old-shop", "--dry-run")
+    done("source", "remove", "old-shop", "--yes")
+    done("source", "list")
+    done("source", "undelete", "old-shop")
+    done("source", "remove", "old-shop", "--yes", "--grace", "0d")
+    done("source", "list")
+    done("source", "remove", "old-shop")
+    done("source", "undelete", "old-shop", status: 1)
+  }
+
+  @Test func aCopyOnAHostThatStandsBy() {
+    let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
+    func done(_ words: String..., status: Int32 = 0, at location: SourceLocation = #_sourceLocation) {
+      let result = RunningProcess(tool.start(words + ["--json"])).wait()
+      #expect(result.exitStatus == status, "\(words): \(result.error)", sourceLocation: location)
+    }
+    let place = tool.directory.appending("standby").text
+    done("init", "--unsealed")
+    done("backup", "source")
+    done("standby", "source", "--in", place, "--dry-run")
+    done("standby", "source", "--in", place, "--once")
+    TestFiles.write("another order", to: tool.source.appending("orders"))
+    done("backup", "source")
+    done("standby", "source", "--in", place, "--dry-run")
+    done("standby", "source", "--in", place, "--once")
+    done("standby", "source", "--in", place, "--once")
+  }
+
+  @Test(arguments: [["--unsealed"], ["--key-file", "recovery.key"]]) func aSetup(_ protection: [String]) throws {
+    let tool = Tool()
+    _ = try TestDatabase(tool.source.appending("orders.db"), "CREATE TABLE orders (id); INSERT INTO orders VALUES (1)")
+    let root = tool.directory.appending("root").text
+    TestFiles.makeDirectory(Path(root))
+    let schedules = [["--no-schedule"], ["--every", "daily", "--root", root]]
+    for more in [["--no-schedule", "--dry-run"]] + schedules {
+      var start = tool.start(["setup", "source", "-r", "repository", "--json"] + protection + more)
+      start.environment["HOLDFAST_REPOSITORY"] = nil
+      let result = RunningProcess(start).wait()
+      #expect(result.exitStatus == 0, "\(more): \(result.error)")
+    }
+  }
+
   @Test func keysOfASealedRepository() throws {
     let tool = SealedTool()
     tool.makeRepository()

@@ -94,6 +94,19 @@ import Testing
     #expect(made.exitStatus == 0 && made.output.contains(" --config "), "\(made.error)")
   }
 
+  /// Whoever may read the main file may read all of the configuration, and nobody else.
+  @Test(arguments: [0o644, 0o640, 0o600]) func theNewFileHasTheAccessOfTheMainFile(_ mode: UInt32) throws {
+    let shop = try shop(Self.other)
+    TestFiles.setMode(shop.configuration, mode)
+    if Tool.isRoot { _ = shop.tool.other("chgrp", "65534", shop.configuration.text) }
+    let made = RunningProcess(shop.start(Self.arguments)).wait()
+    #expect(made.exitStatus == 0, "\(made.error)")
+    let new = shop.tool.configuration.appending("conf.d/source.yaml")
+    #expect(TestFiles.permissions(new) == mode)
+    guard Tool.isRoot, mode == 0o640 else { return }
+    #expect(shop.tool.other("stat", "-c", "%u:%g", new.text).output == "0:65534\n")
+  }
+
   @Test func aNamedFileIsMadeAndScheduled() throws {
     let shop = try SetupShop()
     let made = shop.whole("--config", "own/site.yaml")
@@ -138,12 +151,12 @@ import Testing
     let directory = TemporaryDirectory()
     let path = directory.appending("conf.d/orders.yaml")
     let host = Host(workers: 1, scratchDirectories: [])
-    try ConfigurationStep.write(ProposedFile(path, "sources: {}\n"), permissions: 0o600, host)
-    #expect(TestFiles.permissions(path) == 0o600)
+    try ConfigurationStep.write(ProposedFile(path, "sources: {}\n"), .init(like: nil), host)
+    #expect(TestFiles.permissions(path) == 0o644)
     #expect(
       throws: EngineError(
         .machine, "\(path) exists already", hint: "Look at it, and run the same command again.")
-    ) { try ConfigurationStep.write(ProposedFile(path, "other"), permissions: 0o644, host) }
+    ) { try ConfigurationStep.write(ProposedFile(path, "other"), .init(like: nil), host) }
     #expect(TestFiles.read(path) == Array("sources: {}\n".utf8))
     #expect(TestFiles.names(in: directory.appending("conf.d")) == ["orders.yaml"], "nothing is left behind")
   }

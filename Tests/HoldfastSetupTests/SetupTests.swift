@@ -14,17 +14,18 @@ import Testing
       in DIR/repository
       It is on the file system of the source: a disk that fails takes both.
     keyring  DIGEST
-      On another machine, say --expect-keyring with this digest.
+      The commands below say it, so that no other repository is taken for this one.
     key  DIR/recovery.key
       Copy it to two places away from this machine and from the repository, then remove it here:
       snapshots are taken without it. Without it nobody can restore anything.
+      In the commands below, name the place where you keep it.
     configuration  DIR/configuration/holdfast.yaml
     schedule  `holdfast run --quiet`, --every 15m, by systemd
     trial restore  passed: snapshot ID of source was restored in SECONDS: 1 database is sound
-      Repeat it now and then: holdfast drill source -r DIR/repository --identity DIR/recovery.key
-    status  holdfast status -r DIR/repository
-    snapshots  holdfast list -r DIR/repository
-    restore  holdfast restore --target DIR/source-restored -r DIR/repository --name source --identity DIR/recovery.key
+      Repeat it now and then: holdfast drill source -r DIR/repository --expect-keyring DIGEST --identity DIR/recovery.key
+    status  holdfast status -r DIR/repository --expect-keyring DIGEST
+    snapshots  holdfast list -r DIR/repository --expect-keyring DIGEST
+    restore  holdfast restore --target DIR/source-restored -r DIR/repository --expect-keyring DIGEST --name source --identity DIR/recovery.key
 
     """
 

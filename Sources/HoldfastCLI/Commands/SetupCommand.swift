@@ -79,7 +79,9 @@ struct SetupCommand: ParsableCommand {
       valueName: "dir"), completion: .directory)
   var drillIn: String?
 
-  @Option(help: ArgumentHelp("Write the sheet to this file too.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp("Write the sheet to this file too, which must not exist.", valueName: "file"),
+    completion: .file())
   var sheet: String?
 
   @Flag(name: .long, help: "Only show what would be made and done.")

@@ -162,7 +162,8 @@ package struct RepositoryKeys: Sendable {
     return (key, path, true)
   }
 
-  private func writerPath() throws -> Path {
+  /// Returns the path of the writer key of this machine, which need not exist.
+  package func writerPath() throws -> Path {
     let environment = machine.environment
     if let named = request.writerKey ?? environment.value("HOLDFAST_WRITER_KEY_FILE"), !named.isEmpty {
       return try environment.absolute(named)

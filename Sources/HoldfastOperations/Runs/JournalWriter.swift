@@ -13,7 +13,7 @@ struct JournalWriter: RunObserver {
     do {
       for part in record.parts {
         var entry = record.entry(of: part, isSealed: repository.keyring.isSealed)
-        sign(&entry, of: part.source)
+        guard sign(&entry, of: part.source) else { continue }
         for damage in try journal.append(entry, to: part.source) {
           notices.tell(Notice(.warning, "\(damage.message); a new journal is begun"))
         }
@@ -27,14 +27,17 @@ struct JournalWriter: RunObserver {
   }
 
   /// Signs the evidence of a drill in a sealed repository.
-  private func sign(_ entry: inout JournalEntry, of source: SourceName) {
-    guard entry.drill != nil else { return }
+  /// - Returns: false if it should be signed and cannot be. Such evidence would count as forged.
+  private func sign(_ entry: inout JournalEntry, of source: SourceName) -> Bool {
+    guard entry.drill != nil else { return true }
     do {
-      guard let writer = try repository.keyring.writer() else { return }
+      guard let writer = try repository.keyring.writer() else { return true }
       try entry.signDrill(of: source, in: repository.id, by: writer.signing)
+      return true
     } catch {
       let reason = describe(error).message
-      notices.tell(Notice(.warning, "the evidence of this drill is not signed, and does not count: \(reason)"))
+      notices.tell(Notice(.warning, "this drill is not in the journal, because its evidence is not signed: \(reason)"))
+      return false
     }
   }
 }

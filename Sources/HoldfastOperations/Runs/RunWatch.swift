@@ -123,8 +123,10 @@ package final class RunWatch {
         end(outcome.status, failure: nil)
       } else {
         let known = describe(error)
-        // An operator's mistake at a restore says nothing about what can be restored, and is no failed run of it.
+        // An operator's mistake at a restore says nothing about what can be restored, and is no failed run of it. Nor
+        // is a drill without the key.
         if command == .restore, known.scope == .usage { journal = nil }
+        if command == .drill, known.exitStatus == .wrongKey { journal = nil }
         end(known.exitStatus, failure: known.message)
       }
       throw error

@@ -39,6 +39,14 @@ package struct StateCache: Sendable {
     }
   }
 
+  /// True if there is a state of the source, so that this machine has taken snapshots of it in this repository.
+  package func holds(_ source: SourceName, of repository: Repository) -> Bool {
+    guard let folder = try? folder(repository, source, isMade: false), let names = try? folder.listing() else {
+      return false
+    }
+    return (0..<names.count).contains { Array(names[$0].suffix(Self.suffix.count)) == Self.suffix }
+  }
+
   private static func fileName(_ snapshot: Identifier) -> Path {
     Path(bytes: Array(snapshot.description.utf8) + suffix)
   }
