@@ -14,22 +14,34 @@
 
 extern char **environ;
 
-int holdfast_fuse_mount(const char *directory, bool lets_others) {
+/// Long enough for the path of a descriptor.
+enum { place_max = 32 };
+
+/// Returns a path that leads to what a descriptor refers to, whatever has its name by now.
+static const char *place_of(int descriptor, char *place) {
+    snprintf(place, place_max, "/proc/self/fd/%d", descriptor);
+    return place;
+}
+
+int holdfast_fuse_mount(int directory, bool lets_others) {
     int descriptor = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0) return -errno;
+    if (descriptor < 0) return errno == ENOENT ? -ENODEV : -errno;
+    char place[place_max];
     char options[160];
     // 40000 is the type of a directory, in octal.
     snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u%s", descriptor, geteuid(), getegid(),
              lets_others ? ",allow_other,default_permissions" : "");
     const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOATIME;
-    if (mount("holdfast", directory, "fuse.holdfast", flags, options) == 0) return descriptor;
+    if (mount("holdfast", place_of(directory, place), "fuse.holdfast", flags, options) == 0) return descriptor;
     int code = errno;
     close(descriptor);
     return -code;
 }
 
-int holdfast_fuse_unmount(const char *directory, bool is_lazy) {
-    return umount2(directory, UMOUNT_NOFOLLOW | (is_lazy ? MNT_DETACH : 0)) == 0 ? 0 : -errno;
+int holdfast_fuse_unmount(int root) {
+    char place[place_max];
+    // The descriptor itself uses the mount.
+    return umount2(place_of(root, place), MNT_DETACH) == 0 ? 0 : -errno;
 }
 
 // fusermount3(1): it sends the descriptor of /dev/fuse over the socket whose number is in _FUSE_COMMFD.
@@ -47,12 +59,29 @@ static char **environment_with(char *variable) {
     return made;
 }
 
+/// Finds fusermount3 in the absolute directories of PATH: it runs in a directory that may belong to somebody else.
+/// - Returns: false if there is none.
+static bool find_helper(char *found, size_t size) {
+    const char *next = getenv("PATH");
+    if (!next) next = "/usr/bin:/bin";
+    while (*next) {
+        size_t count = strcspn(next, ":");
+        int length = snprintf(found, size, "%.*s/fusermount3", (int)count, next);
+        if (*next == '/' && length > 0 && (size_t)length < size && access(found, X_OK) == 0) return true;
+        next += count + (next[count] == ':');
+    }
+    return false;
+}
+
 /// Starts fusermount3 with nothing but these descriptors, and without blocked signals.
 /// - Parameters:
+///   - directory: becomes its working directory.
 ///   - socket: becomes number 3; -1 for none.
 ///   - errors: becomes standard error.
 /// - Returns: 0, or an error number.
-static int start_helper(char *const arguments[], int socket, int errors, pid_t *process) {
+static int start_helper(char *const arguments[], int directory, int socket, int errors, pid_t *process) {
+    char program[4096];
+    if (!find_helper(program, sizeof program)) return ENOENT;
     char variable[] = "_FUSE_COMMFD=3";
     char **environment = environment_with(variable);
     if (!environment) return ENOMEM;
@@ -65,11 +94,12 @@ static int start_helper(char *const arguments[], int socket, int errors, pid_t *
     posix_spawnattr_setsigmask(&attributes, &none);
     // A signal from the terminal is for holdfast, which unmounts then.
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+    posix_spawn_file_actions_addfchdir_np(&actions, directory);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
     if (socket >= 0) posix_spawn_file_actions_adddup2(&actions, socket, socket_number);
-    int code = posix_spawnp(process, arguments[0], &actions, &attributes, arguments, environment);
+    int code = posix_spawn(process, program, &actions, &attributes, arguments, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     free(environment);
@@ -110,11 +140,11 @@ static int take_descriptor(int socket) {
 
 /// Runs fusermount3 to its end.
 /// - Returns: 0 if it has succeeded, otherwise an error number.
-static int run_helper(char *const arguments[], int socket, char *said, size_t said_size) {
+static int run_helper(char *const arguments[], int directory, int socket, char *said, size_t said_size) {
     int errors[2];
     if (pipe2(errors, O_CLOEXEC) != 0) return errno;
     pid_t process = -1;
-    int code = start_helper(arguments, socket, errors[1], &process);
+    int code = start_helper(arguments, directory, socket, errors[1], &process);
     close(errors[1]);
     if (code == 0) {
         read_text(errors[0], said, said_size);
@@ -126,23 +156,23 @@ static int run_helper(char *const arguments[], int socket, char *said, size_t sa
     return code;
 }
 
-int holdfast_fuse_mount_by_helper(const char *directory, bool lets_others, char *said, size_t said_size) {
+int holdfast_fuse_mount_by_helper(int directory, bool lets_others, char *said, size_t said_size) {
     if (said_size > 0) said[0] = 0;
     char options[160] = "ro,nosuid,nodev,noatime,fsname=holdfast,subtype=holdfast";
     if (lets_others) strcat(options, ",allow_other,default_permissions");
-    char *const arguments[] = {"fusermount3", "-o", options, "--", (char *)directory, NULL};
+    char *const arguments[] = {"fusermount3", "-o", options, "--", ".", NULL};
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return -errno;
-    int code = run_helper(arguments, ends[1], said, said_size);
+    int code = run_helper(arguments, directory, ends[1], said, said_size);
     close(ends[1]);
     int descriptor = code == 0 ? take_descriptor(ends[0]) : -1;
     close(ends[0]);
     return descriptor >= 0 ? descriptor : -(code == 0 ? EPERM : code);
 }
 
-int holdfast_fuse_unmount_by_helper(const char *directory, bool is_lazy) {
-    char *const plain[] = {"fusermount3", "-u", "--", (char *)directory, NULL};
-    char *const lazy[] = {"fusermount3", "-u", "-z", "--", (char *)directory, NULL};
-    int code = run_helper(is_lazy ? lazy : plain, -1, NULL, 0);
+int holdfast_fuse_unmount_by_helper(int parent, const char *name, bool is_lazy) {
+    char *const plain[] = {"fusermount3", "-u", "--", (char *)name, NULL};
+    char *const lazy[] = {"fusermount3", "-u", "-z", "--", (char *)name, NULL};
+    int code = run_helper(is_lazy ? lazy : plain, parent, -1, NULL, 0);
     return code == EPERM ? -EBUSY : -code;
 }

@@ -13,6 +13,11 @@ ssize_t holdfast_fuse_receive(int descriptor, void *request, size_t size, int mi
     return errno == EAGAIN || errno == EINTR || errno == ENOENT ? 0 : -errno;
 }
 
+bool holdfast_fuse_is_connected(int descriptor) {
+    struct pollfd watched = {.fd = descriptor};
+    return poll(&watched, 1, 0) == 0;
+}
+
 int holdfast_fuse_reply(int descriptor, const void *header, size_t header_size, const void *body, size_t body_size) {
     struct iovec parts[2] = {{(void *)header, header_size}, {(void *)body, body_size}};
     ssize_t count = writev(descriptor, parts, body_size > 0 ? 2 : 1);

@@ -19,6 +19,9 @@ final class FuseConnection: Sendable {
 
   deinit { holdfast_fuse_close(descriptor) }
 
+  /// True until nothing is mounted any more and nobody uses it.
+  var isConnected: Bool { holdfast_fuse_is_connected(descriptor) }
+
   /// Lets all threads that wait for requests end within some 200 ms.
   func end() { ending.store(true, ordering: .releasing) }
 

@@ -19,6 +19,13 @@ package struct Mount {
     package var snapshot: Snapshot?
     /// True if other users may use the mount.
     package var letsOthers = false
+    /// True if they may also enter a snapshot as far as the source's own directory lets them. Otherwise only root can:
+    /// the directories above the source, which may have kept them out, are not in a snapshot.
+    package var ignoresParents = false
+    /// The directories of sources that are configured, whatever the repository knows.
+    package var configuredSources: [Path] = []
+    /// The directories of all repositories that are configured.
+    package var configuredRepositories: [Path] = []
 
     package init(path: Path) { self.path = path }
   }
@@ -48,19 +55,22 @@ package struct Mount {
     onReady: (Report) -> Void, warn: @escaping @Sendable (String) -> Void
   ) throws {
     let reporter = MountReporter(warn)
-    let tree = try MountedTree(options.sources, single: options.snapshot, of: repository) { reporter.warn($0) }
+    let tree = try MountedTree(
+      options.sources, single: options.snapshot, of: repository,
+      closesSnapshots: options.letsOthers && !options.ignoresParents
+    ) { reporter.warn($0) }
     let shown = tree.outlines
     try checkKeys(shown.compactMap(\.latest), reporter)
     let point = try MountPoint(
-      options.path, repository: repository.store.directory, sources: sourceDirectories(shown.compactMap(\.latest)),
-      files: repository.host.files)
-    let server = MountServer(
-      try point.mount(letsOthers: options.letsOthers), tree, reporter, letsOthers: options.letsOthers)
+      options.path, repositories: options.configuredRepositories + [repository.store.directory].compactMap { $0 },
+      sources: options.configuredSources + sourceDirectories(), files: repository.host.files)
+    let mounted = try point.mount(letsOthers: options.letsOthers)
+    let server = MountServer(mounted.connection, tree, reporter, letsOthers: options.letsOthers)
     let threads: [WorkerThread]
     do {
       threads = try server.start()
     } catch {
-      _ = point.unmount()
+      _ = try? point.unmount(mounted)
       throw error
     }
     defer { threads.forEach { $0.join() } }
@@ -72,10 +82,8 @@ package struct Mount {
     // Otherwise somebody else has unmounted it.
     guard server.isServing || server.hasFailed else { return }
     defer { server.end() }
-    switch point.unmount() {
-    case .done: return
-    case .detached: warn("\(point.path) was in use: it is unmounted, and whoever uses it gets errors from now on")
-    case .failed: throw MountError.stillMounted(point.path)
+    if try point.unmount(mounted) {
+      warn("\(point.path) was in use: it is unmounted, and whoever uses it gets errors from now on")
     }
   }
 
@@ -91,12 +99,17 @@ package struct Mount {
     }
   }
 
-  /// The directories of which the newest snapshots were taken, as far as they can be told.
-  private func sourceDirectories(_ newest: [SnapshotOutline]) throws -> [Path] {
-    try newest.flatMap { outline in
-      try repository.catalog.snapshotIfCommitted(outline.source, outline.sequence).map {
-        try repository.sourcePaths(of: $0)
-      } ?? []
+  /// The directories of which the newest snapshots of all sources were taken, also of those that are not shown. What is
+  /// damaged does not tell.
+  private func sourceDirectories() throws -> [Path] {
+    try repository.catalog.knownSources(nil).flatMap { name -> [Path] in
+      do {
+        for number in try repository.catalog.sequences(of: name).reversed() {
+          guard let newest = try repository.catalog.snapshotIfCommitted(name, number) else { continue }
+          return try repository.sourcePaths(of: newest)
+        }
+      } catch is DamageError {}
+      return []
     }
   }
 }

@@ -19,6 +19,8 @@ package enum MountError: OperatorError, Equatable {
   /// The kernel speaks a protocol that is too old.
   case tooOld
   case stillMounted(Path)
+  /// Something else is mounted over the snapshots.
+  case covered(Path)
 
   package var message: String {
     switch self {
@@ -36,6 +38,8 @@ package enum MountError: OperatorError, Equatable {
     case .noThread: "the system has no thread left to serve the mount"
     case .tooOld: "this kernel is too old for the mount: its FUSE is older than that of Linux 3.15"
     case .stillMounted(let path): "\(path) could not be unmounted"
+    case .covered(let path):
+      "something else is mounted on \(path) by now: the snapshots below it could not be unmounted"
     }
   }
 
@@ -50,6 +54,7 @@ package enum MountError: OperatorError, Equatable {
     case .missing(let path): "Make it first: mkdir \(path)"
     case .notADirectory, .notEmpty: "Name an empty directory."
     case .abandoned(let path), .stillMounted(let path): "Run `fusermount3 -u \(path)`, or as root `umount \(path)`."
+    case .covered(let path): "As root, run `umount \(path)` for what is mounted over them, then once more for them."
     case .inRepository, .inSource: "Name a directory elsewhere."
     case .noThread: "Raise the limit of processes of this user (ulimit -u)."
     case .tooOld: "Use `holdfast restore` or `holdfast cat` on this machine."
@@ -61,7 +66,7 @@ package enum MountError: OperatorError, Equatable {
   package var scope: ErrorScope {
     switch self {
     case .missing, .notADirectory, .notEmpty, .inRepository, .inSource: .usage
-    case .noDevice, .noHelper, .refused, .abandoned, .noThread, .tooOld, .stillMounted: .machine
+    case .noDevice, .noHelper, .refused, .abandoned, .noThread, .tooOld, .stillMounted, .covered: .machine
     }
   }
 }

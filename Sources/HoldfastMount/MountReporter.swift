@@ -7,6 +7,8 @@ final class MountReporter: Sendable {
   /// Beyond so many different warnings no more are told.
   private static let toldMax = 1000
   private let told = Mutex<Set<String>>([])
+  /// The nodes of which something is told already, with what: their paths are not looked for again.
+  private let placed = Mutex<Set<String>>([])
   private let tell: @Sendable (String) -> Void
 
   init(_ tell: @escaping @Sendable (String) -> Void) { self.tell = tell }
@@ -20,12 +22,21 @@ final class MountReporter: Sendable {
   /// Tells why a request failed.
   func failed(_ error: any Error, at node: UInt64, in tree: MountedTree) {
     let error = describe(error)
+    guard isNew(error.message, at: node) else { return }
     let hint = error.hint.map { "\nHINT: " + $0 } ?? ""
     warn("\(tree.place(of: node)) cannot be read: \(error.message)\(hint)")
   }
 
+  /// Returns true for what is not told of a node yet. To find the path of a node costs a walk over its snapshot, which
+  /// must not be done for each read of a damaged file.
+  private func isNew(_ what: String, at node: UInt64) -> Bool {
+    guard told.withLock({ $0.count <= Self.toldMax }) else { return false }
+    return placed.withLock { $0.count <= Self.toldMax && $0.insert("\(node) \(what)").inserted }
+  }
+
   /// Tells that a file was not captured whole.
   func incomplete(_ consistency: ConsistencyClass, at node: UInt64, in tree: MountedTree) {
+    guard isNew(consistency.name, at: node) else { return }
     warn("\(tree.place(of: node)): \(consistency.name) when the snapshot was taken")
   }
 }

@@ -2,31 +2,33 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
-internal import Synchronization
 
 /// The tree that the mount shows: sources, their snapshots by time, and what these have. Several threads may use it.
-final class MountedTree: @unchecked Sendable {
-  // Sendable, because `catalog` is used only within `turn`; the rest guards itself.
-  private let turn = Mutex(())
+final class MountedTree: Sendable {
   private let catalog: SnapshotCatalog
   private let opened: OpenSnapshots
   /// The snapshot that is shown alone; `nil` if all are shown.
   private let single: MountedSnapshot?
+  /// True if the directory of a snapshot lets nobody in but who mounts, and root.
+  private let closesSnapshots: Bool
 
   static let latestName = Array("latest".utf8)
   /// No source has a name that begins with a dot.
   static let identifiersName = Array(".ids".utf8)
+  private static let accessListPrefix = Array("system.posix_acl_".utf8)
 
   /// - Parameters:
   ///   - sources: the sources that are shown; all if there is none.
   ///   - single: the snapshot that is shown alone; `nil` for all of the chosen sources.
   ///   - warn: gets what is damaged, possibly again and again.
   init(
-    _ sources: [SourceName], single: Snapshot?, of repository: Repository, warn: @escaping (String) -> Void
+    _ sources: [SourceName], single: Snapshot?, of repository: Repository, closesSnapshots: Bool,
+    warn: @escaping @Sendable (String) -> Void
   ) throws {
+    self.closesSnapshots = closesSnapshots
     let catalog = try SnapshotCatalog(single.map { [$0.sourceName] } ?? sources, of: repository, warn: warn)
     let opened = OpenSnapshots(in: repository)
-    let shown = catalog.snapshots.first { $0.outline.id == single?.id }
+    let shown = catalog.current.snapshots.first { $0.outline.id == single?.id }
     // What is wrong with it is told before anything is mounted.
     if let shown { _ = try opened.open(shown) }
     (self.catalog, self.opened, self.single) = (catalog, opened, shown)
@@ -47,10 +49,9 @@ final class MountedTree: @unchecked Sendable {
   }
 
   func snapshot(_ number: UInt32) throws -> MountedSnapshot {
-    try turn.withLock { _ in
-      guard number < catalog.snapshots.count else { throw Refusal.noEntry }
-      return catalog.snapshots[Int(number)]
-    }
+    let all = catalog.current.snapshots
+    guard number < all.count else { throw Refusal.noEntry }
+    return all[Int(number)]
   }
 
   /// The snapshot to which an entry belongs, opened.
@@ -61,18 +62,14 @@ final class MountedTree: @unchecked Sendable {
 
   /// Returns a source as it is now.
   private func source(_ number: UInt32) throws -> MountedSource {
-    try turn.withLock { _ in
-      catalog.refresh()
-      guard number < catalog.sources.count else { throw Refusal.noEntry }
-      return catalog.sources[Int(number)]
-    }
+    let all = sources()
+    guard number < all.count else { throw Refusal.noEntry }
+    return all[Int(number)]
   }
 
   private func sources() -> [MountedSource] {
-    turn.withLock { _ in
-      catalog.refresh()
-      return catalog.sources
-    }
+    catalog.refresh()
+    return catalog.current.sources
   }
 
   // MARK: Attributes
@@ -100,13 +97,15 @@ final class MountedTree: @unchecked Sendable {
       made: node, NodeStatus.linkType | 0o777, snapshot.outline.started, linkBytes: try target(of: node).count)
   }
 
-  /// The directory of a snapshot, which is replayed only when somebody enters it.
+  /// The directory of a snapshot, which is replayed only when somebody enters it. The directories above the source,
+  /// which may let nobody in, are not in the snapshot, so its own mode does not say who may read it.
   private func status(ofDirectoryOf snapshot: MountedSnapshot) throws -> NodeStatus {
     let node = Node.entry(snapshot: snapshot.number, 0)
-    guard let attributes = try turn.withLock({ _ in try catalog.directoryAttributes(of: snapshot) }) else {
+    guard let attributes = try catalog.directoryAttributes(of: snapshot) else {
       // What is in a damaged snapshot nobody can read; that it is there, everybody should see.
       return NodeStatus(made: node, NodeStatus.directoryType | 0o500, snapshot.outline.started)
     }
+    if closesSnapshots { return NodeStatus(made: node, NodeStatus.directoryType | 0o700, attributes.modified) }
     return NodeStatus(directoryOf: node, attributes)
   }
 
@@ -127,7 +126,9 @@ final class MountedTree: @unchecked Sendable {
   /// The extended attributes of an entry.
   func extendedAttributes(of node: Node) throws -> [ExtendedAttribute] {
     guard case .entry(let number, let entry) = node else { return [] }
-    return try open(number).entry(entry).entry.attributes.extended
+    let all = try open(number).entry(entry).entry.attributes.extended
+    guard closesSnapshots, entry == 0 else { return all }
+    return all.filter { !$0.name.starts(with: Self.accessListPrefix) }
   }
 
   // MARK: Names

@@ -3,6 +3,7 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
+internal import Synchronization
 
 /// A snapshot of the mount. It keeps its number and its name as long as the mount lasts.
 struct MountedSnapshot: Sendable {
@@ -33,8 +34,15 @@ struct MountedSource: Sendable {
 }
 
 /// The sources and snapshots that the mount shows. They are read again from the repository when they are asked for
-/// after a while. Only one thread at a time may use it.
-final class SnapshotCatalog {
+/// after a while: by one thread, while others go on with what is known. Several threads may use it.
+final class SnapshotCatalog: Sendable {
+  /// The sources and snapshots as they were when they were last read.
+  struct Shown: Sendable {
+    fileprivate(set) var sources: [MountedSource] = []
+    /// Every snapshot that was ever shown, by its number.
+    fileprivate(set) var snapshots: [MountedSnapshot] = []
+  }
+
   private static let nearInterval = TimeSpan.seconds(2)
   /// Listing a far store takes requests.
   private static let farInterval = TimeSpan.seconds(60)
@@ -42,43 +50,47 @@ final class SnapshotCatalog {
   private let repository: Repository
   /// The sources that are shown; all if it is empty.
   private let wanted: [SourceName]
-  private let warn: (String) -> Void
-  private(set) var sources: [MountedSource] = []
-  /// Every snapshot that was ever shown, by its number.
-  private(set) var snapshots: [MountedSnapshot] = []
+  private let warn: @Sendable (String) -> Void
+  private let shown = Mutex(Shown())
   /// The attributes of the directories of snapshots, by their numbers, without extended ones.
-  private var directories: [UInt32: Attributes] = [:]
-  private var readAt: TimeSpan?
+  private let directories = Mutex<[UInt32: Attributes]>([:])
+  /// The time at which it was last read. Whoever reads it keeps the lock meanwhile.
+  private let readAt: Mutex<TimeSpan>
 
   /// - Parameter warn: gets what is damaged or cannot be read, possibly again and again.
   /// - Throws: when there is no such source, or the repository cannot be read.
-  init(_ wanted: [SourceName], of repository: Repository, warn: @escaping (String) -> Void) throws {
+  init(_ wanted: [SourceName], of repository: Repository, warn: @escaping @Sendable (String) -> Void) throws {
     (self.wanted, self.repository, self.warn) = (wanted, repository, warn)
+    readAt = Mutex(repository.host.clock.uptime())
     for name in wanted { _ = try repository.catalog.knownSources(name) }
     try read()
   }
 
-  /// Reads it again if that is due. What fails is a warning, and what was known stays.
+  var current: Shown { shown.withLock { $0 } }
+
+  /// Reads it again if that is due and nobody is doing it. What fails is a warning, and what was known stays.
   func refresh() {
-    let now = repository.host.clock.uptime()
     let interval = repository.store.capabilities.isNear ? Self.nearInterval : Self.farInterval
-    if let readAt, now - readAt < interval { return }
-    repository.store.refresh()
-    do { try read() } catch { warn("the list of snapshots cannot be read: \(describe(error).message)") }
-    // After a failure, too: a store that does not answer is not asked for each look.
-    readAt = repository.host.clock.uptime()
+    _ = readAt.withLockIfAvailable { readAt in
+      guard repository.host.clock.uptime() - readAt >= interval else { return }
+      repository.store.refresh()
+      do { try read() } catch { warn("the list of snapshots cannot be read: \(describe(error).message)") }
+      // After a failure, too: a store that does not answer is not asked for each look.
+      readAt = repository.host.clock.uptime()
+    }
   }
 
   private func read() throws {
+    var new = current
     let names = wanted.isEmpty ? try repository.catalog.knownSources(nil) : wanted
-    for name in names where !sources.contains(where: { $0.name == name }) {
-      sources.append(MountedSource(UInt32(sources.count), name))
+    for name in names where !new.sources.contains(where: { $0.name == name }) {
+      new.sources.append(MountedSource(UInt32(new.sources.count), name))
     }
-    for index in sources.indices { try read(&sources[index]) }
-    readAt = repository.host.clock.uptime()
+    for index in new.sources.indices { try read(&new.sources[index], into: &new.snapshots) }
+    shown.withLock { $0 = new }
   }
 
-  private func read(_ source: inout MountedSource) throws {
+  private func read(_ source: inout MountedSource, into snapshots: inout [MountedSnapshot]) throws {
     let new = try newOutlines(of: source) { damage in
       source.damaged.insert(damage.object)
       warn(damage.message)
@@ -131,28 +143,26 @@ final class SnapshotCatalog {
   /// those that it builds on, the first record is read. Every listing of a source asks for those of all its snapshots.
   /// - Returns: `nil` if something that was to be read is damaged, which is a warning.
   func directoryAttributes(of snapshot: MountedSnapshot) throws -> Attributes? {
+    let known = current.sources.first { $0.name == snapshot.outline.source }?.known ?? [:]
     var passed: [UInt32] = []
     var next: MountedSnapshot? = snapshot
     do {
       while let current = next {
         try repository.host.cancellation.check()
         passed.append(current.number)
-        guard let found = try directories[current.number] ?? ownDirectoryAttributes(of: current.outline) else {
-          next = parent(of: current)
+        guard
+          let found = try directories.withLock({ $0[current.number] }) ?? ownDirectoryAttributes(of: current.outline)
+        else {
+          next = current.outline.parent.flatMap { known[$0.sequence] }
           continue
         }
-        for number in passed { directories[number] = found }
+        directories.withLock { for number in passed { $0[number] = found } }
         return found
       }
     } catch let damage as DamageError {
       warn(damage.message)
     }
     return nil
-  }
-
-  private func parent(of snapshot: MountedSnapshot) -> MountedSnapshot? {
-    guard let parent = snapshot.outline.parent?.sequence else { return nil }
-    return sources.first { $0.name == snapshot.outline.source }?.known[parent]
   }
 
   /// The attributes if this snapshot has changed them.

@@ -23,12 +23,15 @@ package final class Scanner {
     let rules: ClusterRules?
     /// The directory of the links to tablespaces, if the names of this level are those links.
     let links: OpenFile?
+    /// The device on which the directory is.
+    let device: UInt64
     var next = 0
 
     init(
-      path: Path, directory: OpenFile, listing: DirectoryListing, isInPostgreSQL: Bool, origin: ScannedItem.Origin,
-      rules: ClusterRules?, links: OpenFile? = nil
+      path: Path, directory: OpenFile, device: UInt64, listing: DirectoryListing, isInPostgreSQL: Bool,
+      origin: ScannedItem.Origin, rules: ClusterRules?, links: OpenFile? = nil
     ) {
+      self.device = device
       (self.path, self.directory, self.listing, self.isInPostgreSQL) = (path, directory, listing, isInPostgreSQL)
       (self.origin, self.rules, self.links) = (origin, rules, links)
     }
@@ -85,7 +88,8 @@ package final class Scanner {
       hasBegun = true
       let origin = ScannedItem.Origin(directory: root, path: .root)
       let item = ScannedItem(.root, try root.status(), root, false, origin)
-      try descend(into: .root, directory: root, origin: origin, isInPostgreSQL: false, rules: nil)
+      try descend(
+        into: .root, directory: root, device: item.status.device, origin: origin, isInPostgreSQL: false, rules: nil)
       return .item(item)
     }
     while let level = levels.last {
@@ -162,10 +166,15 @@ package final class Scanner {
       if isLink, let objection = level.rules?.cluster.objection(to: item.status, status) {
         return .problem(Problem(path: path, reason: objection), item: nil)
       }
+      // What is there is in the repository already, and would be read from it with every snapshot again.
+      if item.status.device != level.device, files.isMountOfSnapshots(directory) {
+        return .problem(Problem(path: path, reason: "snapshots are mounted there (holdfast mount)"), item: item)
+      }
       if let reason = withheld[path] { return .problem(Problem(path: path, reason: reason.text), item: item) }
       do throws(SystemError) {
         try descend(
-          into: path, directory: directory, origin: origin, isInPostgreSQL: level.isInPostgreSQL, rules: level.rules)
+          into: path, directory: directory, device: item.status.device, origin: origin,
+          isInPostgreSQL: level.isInPostgreSQL, rules: level.rules)
       } catch {
         return error.isNotFound ? nil : .problem(Problem(path: path, reason: error.reason), item: item)
       }
@@ -193,15 +202,17 @@ package final class Scanner {
         listing = listing.inserting(Array(known[index]))
       }
     }
+    let status = try directory.status()
     levels.append(
       Level(
-        path: path, directory: directory, listing: listing, isInPostgreSQL: true, origin: level.origin, rules: rules,
-        links: links))
-    return .item(ScannedItem(path, try directory.status(), directory, true, level.origin))
+        path: path, directory: directory, device: status.device, listing: listing, isInPostgreSQL: true,
+        origin: level.origin, rules: rules, links: links))
+    return .item(ScannedItem(path, status, directory, true, level.origin))
   }
 
   private func descend(
-    into path: Path, directory: OpenFile, origin: ScannedItem.Origin, isInPostgreSQL: Bool, rules: ClusterRules?
+    into path: Path, directory: OpenFile, device: UInt64, origin: ScannedItem.Origin, isInPostgreSQL: Bool,
+    rules: ClusterRules?
   ) throws(SystemError) {
     var listing = try directory.listing()
     if try LostAndFound.lies(in: directory, listing, files: files) {
@@ -214,7 +225,7 @@ package final class Scanner {
     }
     levels.append(
       Level(
-        path: path, directory: directory, listing: listing,
+        path: path, directory: directory, device: device, listing: listing,
         isInPostgreSQL: isInPostgreSQL || listing.contains("PG_VERSION"), origin: origin,
         rules: cluster.map { ClusterRules(cluster: $0) } ?? rules))
   }

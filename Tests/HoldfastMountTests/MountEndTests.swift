@@ -156,7 +156,7 @@ import Testing
   private func run(apart script: String, _ tool: Tool) -> ProcessResult {
     tool.other(
       "unshare", "--mount", "--propagation", "private", "bash", "-euc",
-      "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n" + script, "bash",
+      "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n: > said\n" + script, "bash",
       Tool.binary.text)
   }
 
@@ -170,6 +170,125 @@ import Testing
         HINT: Run `modprobe fuse` as root; a container needs the device /dev/fuse.
 
         """)
+  }
+
+  // MARK: What else is mounted
+
+  /// Whoever may rename the parent must not make root unmount something else.
+  @Test(.requires(.root, .mounts)) func onlyItsOwnMountIsUnmounted() throws {
+    let tool = shop()
+    let result = run(
+      apart: """
+        mkdir -p place/mnt other/mnt
+        "$1" mount place/mnt > said &
+        until grep -q Ctrl said; do kill -0 $!; sleep 0.05; done
+        mv place moved; ln -s other place; mount -t tmpfs foreign other/mnt
+        kill $!; wait $!
+        grep -c "^foreign $PWD/other/mnt " /proc/mounts
+        if grep -q " $PWD/moved/mnt " /proc/mounts; then echo left; fi
+        """, tool)
+    #expect(result.exitStatus == 0 && result.output == "1\n" && result.error == "", "\(result.output)\(result.error)")
+  }
+
+  /// What was mounted there after somebody took the snapshots away stays.
+  @Test(.requires(.root, .mounts)) func whatIsMountedInItsPlaceStays() throws {
+    let tool = shop()
+    let result = run(
+      apart: """
+        mkdir mnt
+        "$1" mount mnt > said &
+        until grep -q Ctrl said; do kill -0 $!; sleep 0.05; done
+        exec 5< mnt/source/latest/order
+        umount -l mnt; mount -t tmpfs foreign mnt
+        kill $!; wait $!
+        grep -c "^foreign $PWD/mnt " /proc/mounts
+        """, tool)
+    #expect(result.exitStatus == 0 && result.output == "1\n", "\(result.output)\(result.error)")
+    #expect(result.error == TestMount.inUse(tool.directory.appending("mnt")))
+  }
+
+  @Test(.requires(.root, .mounts)) func whatIsMountedOverItStaysAndIsTold() throws {
+    let tool = shop()
+    let result = run(
+      apart: """
+        mkdir mnt
+        "$1" mount mnt > said &
+        until grep -q Ctrl said; do kill -0 $!; sleep 0.05; done
+        mount -t tmpfs foreign mnt
+        kill $!; wait $! || echo $?
+        grep -c "^foreign $PWD/mnt " /proc/mounts
+        umount mnt; umount mnt
+        """, tool)
+    #expect(result.exitStatus == 0 && result.output == "1\n1\n", "\(result.output)\(result.error)")
+    #expect(
+      tool.plain(result.error) == """
+        holdfast: something else is mounted on DIR/mnt by now: the snapshots below it could not be unmounted
+        HINT: As root, run `umount DIR/mnt` for what is mounted over them, then once more for them.
+
+        """)
+  }
+
+  // MARK: Sources
+
+  /// Every source counts: those that are not shown, those that are only configured, and what a bind mount shows.
+  @Test func aDirectoryInAnySourceIsRefused() throws {
+    let tool = shop()
+    for name in ["second", "second/here", "third", "third/here"] {
+      TestFiles.makeDirectory(tool.directory.appending(name))
+    }
+    TestFiles.write("x", to: tool.directory.appending("second/x"))
+    #expect(tool.run("backup", "second", "--quiet").exitStatus == 0)
+    TestFiles.makeDirectory(tool.configuration)
+    let configuration = tool.configuration.appending("holdfast.yaml")
+    TestFiles.write(
+      """
+      repositories: {shop: {path: '\(tool.directory.path.text)/another'}}
+      sources: {third: {path: '\(tool.directory.path.text)/third'}}
+      """, to: configuration)
+    TestFiles.setMode(configuration, 0o644)
+    for name in ["second", "third"] {
+      let result = tool.run("mount", "\(name)/here", "--name", "source")
+      #expect(result.exitStatus == 1)
+      #expect(
+        tool.plain(result.error) == """
+          holdfast: the directory DIR/\(name)/here lies in the source DIR/\(name): the next backup would capture what is mounted there
+          HINT: Name a directory elsewhere.
+
+          """)
+    }
+  }
+
+  @Test(.requires(.root, .mounts)) func aSourceIsRecognisedBehindABindMount() throws {
+    let tool = shop()
+    TestFiles.makeDirectory(tool.source.appending("here"))
+    let result = run(
+      apart: "mkdir view; mount --bind source/here view; mkdir view/mnt; \"$1\" mount view/mnt", tool)
+    #expect(result.exitStatus == 1)
+    #expect(
+      tool.plain(result.error).hasPrefix("holdfast: the directory DIR/view/mnt lies in the source DIR/source: "),
+      "\(result.error)")
+  }
+
+  /// A mount that came into a source by another way is not captured.
+  @Test(.requires(.root, .mounts)) func aBackupDoesNotCaptureSnapshots() throws {
+    let tool = shop()
+    TestFiles.makeDirectory(tool.source.appending("here"))
+    let result = run(
+      apart: """
+        mkdir mnt
+        "$1" mount mnt > said &
+        until grep -q Ctrl said; do kill -0 $!; sleep 0.05; done
+        mount --bind mnt source/here
+        "$1" backup source --quiet 2> told || echo $?
+        cat told
+        umount source/here
+        kill $!; wait $!
+        "$1" show latest --files --name source
+        """, tool)
+    #expect(
+      result.exitStatus == 0 && result.output.hasPrefix("3\n") && result.output.contains("here")
+        && result.output.contains("snapshots are mounted there (holdfast mount)")
+        && !result.output.contains("here/source"), "\(result.output)\(result.error)")
   }
 
   // MARK: Other users
@@ -196,7 +315,45 @@ import Testing
     #expect(result.exitStatus == 0 && result.output == "an order", "\(result.output)\(result.error)")
   }
 
-  /// With --allow-other, owners and modes count.
+  /// The directories above the source may have kept others out, and are not in a snapshot: so only root enters it.
+  @Test(.requires(.root, .mounts)) func othersEnterNoSnapshotUnlessThatIsSaid() throws {
+    let tool = Tool()
+    TestFiles.setMode(tool.directory.path, 0o755)
+    TestFiles.setMode(tool.source, 0o755)
+    TestFiles.write("an order", to: tool.source.appending("all"))
+    TestFiles.setMode(tool.source.appending("all"), 0o644)
+    tool.backUp()
+    for options in ["", "--snapshot latest"] {
+      let place = options.isEmpty ? "mnt/source/latest" : "mnt"
+      let script = """
+        mkdir mnt
+        "$1" mount mnt --allow-other \(options) > said &
+        until grep -q Ctrl said; do kill -0 $!; sleep 0.05; done
+        setpriv --reuid=65534 --regid=65534 --clear-groups cat \(place)/all 2>&1 | sed 's/.*: //'
+        stat -L -c '%a %u' \(place); cat \(place)/all; echo
+        grep other said
+        kill $!; wait $!; rmdir mnt
+        """
+      let result = run(apart: script, tool)
+      #expect(
+        result.exitStatus == 0
+          && result.output == """
+            Permission denied
+            700 0
+            an order
+              other users see which snapshots there are; only root enters them (see --ignore-parents)
+
+            """,
+        "\(result.output)\(result.error)")
+    }
+    let wrong = tool.run("mount", "mnt", "--ignore-parents")
+    #expect(wrong.exitStatus == 2)
+    #expect(
+      wrong.error.hasPrefix("holdfast: --ignore-parents says what other users may do: give --allow-other, too\n"),
+      "\(wrong.error)")
+  }
+
+  /// With --allow-other --ignore-parents, owners and modes count.
   @Test(.requires(.root, .mounts)) func othersGetWhatOwnersAndModesGive() throws {
     let tool = Tool()
     TestFiles.setMode(tool.directory.path, 0o755)
@@ -209,7 +366,7 @@ import Testing
     tool.backUp()
     let script = """
       mkdir mnt
-      "$1" mount mnt --allow-other > said &
+      "$1" mount mnt --allow-other --ignore-parents > said &
       until grep -q mounted said; do kill -0 $!; sleep 0.05; done
       nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
       nobody cat mnt/source/latest/all; echo

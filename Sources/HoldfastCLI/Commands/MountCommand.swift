@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import HoldfastArchive
+internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastMount
 internal import HoldfastOperations
@@ -32,9 +33,15 @@ struct MountCommand: ParsableCommand {
 
   @Flag(
     help:
-      "Let other users use the mount, each with the rights that owners and modes give. (default: only who mounts)"
+      "Let other users use the mount, each with the rights that owners and modes give; snapshots are entered by root alone, unless --ignore-parents is given. (default: only who mounts)"
   )
   var allowOther = false
+
+  @Flag(
+    help:
+      "With --allow-other: let others enter a snapshot as the mode of the source's directory says, though directories above the source may have kept them out. (default: only root and who mounts enter)"
+  )
+  var ignoreParents = false
 
   @OptionGroup var location: RepositoryOptions
   @OptionGroup var copy: CopyOptions
@@ -45,6 +52,9 @@ struct MountCommand: ParsableCommand {
   var quiet = false
 
   func validate() throws {
+    guard allowOther || !ignoreParents else {
+      throw ValidationError("--ignore-parents says what other users may do: give --allow-other, too.")
+    }
     guard snapshot == nil || name.count <= 1 else {
       throw ValidationError("--snapshot shows one snapshot, of one source: give --name once.")
     }
@@ -56,7 +66,16 @@ struct MountCommand: ParsableCommand {
     let repository = try location.context(machine, identity: identity, asks: true, of: source).open(
       copy, limit: rate.limit(machine), looksAround: source == nil)
     var options = Mount.Options(path: try machine.environment.absolute(directory))
-    (options.sources, options.letsOthers) = (name, allowOther)
+    (options.sources, options.letsOthers, options.ignoresParents) = (name, allowOther, ignoreParents)
+    // At night a mount does not wait for a configuration that is sound again.
+    if let settings = try? machine.loader().load() {
+      options.configuredSources = settings.sources.compactMap {
+        guard case .directory(let path) = $0.subject else { return nil }
+        return path
+      }
+      options.configuredRepositories = settings.repositories.flatMap(\.targets).map(\.location)
+        .filter { $0.hasPrefix("/") }.map { Path($0) }
+    }
     options.snapshot = try snapshot.map { name in
       try SnapshotSelector(name, source: source).choose(in: repository.catalog) { Console.warn($0.message) }
     }
@@ -78,6 +97,9 @@ struct MountCommand: ParsableCommand {
     var lines = ["mounted \(what) on \(report.path), read-only"]
     if snapshot == nil, let first = report.sources.first {
       lines.append("  the newest of \(first): \(report.path.appending(first.text).appending("latest"))")
+    }
+    if allowOther, !ignoreParents {
+      lines.append("  other users see which snapshots there are; only root enters them (see --ignore-parents)")
     }
     return lines + ["  Ctrl-C ends it, or `umount \(report.path)`"]
   }

@@ -15,6 +15,17 @@ package struct MountedPlace: Sendable, Hashable {
   }
 }
 
+/// A mount that this process sees, as the kernel lists it (proc(5), mountinfo).
+package struct MountedFileSystem: Sendable, Equatable {
+  /// The number of its device, which no other file system has as long as this one is used.
+  package let device: String
+  package let type: String
+  package let point: Path
+
+  /// The type of a mount of snapshots (`holdfast mount`).
+  package static let snapshotsType = "fuse.holdfast"
+}
+
 /// Mount points. Device numbers do not identify them: a file system may be mounted twice, or a part of it on another
 /// part.
 extension FileSystem {
@@ -46,6 +57,37 @@ extension FileSystem {
     let description = try? open(Path("/proc/self/fdinfo/\(file.descriptor)"), .read).contents(max: Self.tableBytesMax)
     let line = description?.split(separator: UInt8(ascii: "\n")).first { $0.starts(with: key) }
     return line?.dropFirst(key.count)
+  }
+
+  /// Returns the mount in which an open file or directory lies; `nil` if /proc does not tell, or it is unmounted.
+  /// Nothing is asked of the file system.
+  package func mountedFileSystem(of file: OpenFile) -> MountedFileSystem? {
+    guard let number = mountNumber(of: file)?.drop(while: { $0 == UInt8(ascii: "\t") }) else { return nil }
+    return mountedFileSystems { $0.prefix { $0 != UInt8(ascii: " ") }.elementsEqual(number) }.first
+  }
+
+  /// Returns true if an open directory lies in a mount of snapshots.
+  package func isMountOfSnapshots(_ directory: OpenFile) -> Bool {
+    mountedFileSystem(of: directory)?.type == MountedFileSystem.snapshotsType
+  }
+
+  /// Returns the mounts whose lines in the table of the kernel pass a test, in the order of that.
+  package func mountedFileSystems(
+    where isWanted: (ArraySlice<UInt8>) -> Bool = { _ in true }
+  ) -> [MountedFileSystem] {
+    guard let file = try? open(Self.table, .read), let bytes = try? file.contents(max: Self.tableBytesMax) else {
+      return []
+    }
+    return bytes.split(separator: UInt8(ascii: "\n")).filter(isWanted).compactMap { line in
+      let fields = line.split(separator: UInt8(ascii: " "))
+      // The type follows a hyphen, before which there may be several fields.
+      guard let point = Self.path(in: line, 4), let hyphen = fields.dropFirst(6).firstIndex(of: [UInt8(ascii: "-")]),
+        hyphen + 1 < fields.count
+      else { return nil }
+      return MountedFileSystem(
+        device: String(decoding: fields[2], as: UTF8.self), type: String(decoding: fields[hyphen + 1], as: UTF8.self),
+        point: point)
+    }
   }
 
   /// Returns where a path lies on its file system, as which it may be mounted several times (proc(5), mountinfo).
