@@ -245,7 +245,7 @@ let package = Package(
       of: "Standby",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
-        "HoldfastRepository", "HoldfastEngine", "HoldfastOperations", "HoldfastTestShop", "CSQLite",
+        "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations", "HoldfastTestShop", "CSQLite",
       ]),
     // Tests of the command line as its users run it: the binary. They need no module above the store, and so are
     // compiled while the Engine is optimized.

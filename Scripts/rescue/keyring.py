@@ -119,8 +119,7 @@ class Keyring:
             claim = {"collected": removal.get("collected"), "repository": notes["repository"],
                      "revision": removal["revision"], "sequence": note["sequence"], "snapshot": note["snapshot"],
                      "source": notes["source"], "time": removal["time"]}
-            if removal.get("spares"):
-                claim["spares"] = removal["spares"]
+            claim |= {key: removal[key] for key in ("graceSeconds", "spares") if removal.get(key) is not None}
             line = json.dumps(claim, sort_keys=True, separators=(",", ":")).encode() + b"\n"
             if not self.has_removed(line, removal.get("signature")):
                 note["removed"] = None

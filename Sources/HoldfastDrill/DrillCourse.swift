@@ -107,11 +107,13 @@ final class DrillCourse {
 
   private func plan() throws -> String? {
     try place.check(options.forbidden)
-    try place.checkRoom(for: snapshot.envelope.state.bytes, max: options.bytesMax, reserve: DrillLimits.freeBytesMin)
+    let bytes = snapshot.envelope.state.bytes
+    let reserve = DrillLimits.freeBytes(leftBeside: bytes, hasServer: snapshot.envelope.postgres != nil)
+    try place.checkRoom(for: bytes, max: options.bytesMax, reserve: reserve)
     if !options.isDryRun {
       let scratch = try Scratch(at: place, files: host.files)
       self.scratch = scratch
-      limits.watchRoom(of: try scratch.open(), at: place.path)
+      limits.watchRoom(of: try scratch.open(), at: place.path, leaving: reserve)
     }
     recovery = try planRecovery()
     report.recovery = recovery?.plan

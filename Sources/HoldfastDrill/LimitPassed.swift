@@ -24,11 +24,15 @@ extension DrillLimits.Breach {
         .machine,
         "the drill could not be finished: assertion \(number) was not answered within \(Amount.duration(span))",
         hint: "Raise its `timeout:`, or ask something that is answered sooner.")
-    case .room(let free, let directory):
+    case .room(let free, let directory, let left):
       return EngineError(
         .machine,
-        "the drill could not be finished: \(Amount.bytes(free)) are free in \(directory), and \(Amount.bytes(DrillLimits.freeBytesMin)) are left to others",
+        "the drill could not be finished: \(Amount.bytes(free)) are free in \(directory), and \(Amount.bytes(left)) are left to others",
         hint: "Free space there, or name another directory with --in DIR.")
+    case .unknownSize(let reason, let directory):
+      return EngineError(
+        .machine, "the drill could not be finished: it cannot be told how much it holds in \(directory): \(reason)",
+        hint: "See what is there. Without max-size, only the free space is watched.")
     case .size(let size, let max):
       return EngineError(
         .usage,

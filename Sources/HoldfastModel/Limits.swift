@@ -19,6 +19,8 @@ package enum Limits {
   package static let revisionsMax: UInt64 = 100_000
   package static let tagsMax = 32
   package static let pinReasonBytesMax = 256
+  /// The longest grace period that can be promised: a million days.
+  package static let graceSecondsMax: UInt64 = 86_400_000_000
   /// The preamble of a container: all key slots, and the longest label (a path in which each byte is shown as four).
   package static let preambleBytesMax = 32 << 10
   package static let pathBytesMax = 4095

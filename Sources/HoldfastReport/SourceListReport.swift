@@ -59,8 +59,8 @@ package enum SourceListText {
       return "removed on \(removal.time); `holdfast source undelete \(source.name)` brings it back"
     }
     return source.snapshots > 0
-      ? "removed; being collected since \(removal.time)"
-      : "removed, and collected on \(removal.time); its name is not used again"
+      ? "removed; being deleted since \(removal.time)"
+      : "removed, and deleted on \(removal.time); its name is not used again"
   }
 }
 

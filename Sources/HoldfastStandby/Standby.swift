@@ -15,7 +15,7 @@ package final class Standby {
     package var place = ReadingPlace.all
     package var limit: RateLimit?
     package var olderCopy = false
-    /// True if the first pass may write over copies that somebody has changed.
+    /// True if `once` may write over copies that somebody has changed.
     package var discardsChanges = false
 
     package init(directory: Path) { self.directory = directory }
@@ -26,7 +26,7 @@ package final class Standby {
   private static let pauseMax = TimeSpan.minutes(1)
   private let source: SourceName
   private let context: RepositoryContext
-  private var options: Options
+  private let options: Options
   private let observer: any NoticeObserver
   private let board: StandbyBoard
   private let progress: StandbyProgress
@@ -64,10 +64,12 @@ package final class Standby {
   package func once() throws -> StandbyReport {
     let directory = try StandbyDirectory(working: place.path, files: host.files)
     defer { progress.end() }
-    return try pass(in: directory)
+    return try pass(in: directory, discardsChanges: options.discardsChanges)
   }
 
-  private func pass(in directory: StandbyDirectory?, isDryRun: Bool = false) throws -> StandbyReport {
+  private func pass(
+    in directory: StandbyDirectory?, isDryRun: Bool = false, discardsChanges: Bool = false
+  ) throws -> StandbyReport {
     let begun = clock.uptime()
     // Parts of the reading run on other threads, and what they warn of is told on this one.
     let warnings = Warnings()
@@ -75,12 +77,14 @@ package final class Standby {
     let (repository, heard) = try open(warnings)
     var pass = StandbyPass(
       repository: repository, source: source, directory: directory, directoryPath: place.path,
-      isRoot: context.machine.environment.isRoot, discardsChanges: options.discardsChanges, progress: progress)
+      isRoot: context.machine.environment.isRoot, discardsChanges: discardsChanges, progress: progress)
     let plan = try pass.plan()
     var report = StandbyReport(
       source: source, repository: repository.id, directory: place.path, isDryRun: isDryRun, step: plan.step,
       serving: plan.serving, newest: (plan.newest.id, plan.newest.sequence), lag: plan.lag)
     report.pulse = heard
+    defer { report.concerns.forEach { progress.warn($0.text) } }
+    report.concerns = plan.concerns
     guard !isDryRun, plan.step != .nothing else { return report }
     board.set(report.line)
     report.writtenBytes = try pass.perform(plan)
@@ -92,6 +96,7 @@ package final class Standby {
       (report.step, after) = (after.step, try pass.plan())
     }
     (report.newest, report.serving, report.lag) = ((after.newest.id, after.newest.sequence), after.serving, after.lag)
+    report.concerns = after.concerns
     report.duration = clock.uptime() - begun
     tellOfLog(after.newest)
     return report
@@ -125,7 +130,8 @@ package final class Standby {
 
   /// Makes passes until a signal ends it. What fails is told once, and tried again.
   /// - Parameter tell: gets the report of each pass.
-  /// - Throws: an error of the first pass that no later one can mend: a wrong key, a wrong directory, a wrong source.
+  /// - Throws: an error of the first pass that no later one can mend: a wrong key, a wrong directory, a wrong source;
+  ///   at any time, when another directory has come to the path of the standby.
   package func run(_ tell: (StandbyReport) -> Void) throws {
     let directory = try StandbyDirectory(working: place.path, files: host.files)
     let service = ServiceSigns(board, context.machine)
@@ -135,13 +141,15 @@ package final class Standby {
     }
     var hasSucceeded = false
     while !host.cancellation.isRaised {
+      // The lock of what is there now was never taken.
+      try directory.checkIsInPlace()
       do {
         board.set(isWorking: true)
         defer { board.set(isWorking: false) }
         let report = try pass(in: directory)
         progress.end()
         succeeded()
-        (hasSucceeded, options.discardsChanges) = (true, false)
+        hasSucceeded = true
         board.set(report.line)
         tell(report)
       } catch is Interrupted {

@@ -32,7 +32,7 @@ final class StandbyDirectory {
   init(working path: Path, files: FileSystem) throws {
     (self.path, self.files) = (path, files)
     if try files.statusIfPresent(of: path) == nil { try files.makeDirectories(path, permissions: Self.passable) }
-    own = try OwnDirectory(making: path, files: files)
+    own = try OwnDirectory(making: path, groupMayWrite: false, files: files)
     try Self.checkContent(own.directory, path, files)
     let lock = try files.openBeneath(Self.lockName, in: own.directory, .openOrCreate)
     guard try lock.lock(exclusively: true, wait: false) else {
@@ -47,7 +47,9 @@ final class StandbyDirectory {
   /// - Returns: `nil` if there is none yet.
   init?(lookingAt path: Path, files: FileSystem) throws {
     (self.path, self.files, lock) = (path, files, nil)
-    guard try files.statusIfPresent(of: path) != nil, let own = try OwnDirectory(path, files: files) else { return nil }
+    guard try files.statusIfPresent(of: path) != nil,
+      let own = try OwnDirectory(path, groupMayWrite: false, files: files)
+    else { return nil }
     self.own = own
     try Self.checkContent(own.directory, path, files)
   }
@@ -83,6 +85,16 @@ final class StandbyDirectory {
     EngineError(.usage, message, hint: "Name another directory with --in.", exitStatus: .usage)
   }
 
+  /// Refuses to go on when another directory has the path by now, such as one that was mounted late: the lock is that
+  /// of the directory that was opened.
+  func checkIsInPlace() throws {
+    let now = try files.statusIfPresent(of: path)
+    guard try now?.isSameFile(as: own.directory.status()) != true else { return }
+    throw EngineError(
+      .machine, "\(path) is not the directory any more in which the standby began to work",
+      hint: "Start the standby again: it works in what is there now.")
+  }
+
   // MARK: Copies
 
   func path(of copy: CopyName) -> Path { path.appending(copy.path.bytes) }
@@ -93,9 +105,19 @@ final class StandbyDirectory {
     return try files.openBeneath(copy.path, in: own.directory, .directory)
   }
 
-  /// Returns the record of a copy; `nil` if the copy is not whole.
+  /// Opens a copy, and makes it if it does not exist.
+  func openOrMake(_ copy: CopyName) throws -> OpenFile {
+    if let opened = try open(copy) { return opened }
+    try files.makeDirectory(copy.path, in: own.directory, permissions: 0o700)
+    return try files.openBeneath(copy.path, in: own.directory, .directory)
+  }
+
+  /// Returns the record of a copy; `nil` if the copy is not whole or not there, or somebody else may have written the
+  /// record.
   func record(of copy: CopyName) throws -> CopyRecord? {
-    try own.contents(of: copy.recordName, max: CopyRecord.bytesMax).flatMap { CopyRecord(parsing: $0) }
+    guard try open(copy) != nil else { return nil }
+    guard let file = try own.file(copy.recordName, .read) else { return nil }
+    return CopyRecord(parsing: try file.contents(max: CopyRecord.bytesMax))
   }
 
   /// Stores, durably, that a copy is whole.
@@ -114,6 +136,9 @@ final class StandbyDirectory {
     try TreeRemoval.removeContents(of: opened, files: files)
     try files.removeDirectory(copy.path, in: own.directory)
   }
+
+  /// Removes a copy that was made and got no content.
+  func discardIfEmpty(_ copy: CopyName) { try? files.removeDirectory(copy.path, in: own.directory) }
 
   /// The bytes that can still be stored; `nil` if that is not known.
   func availableBytes() throws -> UInt64? { try own.directory.availableBytes() }

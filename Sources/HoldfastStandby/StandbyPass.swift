@@ -26,6 +26,7 @@ struct StandbyPass {
     let newest: Snapshot
     let serving: (copy: CopyName, record: CopyRecord)?
     let lag: StandbyLag
+    let concerns: [StandbyConcern]
   }
 
   private var host: Host { repository.host }
@@ -33,39 +34,38 @@ struct StandbyPass {
   // MARK: The plan
 
   func plan() throws -> Plan {
+    try directory?.checkIsInPlace()
     try checkSource()
     try directory?.claim(StandbyIdentity(repository: repository.id, source: source))
-    let all = try repository.catalog.allSnapshots(of: source) { progress.warn($0.message) }
-    let complete = all.filter { $0.envelope.incomplete == 0 }
-    guard let newest = complete.max(by: Snapshot.isOlder) else {
-      throw EngineError(
-        .transient, "there is no complete snapshot of \(source) in \(repository.location) yet",
-        hint: "Run `holdfast list --name \(source)` to see what there is.")
-    }
-    if all.contains(where: { Snapshot.isOlder(newest, $0) }) {
-      progress.warn(
-        "newer snapshots of \(source) could not read all of their source, and are passed over: `holdfast list --name \(source)` shows them"
-      )
-    }
-    let discarded = discardsChanges ? try changedCopies() : []
+    let changed = try changedCopies()
     func record(_ copy: CopyName) throws -> CopyRecord? {
-      discarded.contains(copy) ? nil : try directory?.record(of: copy)
+      discardsChanges && changed.contains(copy) ? nil : try directory?.record(of: copy)
     }
     let copy = try directory?.serving()
     let serving = try copy.flatMap { copy in try record(copy).map { (copy, $0) } }
+    let choice = try StandbyChoice(of: source, in: repository, after: serving?.1, progress)
+    let newest = try choice.newest()
     let spare = (copy ?? .b).other
-    let lag = lag(of: complete, behind: serving?.1)
-    // A crash came between the record of the copy and the link.
-    if let whole = try record(spare), whole.standsFor > serving?.1.standsFor ?? 0 {
-      return Plan(step: .serve(spare), newest: newest, serving: serving, lag: lag)
+    let lag = lag(of: choice.complete, behind: serving?.1)
+    var concerns = choice.suspicious.map { [StandbyConcern.suspicious($0)] } ?? []
+    func plan(_ step: StandbyReport.Step) -> Plan {
+      Plan(step: step, newest: newest, serving: serving, lag: lag, concerns: concerns)
     }
+    if let directory, !discardsChanges {
+      concerns += changed.map { .changed(directory.path(of: $0), isServing: $0 == copy) }
+    }
+    // A crash came between the record of the copy and the link, or the copy that served is gone.
+    if let whole = try record(spare), whole.standsFor > serving?.1.standsFor ?? 0 { return plan(.serve(spare)) }
     // Nor ever an older one: another target that is read while home is away may be behind.
     guard CopyRecord.isNewer(newest, than: serving?.1) else {
-      return Plan(step: .nothing, newest: newest, serving: serving, lag: lag)
+      if let directory, let serving {
+        concerns += choice.concern(about: serving.1, directory.path(of: serving.0)).map { [$0] } ?? []
+      }
+      return plan(.nothing)
     }
     try checkPlace(of: newest)
-    try checkRoom(for: newest)
-    return Plan(step: .make(spare), newest: newest, serving: serving, lag: lag)
+    try checkRoom(for: newest, in: spare)
+    return plan(.make(spare))
   }
 
   private func checkSource() throws {
@@ -74,6 +74,12 @@ struct StandbyPass {
     } catch let error as EngineError where error.scope == .usage {
       throw EngineError(.usage, error.message, hint: error.hint, exitStatus: .usage)
     }
+    guard let removal = try repository.catalog.removal(of: source) else { return }
+    throw EngineError(
+      .usage, "the source \(source) was removed from \(repository.location) on \(removal.time): its copy stays",
+      hint: removal.isCollected
+        ? "Stop the standby. The copy may be the last one there is."
+        : "Stop the standby, or bring the source back with `holdfast source undelete \(source)`.")
   }
 
   private func lag(of complete: [Snapshot], behind record: CopyRecord?) -> StandbyLag {
@@ -89,17 +95,24 @@ struct StandbyPass {
     try StandbyPlace(path: directoryPath, files: host.files).check([(origin, "the source \(source)")])
   }
 
-  /// Refuses a file system that has no room for the copies that do not exist yet.
-  private func checkRoom(for snapshot: Snapshot) throws {
-    guard let directory else { return }
-    let missing = try CopyName.allCases.filter { try directory.open($0) == nil }
-    guard !missing.isEmpty, let free = try directory.availableBytes() else { return }
+  /// Refuses a file system that has no room for the copies that do not exist yet, or for the growth of the one that is
+  /// made: a disk that becomes full costs that copy.
+  private func checkRoom(for snapshot: Snapshot, in spare: CopyName) throws {
+    guard let directory, let free = try directory.availableBytes() else { return }
     let bytes = snapshot.envelope.state.bytes
     // Names and attributes need some room beside the contents.
     let one = bytes.saturatingAdding(bytes / 16).saturatingAdding(1 << 20)
-    let needed = missing.count == 1 ? one : one.saturatingAdding(one)
+    let missing = try CopyName.allCases.count { try directory.open($0) == nil }
+    let (needed, words): (UInt64, String)
+    switch missing {
+    case 0:
+      // What is in a copy that is not whole is not known, and nothing is lost with it.
+      guard let known = try directory.record(of: spare) else { return }
+      (needed, words) = (bytes - min(bytes, known.bytes), "the growth of a copy")
+    case 1: (needed, words) = (one, "the second copy")
+    default: (needed, words) = (one.saturatingAdding(one), "two copies")
+    }
     guard free < needed else { return }
-    let words = missing.count == 1 ? "the second copy" : "two copies"
     throw EngineError(
       .machine,
       "there is too little room for \(words) of \(source) in \(directory.path): \(Amount.bytes(needed)) are needed, and \(Amount.bytes(free)) are free",
@@ -115,15 +128,12 @@ struct StandbyPass {
     var written: UInt64 = 0
     if case .make = plan.step {
       try directory.unmark(copy)
-      do {
-        written = try make(copy, plan.newest, in: directory)
-      } catch let error as SystemError where error.isDiskFull {
-        // Otherwise what was restored until now would fill the disk for good, and no other pass could begin.
-        try? directory.discard(copy)
-        throw error
-      }
+      let made = try make(copy, plan.newest, in: directory)
+      // If this fails, the copy stays, and the next pass only proves it again.
+      try directory.mark(copy, made.record)
+      written = made.writtenBytes
       // It may have taken hours.
-      _ = try checkUntouched()
+      _ = try checkUntouched(but: changed)
     }
     try directory.serve(copy)
     // The changes in it may be lost, and the next pass writes over it.
@@ -131,58 +141,79 @@ struct StandbyPass {
     return written
   }
 
-  private func make(_ copy: CopyName, _ snapshot: Snapshot, in directory: StandbyDirectory) throws -> UInt64 {
-    let target = directory.path(of: copy)
-    var options = Restore.Options(target: target)
-    (options.isDelta, options.setsOwner) = (true, isRoot)
-    // All that is in the copy is this standby's own: `checkUntouched` has seen to that.
-    let report = try Restore(
-      repository: repository, snapshot: snapshot, options: options, progress: progress
-    ) { _ in }.run()
-    for problem in report.problems { progress.warn("\(target.appending(problem.path.bytes)): \(problem.reason)") }
-    guard let made = try directory.open(copy) else { throw changeRefusal(target) }
+  private func make(
+    _ copy: CopyName, _ snapshot: Snapshot, in directory: StandbyDirectory
+  ) throws -> (record: CopyRecord, writtenBytes: UInt64) {
+    var options = Restore.Options(target: directory.path(of: copy))
+    // By what is open: another directory may come to the path meanwhile, with copies and records of its own.
+    let open = try directory.openOrMake(copy)
+    (options.openTarget, options.isDelta, options.setsOwner) = (open, true, isRoot)
+    let report = try restore(copy, snapshot, options, in: directory)
+    for problem in report.problems {
+      progress.warn("\(options.target.appending(problem.path.bytes)): \(problem.reason)")
+    }
     // Before the proof, so that a change during the proof is seen by the next pass.
-    let tree = try CopyTree(host).digest(of: made)
-    try prove(snapshot, options)
-    try directory.mark(copy, CopyRecord(snapshot, tree: tree))
-    return report.writtenBytes
+    let tree = try CopyTree(host).digest(of: open)
+    try prove(snapshot, options, but: Set(report.problems.map(\.path)))
+    return (CopyRecord(snapshot, tree: tree), report.writtenBytes)
   }
 
-  /// Compares the copy with the snapshot once more, page by page: nothing may be left to write or to remove.
-  private func prove(_ snapshot: Snapshot, _ options: Restore.Options) throws {
+  private func restore(
+    _ copy: CopyName, _ snapshot: Snapshot, _ options: Restore.Options, in directory: StandbyDirectory
+  ) throws -> Restore.Report {
+    do {
+      // All that is in the copy is this standby's own: `checkUntouched` has seen to that.
+      return try Restore(repository: repository, snapshot: snapshot, options: options, progress: progress) { _ in }
+        .run()
+    } catch {
+      // Otherwise what was restored until now would fill the disk for good, and no other pass could begin.
+      if let error = error as? SystemError, error.isDiskFull { try? directory.discard(copy) }
+      directory.discardIfEmpty(copy)
+      throw error
+    }
+  }
+
+  /// Compares the copy with the snapshot once more, page by page and name by name: nothing may be left to do.
+  /// - Parameter refused: the paths at which the system has refused an attribute, which was told.
+  private func prove(_ snapshot: Snapshot, _ options: Restore.Options, but refused: Set<Path>) throws {
     var options = options
     options.isDryRun = true
     let rest = try Restore(repository: repository, snapshot: snapshot, options: options, progress: progress).run()
-    guard rest.writtenBytes == 0, rest.removedEntries == 0 else {
+    let differing = rest.differing.filter { !refused.contains($0) }
+    guard rest.writtenBytes == 0, rest.removedEntries == 0, differing.isEmpty else {
+      let first = differing.first.map { ", such as \(options.target.appending($0.bytes))" } ?? ""
       throw EngineError(
         .machine,
-        "\(options.target) was changed while it was made: \(Amount.bytes(rest.writtenBytes)) differ, and \(Amount.count(rest.removedEntries, "entry", "entries")) are too many",
+        "\(options.target) was changed while it was made: \(Amount.bytes(rest.writtenBytes)) differ, \(Amount.count(rest.removedEntries, "entry is", "entries are")) too many, and \(Amount.count(UInt64(differing.count), "entry is", "entries are")) missing or of another kind, size, mode or owner\(first)",
         hint: "Find out who writes there. Nothing but the standby may.")
     }
   }
 
-  /// Returns the whole copies that somebody has written to, or removed. One of them may serve by now, and its changes
-  /// would be lost.
+  /// Returns the whole copies that somebody has written to. One of them may serve by now, and its changes would be
+  /// lost.
   private func changedCopies() throws -> [CopyName] {
     guard let directory else { return [] }
     return try CopyName.allCases.filter { copy in
-      guard let record = try directory.record(of: copy) else { return false }
-      return try directory.open(copy).map { try CopyTree(host).digest(of: $0) } != record.tree
+      guard let record = try directory.record(of: copy), let open = try directory.open(copy) else { return false }
+      return try CopyTree(host).digest(of: open) != record.tree
     }
   }
 
+  /// - Parameter discarded: the copies whose changes may be lost, as far as they were there when the pass began; `nil`
+  ///   at its beginning.
   /// - Returns: the copies that somebody has changed, if their changes may be lost.
   /// - Throws: if there are any, and their changes may not be lost.
-  private func checkUntouched() throws -> [CopyName] {
+  private func checkUntouched(but discarded: [CopyName]? = nil) throws -> [CopyName] {
     let changed = try changedCopies()
-    if let copy = changed.first, !discardsChanges, let directory { throw changeRefusal(directory.path(of: copy)) }
+    let kept = discarded.map { known in changed.filter { !known.contains($0) } } ?? (discardsChanges ? [] : changed)
+    if let copy = kept.first, let directory { throw changeRefusal(directory.path(of: copy)) }
     return changed
   }
 
   private func changeRefusal(_ path: Path) -> EngineError {
     EngineError(
       .usage, "somebody has changed \(path) since it was proved: it stays, and so does the link",
-      hint: "If it serves now, stop the standby. If the changes may be lost, say --discard-changes once.")
+      hint: "If it serves now, stop the standby. If the changes may be lost, run it with --once --discard-changes.")
   }
 }
 

@@ -38,16 +38,21 @@ package struct StandbyReport: Sendable {
   package internal(set) var step: Step
   /// The copy that serves; `nil` if none does yet.
   package internal(set) var serving: (copy: CopyName, record: CopyRecord)?
-  /// The newest complete snapshot of the repository.
+  /// The newest complete snapshot that may be followed.
   package internal(set) var newest: (id: Identifier, sequence: UInt64)
   package internal(set) var lag: StandbyLag
   package internal(set) var pulse = SourcePulse.State.unheard
+  package internal(set) var concerns: [StandbyConcern] = []
   /// The bytes that were written to the copy, and the time that the pass took.
   package internal(set) var writtenBytes: UInt64 = 0
   package internal(set) var duration = TimeSpan.zero
 
   /// The state in one line, for the manager of services.
-  package var line: String { "\(source): \(served); \(behind); \(pulse.text)" }
+  package var line: String {
+    "\(source): " + ([served] + concerns.map { "WARNING: \($0.text)" } + [behind, pulse.text]).joined(separator: "; ")
+  }
+
+  package var exitStatus: ExitStatus { concerns.isEmpty ? .done : .incomplete }
 
   private var served: String {
     serving.map { "number \($0.record.sequence) serves" } ?? "no copy serves yet"
@@ -94,6 +99,10 @@ package struct StandbyReport: Sendable {
         ("standby_lag_seconds", "How long a snapshot that is newer has waited.", lag.seconds.seconds),
         ("standby_lag_bytes", "Stored bytes of the snapshots that are newer.", Double(lag.bytes)),
         ("standby_lag_snapshots", "Complete snapshots that are newer.", Double(lag.snapshots)),
+        (
+          "standby_concerns", "Things that somebody has to look at: a copy was changed, for example.",
+          Double(concerns.count)
+        ),
         ("standby_source_silent", "Whether the heartbeat of the source is silent: 1, else 0.", isSilent ? 1 : 0),
       ])
   }
@@ -105,7 +114,7 @@ package struct StandbyReport: Sendable {
 
 extension StandbyReport: Encodable {
   private enum CodingKeys: String, CodingKey {
-    case source, repository, directory, dryRun, step, serving, newest, lag, heartbeat, writtenBytes, seconds
+    case source, repository, directory, dryRun, step, serving, newest, lag, heartbeat, concerns, writtenBytes, seconds
   }
 
   private struct Served: Encodable {
@@ -149,6 +158,7 @@ extension StandbyReport: Encodable {
     try container.encode(Newest(id: newest.id.description, sequence: newest.sequence), forKey: .newest)
     try container.encode(lag, forKey: .lag)
     try container.encode(Beat(pulse), forKey: .heartbeat)
+    try container.encode(concerns, forKey: .concerns)
     try container.encode(writtenBytes, forKey: .writtenBytes)
     try container.encode(duration, forKey: .seconds)
   }

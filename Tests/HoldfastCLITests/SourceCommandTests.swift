@@ -59,7 +59,7 @@ import Testing
     #expect(
       list() == """
         new-shop  1 snapshot  BYTES  newest of TIME
-        old-shop  0 snapshots  BYTES  removed, and collected on TIME; its name is not used again
+        old-shop  0 snapshots  BYTES  removed, and deleted on TIME; its name is not used again
 
         """)
     #expect(tool.run("source", "remove", "old-shop").output == "nothing of old-shop is left\n")
@@ -81,6 +81,18 @@ import Testing
     #expect(
       tool.run("source", "remove", "old-shop", "--dry-run").output.hasPrefix("would remove 2 snapshots of old-shop, "))
     #expect(tool.run("list").output.contains("old-shop"))
+  }
+
+  /// Also of a source that is removed already, nothing is deleted before its time without a question.
+  @Test func nothingIsDeletedEarlierWithoutAYes() {
+    #expect(tool.run("source", "remove", "old-shop", "--yes", "--grace", "30d").exitStatus == 0)
+    #expect(tool.run("prune", "--keep-last", "1", "--grace", "0d", "--name", "old-shop").exitStatus == 0)
+    let result = tool.run("source", "remove", "old-shop", "--grace", "0d")
+    #expect(result.exitStatus == 1)
+    #expect(
+      result.error.hasPrefix("holdfast: delete 2 snapshots of the removed source old-shop for good, ")
+        && result.error.contains("; it CANNOT be undone?\n"), "\(result.error)")
+    #expect(tool.run("source", "undelete", "old-shop").output == "called back old-shop with 2 snapshots\n")
   }
 
   @Test func whatIsAskedAtATerminalIsDoneAfterAYes() {

@@ -44,6 +44,25 @@ import Testing
         == "assertion 1 cannot be asked: orders.db: attempt to write a readonly database")
   }
 
+  /// The watch cannot tell how much there is, so it does not guess.
+  @Test func aDrillEndsWhenItCannotBeToldWhatItHolds() throws {
+    let shop = try DrillShop()
+    let restored = shop.scratch.appending("data/orders.db").text
+    let deep = shop.scratch.appending("data").text
+    // A path that is longer than any that is examined.
+    let digger = RunningProcess(
+      RunningProcess.Start([
+        "sh", "-c",
+        "until [ -e '\(restored)' ]; do sleep 0.05; done; cd '\(deep)'; n=$(printf %0250d 0); for i in $(seq 20); do mkdir $n; cd $n; done",
+      ]))
+    defer { _ = digger.wait() }
+    let refusal = shop.refusal {
+      $0.bytesMax = 1 << 30
+      $0.assertions = [DrillAssertion(Self.endless)]
+    }
+    #expect(refusal.hasPrefix("the drill could not be finished: it cannot be told how much it holds in "), "\(refusal)")
+  }
+
   /// Starts a process that writes so much to a file once the data is restored.
   private func filler(_ shop: DrillShop, _ path: Path, mebibytes: Int, place: Path) -> RunningProcess {
     let restored = place.appending("holdfast-drill-source/scratch/data/orders.db").text
@@ -56,15 +75,15 @@ import Testing
 
   @Test(.requires(.mounts)) func aDrillEndsBeforeTheDiskIsFull() throws {
     let shop = try DrillShop()
-    let disk = try SmallDisk(at: shop.shop.directory.appending("small"), mebibytes: 320)
-    let filler = filler(shop, disk.path.appending("other"), mebibytes: 80, place: disk.path)
+    let disk = try SmallDisk(at: shop.shop.directory.appending("small"), mebibytes: 64)
+    let filler = filler(shop, disk.path.appending("other"), mebibytes: 60, place: disk.path)
     defer { _ = filler.wait() }
     let refusal = shop.refusal {
       $0.directory = disk.path
       $0.assertions = [DrillAssertion(Self.endless)]
     }
     #expect(
-      refusal.contains("MiB are free in DIR/small/holdfast-drill-source, and 256.0 MiB are left to others\nHINT: Free"),
+      refusal.contains("MiB are free in DIR/small/holdfast-drill-source, and 8.0 MiB are left to others\nHINT: Free"),
       "\(refusal)")
     #expect(TestFiles.names(in: disk.path.appending("holdfast-drill-source")).sorted() == ["lock", "log"])
   }

@@ -82,7 +82,7 @@ import Testing
     let disk = try SmallDisk(at: shop.shop.directory.appending("small"), mebibytes: 8)
     #expect(
       refusal(shop, in: disk.path)
-        == "there is too little room for the drill in DIR/small: it needs 288.0 MiB, and 8.0 MiB are free\nHINT: Free space there, or name another directory with --in DIR."
+        == "there is too little room for the drill in DIR/small: it needs 40.0 MiB, and 8.0 MiB are free\nHINT: Free space there, or name another directory with --in DIR."
     )
     #expect(TestFiles.names(in: disk.path).isEmpty)
   }

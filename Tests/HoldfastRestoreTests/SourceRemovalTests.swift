@@ -177,4 +177,40 @@ import Testing
       try shop.expectSound("operation \(index), ended")
     }
   }
+  // MARK: The grace period that was promised
+
+  /// Whoever prunes with a shorter grace period, on whatever machine, does not collect earlier than was promised.
+  @Test(arguments: [false, true]) func thePromisedGracePeriodIsKept(isSealed: Bool) throws {
+    let shop = try makeShop([.full, .incremental], isSealed: isSealed)
+    try remove(shop, graceDays: 30)
+    let ordinary = { try shop.prune(graceDays: 0) }
+    #expect(try ordinary().actions == ["1 waits 30 d", "2 waits 30 d"])
+    clock.advance(days: 8)
+    #expect(try ordinary().actions == ["1 waits 22 d", "2 waits 22 d"])
+    clock.advance(days: 23)
+    #expect(try ordinary().actions == ["1 collected", "2 collected"])
+    try shop.expectSound()
+  }
+
+  /// Who removes the source again says a grace period of his own, and is asked.
+  @Test func anotherRemovalMayCollectEarlier() throws {
+    let shop = try makeShop([.full])
+    try remove(shop, graceDays: 30)
+    #expect(try remove(shop, graceDays: 0).actions == ["1 collected"])
+  }
+
+  /// A snapshot that comes between the question and the lease was not agreed to.
+  @Test func aSnapshotThatCameAfterTheQuestionStays() throws {
+    let shop = try makeShop([.full])
+    let agreed = Set([try shop.number(1).id])
+    try shop.fill([.incremental], clock)
+    let late = try shop.number(2)
+    let report = try shop.prune(graceDays: 7) {
+      ($0.rules.policy, $0.source, $0.agreed) = (.removingSource, Self.name, agreed)
+    }
+    #expect(
+      report.sources.first?.refusal?.message
+        == "snapshot \(late.id.short) of source came after the question: nothing was removed")
+    #expect(try shop.numbers() == [1, 2])
+  }
 }

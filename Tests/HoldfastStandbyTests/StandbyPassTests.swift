@@ -38,6 +38,8 @@ import Testing
     try site.next(1, bytes: 1_000_000)
     _ = try site.standby().once()
     try site.next(2, bytes: 1_000_000)
+    // All of it is new, which looks as if it had been encrypted.
+    try site.shop.open().notes.accept(site.shop.snapshot(), reason: "")
     _ = try site.standby().once()
     TestFiles.overwrite(site.shop.source.appending("orders.db"), at: 5000, with: [1, 2, 3])
     try site.shop.backup()
@@ -126,7 +128,8 @@ import Testing
     #expect(
       error?.message == "somebody has changed \(site.directory)/a since it was proved: it stays, and so does the link")
     #expect(
-      error?.hint == "If it serves now, stop the standby. If the changes may be lost, say --discard-changes once.")
+      error?.hint
+        == "If it serves now, stop the standby. If the changes may be lost, run it with --once --discard-changes.")
     #expect(TestFiles.exists(site.directory.appending("current/new")))
     #expect(!TestFiles.exists(site.directory.appending("b")))
     _ = try site.standby { $0.discardsChanges = true }.once()

@@ -26,6 +26,7 @@ import Testing
     let taken = tool.run("backup", tool.source.text, "--name", "orders", "--quiet")
     // A source that loses most of its bytes is an anomaly, and its snapshot is whole.
     #expect([0, 3].contains(taken.exitStatus) && !taken.error.contains("INCOMPLETE"), "\(taken.error)")
+    if taken.exitStatus == 3 { #expect(tool.run("accept", "latest", "--name", "orders").exitStatus == 0) }
     return TreeDescription(of: tool.source, ignoringRoot: true)
   }
 
@@ -140,6 +141,15 @@ import Testing
     #expect(await waits(for: "STOPPING=1"))
   }
 
+  /// A standby that goes on would discard what somebody changes later.
+  @Test func changesAreDiscardedOnlyOnce() {
+    let refused = tool.run("standby", "orders", "--in", directory.text, "--discard-changes")
+    #expect(refused.exitStatus == 2)
+    #expect(
+      refused.error.contains(
+        "--discard-changes is for --once: a standby that goes on would discard later changes, too"), "\(refused.error)")
+  }
+
   @Test func twoStandbysInOneDirectoryAreRefused() async throws {
     prepare()
     var random = SeededRandom(seed: 3)
@@ -179,8 +189,13 @@ import Testing
     served = next(&random, bytes: 1 << 20)
     #expect(once().exitStatus == 0)
     state = next(&random, bytes: 11 << 20)
+    let records = ["a.json", "b.json"].map { TestFiles.read(directory.appending($0)) }
     let full = once()
     #expect(full.exitStatus == 1, "\(full.error)")
+    #expect(
+      full.error.hasPrefix("holdfast: there is too little room for the growth of a copy of orders in \(directory): "),
+      "\(full.error)")
+    #expect(["a.json", "b.json"].map { TestFiles.read(directory.appending($0)) } == records, "both copies are whole")
     func current() -> TreeDescription { TreeDescription(of: directory.appending("current/."), ignoringRoot: true) }
     #expect(current() == served)
     state = next(&random, bytes: 2 << 20)

@@ -219,6 +219,25 @@ class KeyringTests(SealedCase):
             status, out, err = self.run_rescue("list")
             self.assertEqual((status, err, "REMOVED" in out), (0, "", is_removed), spares)
 
+    def test_promised_grace_periods(self) -> None:
+        """That the grace period that was promised with a removal is signed with it."""
+        self.writer.snapshot([root(), file(b"a", b"a")])
+        thief = THIEF.writer(mayPrune=False)
+        self.writer.revise(ANNA.authority, [ANNA.recipient()], [SHOP.writer(mayPrune=True), thief])
+        snapshot = self.writer.snapshots["home", 1]["envelope"]["snapshot"]
+        claim = {"collected": False, "graceSeconds": 100, "repository": self.writer.id, "revision": 1, "sequence": 1,
+                 "snapshot": snapshot, "source": "home", "time": TIME}
+        line = json.dumps(claim, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+        signature = {"key": SHOP.public, "value": SHOP.key.sign(b"holdfast-1 removal\n" + line).hex()}
+        for number, (grace, is_removed) in enumerate([({"graceSeconds": 100}, True), ({"graceSeconds": 1}, False),
+                                                      ({}, False)], 1):
+            note = {"snapshot": snapshot, "sequence": 1, "tags": [], "pinned": None, "proved": None,
+                    "removed": {"collected": False, "revision": 1, "time": TIME, "signature": signature, **grace}}
+            value = notes(self.writer, number, [], features=["sealed"], notes=[note])
+            put_notes(self.writer, number, signed(value, b"notes", THIEF.key))
+            status, out, err = self.run_rescue("list")
+            self.assertEqual((status, err, "REMOVED" in out), (0, "", is_removed), grace)
+
     def test_signatures_of_envelopes(self) -> None:
         self.writer.snapshot([root()])
         path = self.object("manifest")

@@ -12,7 +12,8 @@ private struct RemovalClaim: Encodable {
   let revision: UInt64
   let time: RecordedTime
   let collected: Bool
-  /// Left out if it is `nil`, as is `target`.
+  /// Left out if it is `nil`, as are `spares` and `target`.
+  let graceSeconds: UInt64?
   let spares: [String]?
   /// The target at which it is removed; `nil` for home and all targets that are not spared.
   let target: String?
@@ -21,7 +22,7 @@ private struct RemovalClaim: Encodable {
     (repository, source) = (notes.repository, notes.source)
     (snapshot, sequence) = (note.snapshot, note.sequence)
     (revision, time, collected) = (removal.revision, removal.time, removal.isCollected)
-    (spares, self.target) = (removal.spares, target)
+    (graceSeconds, spares, self.target) = (removal.graceSeconds, removal.spares, target)
   }
 
   func message() throws -> [UInt8] { Array("holdfast-1 removal\n".utf8) + (try ManifestJSON.line(of: self)) }

@@ -36,6 +36,9 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     package var revision: UInt64
     /// The time at which it was removed; the time at which it was collected, if it is collected.
     package var time: RecordedTime
+    /// The seconds for which it can be undone, as was promised when a source was removed as a whole: no prune collects
+    /// it earlier. `nil` if the rules of who prunes decide.
+    package var graceSeconds: UInt64?
     /// The names of the targets for which it does not hold, in ascending order; `nil` if it holds for all.
     package var spares: [String]?
     /// The signature of the writer that removed it, when the repository is sealed. The writer of a later revision,
@@ -57,7 +60,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
 
     private enum CodingKeys: String, CodingKey {
       case isCollected = "collected"
-      case revision, time, spares, signature
+      case revision, time, graceSeconds, spares, signature
     }
   }
 
@@ -247,6 +250,7 @@ extension SourceNotes.Note {
 extension SourceNotes.Removal {
   fileprivate func isSound(in current: UInt64) -> Bool {
     time.isSound && (1...current).contains(revision) && SourceNotes.areTargets(spares ?? [])
+      && graceSeconds ?? 0 <= Limits.graceSecondsMax
   }
 }
 

@@ -44,8 +44,9 @@ struct SourceRemoveCommand: ParsableCommand {
     commandName: "remove", abstract: "Remove a source with all its snapshots.",
     discussion: """
       Its snapshots are hidden at once, and runs that would take another one are refused. `holdfast source undelete` can \
-      undo this until this machine has known of it for the grace period; after that, the same command or the next prune \
-      collects the snapshots, which frees their space. The next `sync` or backup does the same at other targets. The name \
+      undo this until this machine has known of it for the grace period; no prune deletes the snapshots earlier, whatever \
+      its own grace period. After that, the same command or the next prune does, which frees their space. The same \
+      command with a shorter --grace deletes them earlier, and asks. The next `sync` or backup does the same at other targets. The name \
       is not used again. Refuses if a snapshot is pinned.
 
       \(HelpEnd.text("holdfast source remove old-shop --dry-run", "holdfast source remove old-shop --yes --grace 30d"))
@@ -95,7 +96,7 @@ struct SourceRemoveCommand: ParsableCommand {
         .usage, "there is no snapshot of \(name), so there is nothing to remove",
         hint: "Run `holdfast source list` to see all sources.")
     }
-    if known.removal == nil, !dryRun, !yes { try Confirmation.ask(question(known, options), machine.host.cancellation) }
+    if !dryRun, !yes { try ask(known, &options, repository, machine.host.cancellation) }
     let report = try Prune(repository: repository, options: options).run()
     watch.parts = report.sources.map { RunRecord.Part($0) }
     if output.json {
@@ -106,6 +107,25 @@ struct SourceRemoveCommand: ParsableCommand {
     }
     try tell(report, isConfigured: settings != nil, repository, watch)
     try Outcome.end(report.exitStatus)
+  }
+
+  /// Asks if anything would go, and lets the prune refuse whatever comes after the question.
+  private func ask(
+    _ known: SourceOverview, _ options: inout Prune.Options, _ repository: Repository, _ cancellation: Cancellation
+  ) throws {
+    var look = options
+    look.isDryRun = true
+    let lines = try Prune(repository: repository, options: look).run().sources.flatMap(\.lines)
+    options.agreed = Set(lines.map(\.snapshot.id))
+    let going = lines.filter { $0.action == .collected }
+    if known.removal == nil {
+      try Confirmation.ask(question(known, options), cancellation)
+    } else if !going.isEmpty {
+      let bytes = going.reduce(UInt64(0)) { $0.saturatingAdding($1.bytes) }
+      try Confirmation.ask(
+        "delete \(Amount.count(UInt64(going.count), "snapshot")) of the removed source \(name) for good, \(Amount.bytes(bytes)); it CANNOT be undone?",
+        cancellation)
+    }
   }
 
   private func question(_ known: SourceOverview, _ options: Prune.Options) -> String {

@@ -15,7 +15,11 @@ struct StandbyCommand: ParsableCommand {
       whole snapshot, also after a crash at any moment. The repository is only read.
 
       It tells how far the copy is behind, and listens to the heartbeat of `holdfast watch` on the host of the source. \
-      What fails is told once, and tried again. A copy that somebody else has changed stays as it is.
+      What fails is told once, and tried again. A copy that somebody else has changed stays as it is. A snapshot that \
+      looks wrong is followed only after `holdfast accept`, and so is what came after it.
+
+      A program that keeps a file of the copy open, or works in it, reads a torn copy from the second newer snapshot on: \
+      open what you read through `current`, and anew for each use.
 
       \(HelpEnd.text("holdfast standby orders --in /srv/standby", "holdfast standby orders --in /srv/standby --dry-run --json"))
       """)
@@ -42,7 +46,7 @@ struct StandbyCommand: ParsableCommand {
   @Flag(name: .long, help: "Only show what serves, how far it is behind, and what would be done.")
   var dryRun = false
 
-  @Flag(name: .long, help: "Once write over copies that somebody else has changed.")
+  @Flag(name: .long, help: "Write over copies that somebody else has changed. Only with --once.")
   var discardChanges = false
 
   @Option(
@@ -60,6 +64,9 @@ struct StandbyCommand: ParsableCommand {
   func validate() throws {
     guard interval.map({ $0 > .zero }) ?? true else { throw ValidationError("--interval is at least 1s.") }
     if interval != nil, once || dryRun { throw ValidationError("--interval is for a standby that goes on.") }
+    if discardChanges, !once {
+      throw ValidationError("--discard-changes is for --once: a standby that goes on would discard later changes, too.")
+    }
     if once, dryRun { throw ValidationError("--once and --dry-run exclude each other.") }
   }
 
@@ -100,6 +107,7 @@ struct StandbyCommand: ParsableCommand {
       report.lines.forEach(Console.output)
       Console.transfer(machine)
     }
+    try Outcome.end(report.exitStatus)
   }
 
   private func writeMetrics(_ report: StandbyReport, _ machine: MachineContext) throws {

@@ -1,13 +1,22 @@
 internal import HoldfastModel
+internal import HoldfastSource
 internal import HoldfastSystem
 internal import Synchronization
 
 /// The limits of time and room of a drill. A thread looks at the clock and at the disk while the drill works; when a
 /// limit is passed, it raises the drill's cancellation, which ends whatever is being done.
 final class DrillLimits: Sendable {
-  /// The free space that a drill leaves to others on its file system. A server writes some hundred MiB between two
-  /// looks at the most.
-  static let freeBytesMin: UInt64 = 256 << 20
+  /// The free space that a drill with a server leaves to others on its file system, and the most that any leaves. A
+  /// server writes some hundred MiB between two looks at the most.
+  private static let freeBytesOfServer: UInt64 = 256 << 20
+  private static let freeBytesMin: UInt64 = 8 << 20
+
+  /// Returns the free space that a drill leaves to others on its file system. Without a server little is written but
+  /// what is restored.
+  /// - Parameter bytes: the bytes of the snapshot.
+  static func freeBytes(leftBeside bytes: UInt64, hasServer: Bool) -> UInt64 {
+    hasServer ? freeBytesOfServer : min(freeBytesOfServer, freeBytesMin + bytes / 4)
+  }
 
   /// A limit that was passed.
   enum Breach: Sendable {
@@ -16,9 +25,11 @@ final class DrillLimits: Sendable {
     /// One assertion took longer than this. They are numbered from 1.
     case assertion(Int, TimeSpan)
     /// So much space is free where it works.
-    case room(UInt64, in: Path)
+    case room(UInt64, in: Path, left: UInt64)
     /// It holds so much, and may hold less.
     case size(UInt64, max: UInt64)
+    /// It cannot be told how much it holds.
+    case unknownSize(String, in: Path)
   }
 
   private struct State {
@@ -34,6 +45,8 @@ final class DrillLimits: Sendable {
     let directory: OpenFile
     /// Its path, for people.
     let path: Path
+    /// The free space that is left to others.
+    let freeBytesMin: UInt64
     var bytesMax: UInt64?
     /// The time at which its size is looked at next.
     var next = TimeSpan.zero
@@ -69,9 +82,11 @@ final class DrillLimits: Sendable {
   func stop() { state.withLock { $0.isOver = true } }
 
   /// Watches the free space of the file system of a directory from now on.
-  /// - Parameter path: its path, for people.
-  func watchRoom(of directory: OpenFile, at path: Path) {
-    state.withLock { $0.room = Room(directory: directory, path: path) }
+  /// - Parameters:
+  ///   - path: its path, for people.
+  ///   - freeBytes: the free space that is left to others.
+  func watchRoom(of directory: OpenFile, at path: Path, leaving freeBytes: UInt64) {
+    state.withLock { $0.room = Room(directory: directory, path: path, freeBytesMin: freeBytes) }
   }
 
   /// Watches the size of that directory too: a server that replays its log makes it larger.
@@ -109,11 +124,16 @@ final class DrillLimits: Sendable {
 
   private func lookAtRoom(_ now: TimeSpan) -> Breach? {
     guard let room = state.withLock({ $0.room }) else { return nil }
-    if let free = (try? room.directory.availableBytes()) ?? nil, free < Self.freeBytesMin {
-      return .room(free, in: room.path)
+    if let free = (try? room.directory.availableBytes()) ?? nil, free < room.freeBytesMin {
+      return .room(free, in: room.path, left: room.freeBytesMin)
     }
     guard let max = room.bytesMax, now >= room.next else { return nil }
-    let size = TreeSize(host.files).allocatedBytes(in: room.directory)
+    let size: UInt64
+    do {
+      size = try TreeSize.allocatedBytes(in: room.directory, host.files, cancellation)
+    } catch {
+      return cancellation.isRaised ? nil : .unknownSize(describe(error).message, in: room.path)
+    }
     // Much less time is spent on looking than on the drill.
     let took = host.clock.uptime() - now
     state.withLock { $0.room?.next = now + .milliseconds(200) + took * 20 }
@@ -122,20 +142,23 @@ final class DrillLimits: Sendable {
 }
 
 /// The size of a tree that others change meanwhile.
-private struct TreeSize {
-  private let files: FileSystem
-
-  init(_ files: FileSystem) { self.files = files }
-
-  /// Returns the bytes that the files below a directory occupy. What is gone or cannot be read counts as nothing.
-  func allocatedBytes(in directory: OpenFile) -> UInt64 {
-    guard let listing = try? directory.listing() else { return 0 }
-    return (0..<listing.count).reduce(UInt64(0)) { sum, index in
-      let name = Path(bytes: Array(listing[index]))
-      guard let status = (try? files.statusIfPresent(of: name, in: directory)) ?? nil else { return sum }
-      guard status.kind == .directory else { return sum.saturatingAdding(status.allocated) }
-      let inner = try? files.openBeneath(name, in: directory, .directory)
-      return sum.saturatingAdding(inner.map { allocatedBytes(in: $0) } ?? 0)
+private enum TreeSize {
+  /// Returns the bytes that the files below a directory occupy. What goes away meanwhile counts as nothing.
+  /// - Throws: when a part of it cannot be examined.
+  static func allocatedBytes(
+    in directory: OpenFile, _ files: FileSystem, _ cancellation: Cancellation
+  ) throws -> UInt64 {
+    let scanner = Scanner(files: files, root: directory, exclusions: [])
+    var bytes: UInt64 = 0
+    while let finding = try scanner.next() {
+      try cancellation.check()
+      switch finding {
+      case .item(let item): bytes = bytes.saturatingAdding(item.status.kind == .directory ? 0 : item.status.allocated)
+      case .problem(let problem, _):
+        throw EngineError(.machine, "cannot examine \(problem.path): \(problem.reason)", hint: nil)
+      case .socket: continue
+      }
     }
+    return bytes
   }
 }

@@ -116,7 +116,8 @@ final class DrillServer {
       ("max_wal_size", "256MB"), ("temp_file_limit", "1GB"), ("recovery_min_apply_delay", "0"),
       ("huge_pages", "off"), ("logging_collector", "off"), ("log_destination", "stderr"), ("lc_messages", "C"),
       ("restart_after_crash", "off"),
-    ] + minima.sorted { $0.key < $1.key }.map { ($0.key, String($0.value)) }
+    ] + (programs.version >= 17 ? [("event_triggers", "off")] : [])
+      + minima.sorted { $0.key < $1.key }.map { ($0.key, String($0.value)) }
   }
 
   /// PostgreSQL's own values of the settings that must be as large as those of the server that wrote the log. Prepared

@@ -38,7 +38,10 @@ struct BaseChoice {
       guard try repository.keyring.hasSameRecipients(as: chain.full) else {
         return .full(because: "the recipients have changed since the last full")
       }
-      try repository.notes.checkIsLeft(chain)
+      if let pruned = try repository.notes.collectedPart(of: chain) {
+        progress.warn("snapshot \(pruned.id.short) was pruned, so nothing builds on it: taking a full")
+        return .full(because: "a part of the chain of \(chain.tip.id.short) was pruned")
+      }
       if try !repository.isHome && repository.notes.hasRemoved(chain) {
         return .full(because: "a part of the chain of \(chain.tip.id.short) is removed, and only home can call it back")
       }

@@ -3,13 +3,15 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastStore
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// Restores a snapshot: replays and verifies its state, makes a plan, then compares and counts (dry run), or fetches
 /// and publishes.
 package struct Restore {
   package struct Options: Sendable {
     package var target: Path
+    /// The target, if it is open already: then its path is not opened, and is only for messages. It must exist.
+    package var openTarget: OpenFile?
     /// The paths to restore; empty for everything.
     package var paths: [Path] = []
     /// True if the target may have content (`--delta`).
@@ -48,6 +50,9 @@ package struct Restore {
     /// The number of all removed entries, with those inside removed directories, and the bytes of the files among them.
     package var removedEntries: UInt64 = 0
     package var removedBytes: UInt64 = 0
+    /// The paths at which the target does not have the object of the snapshot, or has it with another size, mode, owner
+    /// or link target; only for a dry run over existing content. Contents and times are not among that.
+    package var differing: [Path] = []
     /// The reason for which this restore would be refused without a confirmation; only for a dry run.
     package var refusal: String?
     /// The mounts below the target that the snapshot does not have. They are left alone.

@@ -15,6 +15,8 @@ final class RestoreContents {
   /// The writer; `nil` for a dry run.
   private let writer: RestoreWriter?
   private let readers: ArchiveReaders
+  /// Finds what else differs, for a dry run over existing content.
+  private let presence: EntryPresence?
   private let host: Host
   private let progress: any ProgressObserver
   private var comparison: ExistingComparison?
@@ -22,6 +24,8 @@ final class RestoreContents {
   private let nowhere = NullSink()
   /// The objects that the target has and the snapshot does not have, each with its identity when it was found.
   private(set) var removed: [(path: Path, key: FileSystem.FileKey?)] = []
+  /// The paths at which the target does not have what it shall have (`Restore.Report.differing`).
+  private var differing: [Path] = []
   /// The effect on existing content, as it was found by this walk; `nil` for an empty target.
   private(set) var figures: Restore.TargetFigures?
   private var writtenFiles: UInt64 = 0
@@ -35,6 +39,9 @@ final class RestoreContents {
   ) {
     (self.plan, self.part, self.existing, self.writer) = (plan, part, existing, writer)
     (self.readers, self.host, self.progress) = (readers, host, progress)
+    presence =
+      writer == nil
+      ? existing.map { EntryPresence(target: $0, files: host.files, setsOwner: plan.options.setsOwner) } : nil
     guard existing != nil || writer?.staging.hasLeftovers == true else { return }
     comparison = ExistingComparison(host: host)
   }
@@ -48,6 +55,7 @@ final class RestoreContents {
   /// Adds the figures of the work that was done, or would be done.
   func fill(_ report: inout Restore.Report) {
     report.removed += removed.map(\.path)
+    report.differing += differing
     report.writtenFiles += writtenFiles
     report.writtenBytes += writtenBytes
     report.readBytes += countedBytes + (writer?.readBytes ?? 0)
@@ -60,6 +68,9 @@ final class RestoreContents {
     while let step = try walk.next() {
       try host.cancellation.check()
       try writer?.enter(step)
+      if let presence, part.selection.isSelected(step.entry.path), try presence.differs(step) {
+        differing.append(step.entry.path)
+      }
       switch step.action {
       case .keep, .special: continue
       case .directory: try writer?.makeDirectory(step)

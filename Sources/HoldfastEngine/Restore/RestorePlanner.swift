@@ -31,7 +31,7 @@ struct RestorePlanner {
 
   mutating func plan() throws -> RestorePlan {
     let source = try repository.containers.sourceOrigin(of: snapshot)?.directory
-    let target = try examine(pathConflicts.resolve(options.target), source)
+    let target = try examine(pathConflicts.resolve(options.target), source, options.openTarget)
     try options.recovery?.plan.checkTablespaces(files: host.files)
     let chain = try repository.catalog.chain(to: snapshot, known: known)
     try repository.containers.checkPresence(of: chain, .anywhere)
@@ -71,10 +71,12 @@ struct RestorePlanner {
     ]
   }
 
-  /// - Parameter path: absolute, without symbolic links.
-  private func examine(_ path: Path, _ source: Path?) throws -> RestoreTarget {
+  /// - Parameters:
+  ///   - path: absolute, without symbolic links.
+  ///   - open: the directory itself, if it is open already.
+  private func examine(_ path: Path, _ source: Path?, _ open: OpenFile? = nil) throws -> RestoreTarget {
     try pathConflicts.check(restoreTarget: path, source: source)
-    let target = try RestoreTarget(path, files: host.files)
+    let target = try open.map { RestoreTarget($0, at: path) } ?? RestoreTarget(path, files: host.files)
     if !options.isDelta { try target.checkEmpty(files: host.files) }
     return target
   }

@@ -13,6 +13,11 @@ struct RestoreTarget {
   /// The names of the missing directories below `anchor`, from the outermost to the target.
   let missing: [Path]
 
+  /// - Parameters:
+  ///   - directory: the target, open already.
+  ///   - path: its path, for messages.
+  init(_ directory: OpenFile, at path: Path) { (self.path, anchor, missing) = (path, directory, []) }
+
   /// - Parameter path: absolute, without symbolic links (`PathConflicts.resolve`).
   /// - Throws: `EngineError` if something else than a directory is at the path.
   init(_ path: Path, files: FileSystem) throws {

@@ -28,7 +28,7 @@ struct TargetUse {
 
   /// Refuses a directory that a server uses, or that lies in one that a server uses. It need not exist.
   func check(_ place: RestoreTarget) throws {
-    var (directory, path) = (place.anchor, place.anchor.path)
+    var (directory, path) = (place.anchor, place.anchor.fullPath)
     while true {
       try check(directory, at: path)
       // Goes up by descriptor, because a name may lead to another directory by now.

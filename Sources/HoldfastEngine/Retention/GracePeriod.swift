@@ -1,3 +1,4 @@
+internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
@@ -5,13 +6,22 @@ internal import HoldfastSystem
 /// The grace period, and the time for which this machine has known of each removal.
 struct GracePeriod: Sendable {
   let length: TimeSpan
+  /// The lengths that were promised when a source was removed: no shorter one holds for these snapshots.
+  var promised: [Identifier: TimeSpan] = [:]
   /// The time since this machine first saw each removal. Removals that it does not know are missing.
   var waited: [WaitingRecord.Item: TimeSpan] = [:]
 
-  func isOver(_ removal: WaitingRecord.Item) -> Bool { length <= .zero || (waited[removal] ?? .zero) >= length }
+  func isOver(_ removal: WaitingRecord.Item) -> Bool {
+    let length = length(of: removal)
+    return length <= .zero || (waited[removal] ?? .zero) >= length
+  }
 
   /// The time until the grace period of a removal is over; `nil` if this machine does not know the removal.
-  func timeLeft(_ removal: WaitingRecord.Item) -> TimeSpan? { waited[removal].map { max(.zero, length - $0) } }
+  func timeLeft(_ removal: WaitingRecord.Item) -> TimeSpan? {
+    waited[removal].map { max(.zero, length(of: removal) - $0) }
+  }
+
+  private func length(of removal: WaitingRecord.Item) -> TimeSpan { max(length, promised[removal.snapshot] ?? .zero) }
 }
 
 extension GracePeriod {
@@ -44,5 +54,14 @@ extension GracePeriod {
   ) {
     record.update(
       removals, of: source.text, grace: length, boot: host.bootID, uptime: host.clock.uptime(), now: host.clock.now())
+  }
+}
+
+extension SourceNotes.Removal {
+  /// Notes for how long it can be undone, whoever prunes.
+  /// - Parameter length: `nil`, or zero, if no such promise is made.
+  mutating func promise(_ length: TimeSpan?) {
+    guard !isCollected, let length, length > .zero else { return }
+    graceSeconds = UInt64(length.wholeSeconds)
   }
 }

@@ -28,6 +28,9 @@ package struct Prune {
     package var waitsForLock = false
     /// The time after its removal for which the notes keep a collected snapshot, so that other targets remove it too.
     package var tellsCollected = TimeSpan.zero
+    /// The snapshots of which somebody has agreed that they go; the prune refuses if another one would. `nil` if nobody
+    /// was asked.
+    package var agreed: Set<Identifier>?
     /// The other targets of the repository.
     package var targets: [TargetRetention] = []
     /// The number of targets that must have a new snapshot.
@@ -64,6 +67,9 @@ package struct Prune {
     /// The snapshot was removed earlier, and must stay until something is done.
     case held(Hold)
     case collected
+
+    /// True if the snapshot is removed or collected now.
+    package var isLoss: Bool { self == .removed || self == .collected }
   }
 
   /// The reason why a removed snapshot is not collected though its grace period is over.
@@ -193,6 +199,19 @@ package struct Prune {
     }
     var execution = PruneExecution(planner, of: name, under: lease)
     defer { report.memoryProblem = execution.memoryProblem ?? report.memoryProblem }
-    return try execution.run(planner.plan(name, repository.notes.readToChange(name)))
+    let plan = try planner.plan(name, repository.notes.readToChange(name))
+    try checkAgreed(plan)
+    return try execution.run(plan)
+  }
+
+  /// Refuses if a snapshot would go that came after somebody was asked.
+  private func checkAgreed(_ plan: PrunePlan) throws(Refusal) {
+    guard let agreed = options.agreed,
+      let other = plan.lines.first(where: { $0.action.isLoss && !agreed.contains($0.snapshot.id) })?.snapshot
+    else { return }
+    throw Refusal(
+      scope: .transient,
+      message: "snapshot \(other.id.short) of \(other.sourceName) came after the question: nothing was removed",
+      hint: "Run the same command again.", exitStatus: .failed)
   }
 }

@@ -74,6 +74,8 @@ package struct PrunePlan: Sendable {
     mayCollect: [String?: Set<Identifier>]?
   ) throws(Prune.Refusal) {
     if let refusal = survey.home.refusal { throw refusal }
+    var grace = grace
+    grace.promised = survey.promises(notes)
     (self.survey, self.notes, self.removingRevision, self.warnings) = (survey, notes, removingRevision, warnings)
     func isOver(_ removal: WaitingRecord.Item) -> Bool {
       grace.isOver(removal) && (mayCollect.map { $0[removal.target]?.contains(removal.snapshot) ?? false } ?? true)

@@ -8,6 +8,8 @@ struct PrunePlanner {
   let repository: Repository
   let grace: TimeSpan
   private let policy: RetentionPolicy
+  /// The grace period that is promised, if this prune removes the source as a whole.
+  private let promise: TimeSpan?
   /// True if the source was removed as a whole before: then no rule calls anything back.
   private let isRemoved: Bool
   /// The targets with a retention of their own. They are read once: what a sync copies there meanwhile stays at home
@@ -24,6 +26,7 @@ struct PrunePlanner {
     isRemoved = try !rules.policy.removesSource && repository.catalog.removal(of: name) != nil
     let policy = isRemoved ? .removingSource : rules.policy
     (self.repository, self.policy, grace, self.options) = (repository, policy, rules.grace, options)
+    promise = rules.policy.removesSource ? rules.grace : nil
     let notes = try repository.notes.readToChange(name).notes
     let noted = notes.targetsApart
     let mayCollect = rules.grace <= .zero || notes.notes.contains { $0.removed != nil || $0.removedAt != nil }
@@ -47,8 +50,8 @@ struct PrunePlanner {
         hint: "Run the same command again.", exitStatus: .failed)
     }
     return SourceSurvey(
-      home, try apart.map { try TargetSurvey($0, beside: home, repository) }, sparing: spared, proofs,
-      options)
+      home, try apart.map { try TargetSurvey($0, beside: home, repository) }, sparing: spared,
+      promising: promise, proofs, options)
   }
 
   /// - Throws: `Prune.Refusal` if nothing of the source may be removed.

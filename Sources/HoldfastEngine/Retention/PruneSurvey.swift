@@ -194,14 +194,19 @@ struct PruneSurvey: Sendable {
   /// Applies the policy of home to the notes. Snapshots that it does not keep are removed; those that it keeps are
   /// called back, whoever removed them. Snapshots that are noted as collected stay so, because another machine may be
   /// deleting their objects now.
-  /// - Parameter spared: the targets for which new removals do not hold.
-  func noteRemovals(in notes: inout SourceNotes, now: Timestamp, sparing spared: Set<String>) {
+  /// - Parameters:
+  ///   - spared: the targets for which new removals do not hold.
+  ///   - promise: the time for which new removals can be undone, whoever prunes; `nil` if no such promise is made.
+  func noteRemovals(
+    in notes: inout SourceNotes, now: Timestamp, sparing spared: Set<String>, promising promise: TimeSpan?
+  ) {
     for line in plan.lines {
       var note = notes[line.candidate.id, line.candidate.sequence]
       if line.isKept {
         if note.removed?.isCollected == false { note.removed = nil }
       } else if note.removed == nil {
         note.removed = SourceNotes.Removal(revision: reading.next, time: RecordedTime(now))
+        note.removed?.promise(promise)
         note.spare(spared)
       }
       notes[line.candidate.id, line.candidate.sequence] = note

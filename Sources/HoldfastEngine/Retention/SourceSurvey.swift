@@ -17,12 +17,14 @@ struct SourceSurvey: Sendable {
   let belowMinCopies: Int
   /// The evidence of its copies; `nil` if nothing is known of them.
   let proofs: (any CopyProofs)?
+  /// The grace period that is promised while the source is removed as a whole; `nil` for any other prune.
+  private let promise: TimeSpan?
 
   init(
-    _ home: PruneSurvey, _ targets: [TargetSurvey], sparing spared: Set<String>, _ proofs: (any CopyProofs)?,
-    _ options: Prune.Options
+    _ home: PruneSurvey, _ targets: [TargetSurvey], sparing spared: Set<String>, promising promise: TimeSpan?,
+    _ proofs: (any CopyProofs)?, _ options: Prune.Options
   ) {
-    self.proofs = proofs
+    (self.proofs, self.promise) = (proofs, promise)
     (self.home, self.targets, self.spared, tellsCollected) = (home, targets, spared, options.tellsCollected)
     let followers = options.targets.map(\.name).filter { name in !targets.contains { $0.name == name } }
     self.followers = followers
@@ -36,13 +38,25 @@ struct SourceSurvey: Sendable {
   /// Returns the notes after all policies were applied. Notes on snapshots that are gone everywhere are dropped.
   func notesOfRemovals(now: Timestamp) -> SourceNotes {
     var notes = reading.notes
-    home.noteRemovals(in: &notes, now: now, sparing: spared)
+    home.noteRemovals(in: &notes, now: now, sparing: spared, promising: promise)
     for target in targets where target.refusal == nil {
-      target.noteRemovals(in: &notes, revision: reading.next, now: now)
+      target.noteRemovals(in: &notes, revision: reading.next, now: now, promising: promise)
     }
     home.forgetGone(in: &notes) { isNeeded($0, now: now) }
     if notes != reading.notes { notes.highest = max(notes.highest, home.newest) }
     return notes
+  }
+
+  /// Returns the grace periods that were promised. Whoever removes the source as a whole says it anew, and is asked.
+  func promises(_ notes: SourceNotes) -> [Identifier: TimeSpan] {
+    guard promise == nil else { return [:] }
+    var promises: [Identifier: TimeSpan] = [:]
+    for note in notes.notes {
+      let removals = [note.removed].compactMap(\.self) + (note.removedAt ?? [:]).values
+      guard let longest = removals.compactMap(\.graceSeconds).max() else { continue }
+      promises[note.snapshot] = .seconds(Double(longest))
+    }
+    return promises
   }
 
   /// True if another target still has to read the note, or may have the snapshot.
@@ -108,7 +122,7 @@ struct TargetSurvey: Sendable {
   /// Notes the removals that the policy of the target demands, and calls back what it keeps, also what was collected: a
   /// sync copies it again if it is gone. A snapshot that the target neither keeps nor ever had is noted as collected at
   /// once, so that no sync copies it.
-  func noteRemovals(in notes: inout SourceNotes, revision: UInt64, now: Timestamp) {
+  func noteRemovals(in notes: inout SourceNotes, revision: UInt64, now: Timestamp, promising promise: TimeSpan?) {
     for (snapshot, isKept) in survey.decisions {
       var note = notes[snapshot]
       let known = note.removal(at: name)
@@ -116,8 +130,9 @@ struct TargetSurvey: Sendable {
       if isKept {
         note.setRemoval(nil, at: name)
       } else if known == nil {
-        note.setRemoval(
-          SourceNotes.Removal(revision: revision, time: RecordedTime(now), isCollected: !isThere), at: name)
+        var removal = SourceNotes.Removal(revision: revision, time: RecordedTime(now), isCollected: !isThere)
+        removal.promise(promise)
+        note.setRemoval(removal, at: name)
       }
       notes[snapshot.id, snapshot.sequence] = note
     }

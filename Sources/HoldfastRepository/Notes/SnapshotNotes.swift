@@ -121,10 +121,15 @@ extension NotesStore {
 
   // MARK: Notes of a backup
 
+  /// Returns the first part of a chain that is collected: nothing may build on it any more. `nil` if there is none.
+  package func collectedPart(of chain: Chain) throws -> Snapshot? {
+    let notes = try read(chain.tip.sourceName).notes
+    return chain.snapshots.first { notes[$0].removed?.isCollected == true }
+  }
+
   /// Throws if a part of a chain is collected, so that no snapshot builds on it.
   package func checkIsLeft(_ chain: Chain) throws {
-    let notes = try read(chain.tip.sourceName).notes
-    if let lost = chain.snapshots.first(where: { notes[$0].removed?.isCollected == true }) {
+    if let lost = try collectedPart(of: chain) {
       throw DamageError(Keys.manifest(lost.sourceName, lost.sequence), "it was pruned")
     }
   }

@@ -171,5 +171,12 @@ private final class HeldLock: Sendable {
     }
   }
 
-  func release() { state.withLock { $0.lock = nil } }
+  func release() {
+    let lock = state.withLock { state in
+      defer { state.lock = nil }
+      return state.lock
+    }
+    // The lock ends here and not inside the mutex: that may take long, and others ask meanwhile.
+    withExtendedLifetime(lock) {}
+  }
 }

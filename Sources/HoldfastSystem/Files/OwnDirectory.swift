@@ -9,9 +9,10 @@ package struct OwnDirectory: Sendable {
   package let directory: OpenFile
   private let files: FileSystem
 
+  /// - Parameter groupMayWrite: false to refuse also a directory in which its group may write.
   /// - Returns: `nil` if there is no such directory.
   /// - Throws: `OwnDirectoryError` if others may write in it, or another user owns it.
-  package init?(_ path: Path, files: FileSystem) throws {
+  package init?(_ path: Path, groupMayWrite: Bool = true, files: FileSystem) throws {
     do throws(SystemError) {
       directory = try files.open(path, .directoryFollowingLinks)
     } catch {
@@ -23,15 +24,18 @@ package struct OwnDirectory: Sendable {
     guard status.userID == geteuid() || status.userID == 0 else {
       throw OwnDirectoryError(path: path, reason: .otherOwner(status.userID))
     }
-    guard status.mode & Self.writableByOthers == 0 else {
+    let refused = groupMayWrite ? Self.writableByOthers : Self.writableByGroupOrOthers
+    guard status.mode & refused == 0 else {
       throw OwnDirectoryError(path: path, reason: .writableByOthers(status.mode))
     }
   }
 
   /// Opens the directory, and makes it with its missing parents if needed.
-  package init(making path: Path, files: FileSystem) throws {
+  package init(making path: Path, groupMayWrite: Bool = true, files: FileSystem) throws {
     try files.makeDirectories(path)
-    guard let made = try OwnDirectory(path, files: files) else { throw SystemError("open", path, code: ENOENT) }
+    guard let made = try OwnDirectory(path, groupMayWrite: groupMayWrite, files: files) else {
+      throw SystemError("open", path, code: ENOENT)
+    }
     self = made
   }
 
