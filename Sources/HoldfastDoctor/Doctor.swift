@@ -15,6 +15,8 @@ package struct Doctor {
     package var root: Path?
     /// The longest time that one trial may take.
     package var limit = TimeSpan.minutes(5)
+    /// The longest time that all trials together may take; `nil` for no limit.
+    package var total: TimeSpan?
     /// The longest wait for a segment of a database's log to arrive in the repository.
     package var logPatience = TimeSpan.seconds(60)
 
@@ -32,7 +34,9 @@ package struct Doctor {
   /// Runs all trials.
   /// - Throws: `Interrupted` after a signal.
   package func run() throws -> DoctorReport {
-    let plan = TrialPlan(settings, machine, options)
-    return DoctorReport(try TrialRun(on: machine, limit: options.limit).results(of: plan.trials))
+    let schedules = ScheduleTrial(on: machine, root: options.root)
+    let plan = TrialPlan(settings, machine, options, schedules)
+    let run = TrialRun(on: machine, limit: options.limit, total: options.total, other: schedules.otherUser)
+    return DoctorReport(try run.results(of: plan.trials))
   }
 }

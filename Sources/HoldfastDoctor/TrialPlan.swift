@@ -6,10 +6,13 @@ internal import HoldfastOperations
 struct TrialPlan {
   let trials: [any Trial]
 
-  init(_ settings: Settings, _ machine: MachineContext, _ options: Doctor.Options) {
+  /// - Parameter schedules: comes first if another user runs the schedule, because that explains all others.
+  init(
+    _ settings: Settings, _ machine: MachineContext, _ options: Doctor.Options, _ schedules: ScheduleTrial
+  ) {
     let openings = settings.repositories.map { Opening($0) }
     let servers = settings.sources.filter { $0.directory != nil && $0.server(on: machine) != nil }
-    var trials: [any Trial] = []
+    var trials: [any Trial] = schedules.otherUser == nil ? [] : [schedules]
     for opening in openings {
       let targets = opening.settings.targets
       trials += targets.map { StoreTrial(target: $0, of: opening.settings, writes: options.writes) }
@@ -22,9 +25,7 @@ struct TrialPlan {
     }
     for source in settings.sources {
       trials.append(SourceTrial(source: source, settings: settings))
-      if let opening = Self.opening(of: source, among: openings) {
-        trials.append(HistoryTrial(source: source.name, opening: opening))
-      }
+      trials.append(HistoryTrial(source: source, opening: Self.opening(of: source, among: openings)))
     }
     trials += servers.map { LoginTrial(source: $0) }
     for source in servers where source.postgres != nil {
@@ -41,7 +42,7 @@ struct TrialPlan {
       }
       trials.append(SnapshotClockTrial(opening: opening))
     }
-    trials.append(ScheduleTrial(root: options.root))
+    if schedules.otherUser == nil { trials.append(schedules) }
     trials.append(NotificationTrial(sends: options.notifies))
     self.trials = trials
   }

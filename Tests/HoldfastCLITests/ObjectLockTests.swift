@@ -191,7 +191,7 @@ import Testing
     for part in [#""action" : "locked""#, #""lockedSnapshots" : 1"#, #""lockedUntil" : "\#(end)T00:00:00.000Z""#] {
       #expect(json.contains(part), "\(json)")
     }
-    let check = run("shop", ["check"])
+    let check = run("shop", ["check", "-r", "shop"])
     #expect(check.output.contains("yes  keeps what is locked from being deleted\n"), "\(check.output)\(check.error)")
   }
 

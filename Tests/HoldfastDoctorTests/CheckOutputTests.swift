@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import HoldfastDoctor
 import HoldfastModel
+import HoldfastReport
 import HoldfastTestSupport
 import Testing
 
@@ -58,7 +59,7 @@ import Testing
     #expect(check("--no-write", "--quiet", as: other).output == "")
     let nagios = check("--no-write", "--nagios", as: other)
     #expect(nagios.exitStatus == 0)
-    #expect(nagios.output == "HOLDFAST OK - 6 ok, 3 not tried | 'failed'=0;;0 'warnings'=0;0 'ok'=6\n")
+    #expect(nagios.output == "HOLDFAST OK - 6 ok, 3 not tried | 'failed'=0;;0 'warnings'=0;0 'ok'=6 'notTried'=3\n")
   }
 
   @Test(.requires(.unprivilegedUser)) func aWarningGives3AndAFailure30() throws {
@@ -77,7 +78,7 @@ import Testing
     #expect(warning.exitStatus == 1)
     #expect(
       warning.output
-        == "HOLDFAST WARNING - source orders, newest snapshot: it was never backed up | 'failed'=0;;0 'warnings'=1;0 'ok'=4\n"
+        == "HOLDFAST WARNING - source orders, newest snapshot: it was never backed up | 'failed'=0;;0 'warnings'=1;0 'ok'=4 'notTried'=4\n"
     )
     TestFiles.removeTree(site.orders)
     let failed = check("--no-write", "--json", as: other)
@@ -121,6 +122,43 @@ import Testing
     let result = process.wait()
     #expect(result.exitStatus == 130)
     #expect(result.output == "")
+  }
+
+  /// What could not be looked at is not well.
+  @Test func nothingTriedIsUnknownToNagios() {
+    let line = DoctorNagios(DoctorReport([]))
+    #expect(line.status == .unknown)
+    #expect(
+      line.text
+        == "HOLDFAST UNKNOWN - 0 ok, 0 not tried | 'failed'=0;;0 'warnings'=0;0 'ok'=0 'notTried'=0")
+    #expect(DoctorReport([]).exitStatus == .incomplete)
+  }
+
+  /// A variable in the shell of an operator must not turn off what monitoring relies on.
+  @Test func aVariableDoesNotTurnOffWhatIsConfigured() {
+    makeSound()
+    for place in [site.shop, site.directory.appending("elsewhere")] {
+      let result = site.holdfast("check", variables: ["HOLDFAST_REPOSITORY": place.text])
+      #expect(result.output.hasPrefix("repository shop\n"), "\(result.output)\(result.error)")
+      #expect(result.output.contains(" newest snapshot  begun "), "\(result.output)")
+    }
+  }
+
+  /// A disk that is not mounted leaves an empty directory.
+  @Test func aConfiguredRepositoryThatIsNotThereFails() {
+    TestFiles.makeDirectory(site.shop)
+    let result = site.holdfast("check", "-r", "shop")
+    #expect(result.exitStatus == 30)
+    #expect(
+      site.tool.plain(result.error)
+        == "holdfast: there is no repository in DIR/shop\nHINT: Mount its disk if it should be there; if it is new, run `holdfast init -r shop`.\n"
+    )
+    #expect(site.holdfast("check", "-r", site.shop.text).exitStatus == 30)
+    makeSound()
+    let descriptor = site.shop.appending("holdfast.json")
+    TestFiles.remove(descriptor)
+    TestFiles.write("{", to: descriptor)
+    #expect(site.holdfast("check", "-r", "shop").exitStatus == 21)
   }
 
   /// One repository alone is tried as it always was.

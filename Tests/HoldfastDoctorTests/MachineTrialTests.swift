@@ -43,6 +43,7 @@ import Testing
   @Test func aScheduleIsToldAndAChangeOfItToo() throws {
     let site = Site()
     let program = site.directory.appending("program")
+    run(.systemd, on: site)
     TestFiles.write("#!/bin/sh\n", to: program)
     func install(_ arguments: String...) -> String {
       var start = site.tool.start(
@@ -53,7 +54,7 @@ import Testing
     #expect(install() == "")
     #expect(
       try site.lines(.schedule) == [
-        "warning holdfast: runs 15m as root, by systemd, as installed; this check runs as \(Site.userName), who may read other files and has other keys\nHINT: Run it as that user: `runuser -u root -- holdfast check`."
+        "warning holdfast: runs `holdfast run --quiet` 15m as root, by systemd, as installed; this check runs as \(Site.userName), who may read other files, and has other keys, logins and memory\nHINT: Run it as that user: `runuser -u root -- holdfast check`."
       ])
     TestFiles.remove(program)
     let again = "HINT: Run `holdfast schedule install` again, or `holdfast schedule remove`."
@@ -67,16 +68,77 @@ import Testing
         == ["failed holdfast: it is not as it was installed: DIR/image/etc/systemd/system/holdfast.timer\n\(again)"])
   }
 
-  @Test func theUserOfAScheduleIsTold() throws {
-    let site = Site()
-    var start = site.tool.start([
-      "schedule", "install", "--root", site.image.text, "--program", "/bin/sh", "--user", Site.userName, "--cron",
-      "--every",
-      "daily", "--name", "night",
-    ])
+  private enum Scheduler { case systemd, cron }
+
+  /// Lets a scheduler run in the image.
+  private func run(_ scheduler: Scheduler, on site: Site) {
+    func makeDirectory(_ path: String) -> Path {
+      path.split(separator: "/").reduce(site.image) { parent, name in
+        TestFiles.makeDirectory(parent.appending(name))
+        return parent.appending(name)
+      }
+    }
+    switch scheduler {
+    case .systemd: _ = makeDirectory("run/systemd/system")
+    case .cron:
+      for (process, name) in [("1", "init"), ("42", "cron")] {
+        TestFiles.write(name + "\n", to: makeDirectory("proc/" + process).appending("comm"))
+      }
+    }
+  }
+
+  private func install(_ arguments: [String], on site: Site) {
+    var start = site.tool.start(
+      ["schedule", "install", "--root", site.image.text, "--program", "/bin/sh"] + arguments)
     start.environment["HOLDFAST_REPOSITORY"] = nil
     #expect(RunningProcess(start).wait().error == "")
-    #expect(try site.lines(.schedule) == ["ok holdfast-night: runs daily as \(Site.userName), by cron, as installed"])
+  }
+
+  @Test func aScheduleNeedsASchedulerThatRuns() throws {
+    let site = Site()
+    install(["--user", Site.userName, "--cron", "--every", "daily", "--name", "night"], on: site)
+    let text = "runs `holdfast run --quiet` daily as \(Site.userName), by cron, as installed"
+    #expect(
+      try site.lines(.schedule) == ["notTried holdfast-night: \(text); this user cannot see whether cron runs"])
+    run(.cron, on: site)
+    #expect(try site.lines(.schedule) == ["ok holdfast-night: \(text)"])
+    TestFiles.removeTree(site.image.appending("proc/42"))
+    #expect(
+      try site.lines(.schedule) == [
+        "warning holdfast-night: \(text); but cron does not run on this machine\nHINT: Install and start it: `apt-get install cron`, `systemctl enable --now cron`."
+      ])
+    install(["--user", Site.userName, "--every", "daily", "--name", "night"], on: site)
+    #expect(
+      try site.lines(.schedule) == [
+        "failed holdfast-night: \(text.replacing("cron", with: "systemd")); but systemd does not run on this machine\nHINT: Run `holdfast schedule install --cron` where there is no systemd, or start systemd."
+      ])
+  }
+
+  @Test(arguments: [["drill"], ["run", "--dry-run"], ["status", "--quiet"]])
+  func aScheduleThatTakesNoSnapshotsIsNotEnough(command: [String]) throws {
+    let site = Site()
+    run(.systemd, on: site)
+    install(["--user", Site.userName, "--every", "weekly", "--"] + command, on: site)
+    let lines = try site.lines(.schedule)
+    #expect(lines.count == 2 && lines[0].hasPrefix("ok holdfast: runs `holdfast \(command[0])"), "\(lines)")
+    #expect(
+      lines.last
+        == "warning schedule: none of them takes snapshots\nHINT: Run `holdfast schedule install --every 15m`, unless something else runs holdfast."
+    )
+  }
+
+  /// Keys and logins of the caller say nothing of the user whose runs matter.
+  @Test func whatDependsOnTheUserIsNotTriedBesideAScheduleOfAnother() throws {
+    let site = Site()
+    run(.systemd, on: site)
+    install(["--every", "15m"], on: site)
+    site.holdfast("init", "-r", "shop", "--unsealed")
+    let report = try site.check()
+    #expect(report.results.first?.group.kind == .schedule)
+    #expect(
+      site.lines(of: report, .keys).first
+        == "notTried writer key: what it says of this user says nothing of root, who runs the schedule")
+    #expect(site.lines(of: report, .repository)[1].hasPrefix("ok repository: "))
   }
 
   // MARK: Notifications

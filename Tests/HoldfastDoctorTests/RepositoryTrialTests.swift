@@ -14,7 +14,7 @@ import Testing
     let report = try site.check()
     #expect(
       site.lines(of: report, .repository) == [
-        "ok storage: DIR/shop answers in TIME; this host can remove what is stored: `holdfast init --append-only-recipe` prints what keeps it from that",
+        "ok storage: DIR/shop answers in TIME; this host can remove what is stored",
         "ok repository: LONGID is open; it is not sealed and has 1 source",
       ])
     #expect(site.lines(of: report, .keys) == ["notTried writer key: the repository is not sealed, and needs no keys"])
@@ -133,6 +133,43 @@ import Testing
     #expect(lines[0].hasPrefix("ok storage: "), "\(lines)")
     #expect(lines[2] == "failed storage: it did not end within SECONDS\n\(hint)")
     #expect(lines[3] == "failed repository: it did not end within SECONDS\n\(hint)")
+  }
+
+  /// Nagios gives a plugin a minute; what hangs must not keep the line from it, nor the others from being tried.
+  @Test func allTrialsTogetherHaveALimit() throws {
+    let site = Site()
+    site.configure(
+      """
+      repositories:
+        shop: {path: \(site.shop.text)}
+        far: {url: 'sftp:backup@nas/volume/shop', ssh-command: \(site.hangingCommand().text)}
+      sources:
+        orders: {path: \(site.orders.text), repository: shop}
+      """)
+    site.holdfast("init", "-r", "shop", "--unsealed")
+    #expect(site.holdfast("backup").exitStatus == 0)
+    let report = try site.check { $0.total = .seconds(4) }
+    let lines = site.lines(of: report, .repository)
+    #expect(lines[0].hasPrefix("ok storage: ") && lines[1].hasPrefix("ok repository: "), "\(lines)")
+    #expect(lines[2].hasPrefix("failed storage: it did not end within "), "\(lines)")
+    #expect(site.lines(of: report, .source)[1].hasPrefix("ok newest snapshot: "))
+  }
+
+  /// What one trial opens, others use after it has ended.
+  @Test(.requires(.sshServer)) func theSnapshotsOfAHomeOnAServerAreRead() throws {
+    let site = Site()
+    let server = try SSHServer()
+    site.configure(
+      """
+      repositories:
+        shop: {url: '\(server.location(site.directory.appending("far")))', ssh-command: '\(server.command())'}
+      sources: {orders: {path: \(site.orders.text)}}
+      """)
+    #expect(site.holdfast("init", "-r", "shop", "--unsealed").exitStatus == 0)
+    #expect(site.holdfast("backup", "orders").exitStatus == 0)
+    let report = try site.check()
+    #expect(site.lines(of: report, .source)[1] == "ok newest snapshot: begun TIME, full ID")
+    #expect(site.lines(of: report, .clock) == ["ok snapshots of shop: none is from the future"])
   }
 
   @Test(.requires(.sshServer)) func aTargetOnAServerIsTriedAndNamedWhenItIsAway() throws {

@@ -21,6 +21,70 @@ import Testing
       ])
   }
 
+  // MARK: Its snapshots
+
+  private func manifests(of site: Site) -> [Path] {
+    TestFiles.allFiles(in: site.shop.appending("sources")).filter { $0.text.hasSuffix("/manifest.json") }
+  }
+
+  private func damage(_ file: Path) {
+    TestFiles.setMode(file, 0o600)
+    TestFiles.write("garbage", to: file)
+  }
+
+  /// An older snapshot that is sound must not hide that the newest is not.
+  @Test func aDamagedManifestIsNamedBesideTheNewestSnapshot() throws {
+    let site = Site()
+    site.holdfast("init", "-r", "shop", "--unsealed")
+    for _ in 0..<2 { site.holdfast("backup", "orders") }
+    let manifests = manifests(of: site)
+    try #require(manifests.count == 2)
+    damage(manifests[1])
+    let one = try site.lines(.source)
+    #expect(one.count == 3 && one[1].hasPrefix("failed manifests: sources/orders/"), "\(one)")
+    #expect(
+      one[1].hasSuffix("\nHINT: Run `holdfast verify --name orders`: it says what can still be restored."), "\(one)")
+    #expect(one[2] == "ok newest snapshot: begun TIME, full ID", "\(one)")
+    damage(manifests[0])
+    let both = try site.lines(.source)
+    #expect(
+      both.last
+        == "warning newest snapshot: it has no snapshot that can be used: each is damaged, removed, or was never finished\nHINT: Run `holdfast backup orders`."
+    )
+    #expect(both.count { $0.hasPrefix("failed manifests: ") } >= 2, "\(both)")
+  }
+
+  @Test func aSnapshotThatIsTooOldIsNamed() throws {
+    func line(_ source: String, hours: Int64) throws -> String {
+      let site = Site(source: source)
+      site.holdfast("init", "-r", "shop", "--unsealed")
+      site.holdfast("backup", "orders")
+      return try site.lines(.source, clock: TestHost.clock(ahead: hours * 3600))[1]
+    }
+    let hint =
+      "\nHINT: See why no backup was made: `holdfast status --source orders`, and the log of its schedule."
+    let often = "schedule: {full: 1d, incremental: 1h}"
+    #expect(try line(often, hours: 2).hasPrefix("ok newest snapshot: "))
+    #expect(
+      try line(often, hours: 5)
+        == "warning newest snapshot: the newest complete snapshot is 5 h old, and one is due every 1 h" + hint)
+    let objective = often + ", objectives: {max-age: 4h}"
+    #expect(try line(objective, hours: 3).hasPrefix("ok newest snapshot: "))
+    #expect(
+      try line(objective, hours: 5)
+        == "failed newest snapshot: the newest complete snapshot is 5 h old, and 4 h are allowed" + hint)
+  }
+
+  @Test func aRepositoryThatIsNotConfiguredIsNamed() throws {
+    let site = Site()
+    site.configure("sources: {orders: {path: \(site.orders.text)}}")
+    let result = site.holdfast("check", "--quiet", variables: ["HOLDFAST_REPOSITORY": site.shop.text])
+    #expect(
+      site.tool.plain(result.output).contains(
+        "warning  newest snapshot  its repository DIR/shop is not below `repositories`, and was not tried\n  HINT: Name it there, or run `holdfast check -r DIR/shop`.\n"
+      ), "\(result.output)\(result.error)")
+  }
+
   @Test func oneThatIsMissingIsNamed() throws {
     #expect(
       try lines { TestFiles.removeTree($0.orders) }[0]

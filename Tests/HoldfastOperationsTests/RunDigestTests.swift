@@ -3,6 +3,7 @@ import HoldfastConfiguration
 import HoldfastModel
 import HoldfastOperations
 import HoldfastRepository
+import HoldfastStore
 import HoldfastTestSupport
 import Testing
 
@@ -12,7 +13,7 @@ import Testing
   private let site = Site()
 
   /// Three sources; of `gone` there is no directory.
-  private func configure(_ notifications: String) throws {
+  private func configure(_ notifications: String, source: String = "") throws {
     site.configure(
       """
       repositories:
@@ -20,6 +21,7 @@ import Testing
       defaults:
         repository: shop
         schedule: {full: 1d, incremental: 1h}
+        \(source)
       sources:
         gone: {path: \(site.directory.appending("gone"))}
         orders: {path: \(site.directory.appending("orders"))}
@@ -124,6 +126,103 @@ import Testing
     #expect(first["next"] as? String == "holdfast status --source orders")
     let good = try #require(first["lastGood"] as? [String: Any])
     #expect((good["seconds"] as? Double).map { (7200..<7300).contains($0) } == true, "\(good)")
+  }
+
+  private func sources(_ json: [String: Any]) throws -> [[String: Any]] {
+    try #require(json["sources"] as? [[String: Any]])
+  }
+
+  /// A backup that failed must not be hidden by the damage that a verify found afterwards, nor the other way round.
+  @Test func everyStepThatDidNotEndWellIsTold() throws {
+    try configure(receiver("all"), source: "verify: {share: 100%}")
+    try run("orders")
+    // The backup finds no source, and the verify a damaged archive.
+    TestFiles.removeTree(site.directory.appending("orders"))
+    let archive = try #require(
+      TestFiles.allFiles(in: site.directory.appending("shop")).first { $0.description.contains("/archive-") })
+    TestFiles.setMode(archive, 0o600)
+    TestFiles.write("garbage", to: archive)
+    try run("orders", later: .hours(26))
+    let json = try #require(try told("all").last)
+    #expect(json["event"] as? String == "failure")
+    let orders = try sources(json)[0]
+    let problems = try #require(orders["problems"] as? [[String: Any]])
+    #expect(problems.map { $0["step"] as? String } == ["verify", "backup"], "\(problems)")
+    #expect(problems.map { $0["exitStatus"] as? Int } == [21, 1])
+    #expect(problems[0]["cause"] as? String == orders["cause"] as? String)
+    let lines = try #require(json["lines"] as? [String])
+    #expect(lines[0].hasPrefix("orders: verify failed: "), "\(lines)")
+    #expect(
+      lines.contains("orders: backup failed: the source \(site.directory.appending("orders")) does not exist"),
+      "\(lines)")
+    #expect(lines.contains("  next: holdfast run orders"), "\(lines)")
+  }
+
+  /// Damage that costs nothing is milder than an incomplete snapshot, and needs somebody more.
+  @Test func damageBesideAnIncompleteSnapshotIsAFailure() {
+    func problem(_ step: String, _ status: HoldfastModel.ExitStatus) -> DigestResult.Problem {
+      DigestResult.Problem(step, status, cause: step)
+    }
+    let result = DigestResult(
+      Site.orders, [problem("backup", .incomplete), problem("verify", .repairableDamage)])
+    #expect(result.isFailed && !result.isIncomplete && result.problems.map(\.step) == ["verify", "backup"])
+    #expect(DigestResult.summary([result]) == "1 of 1 source failed")
+  }
+
+  private func withLock(_ name: String, _ body: () throws -> Void) throws {
+    let repository = try RepositoryContext(site.request(), on: site.machine()).open { _ in }
+    let lease = try #require(try Lease.take(name, in: repository.store, host: site.machine().host, waits: false))
+    defer { lease.end() }
+    try body()
+  }
+
+  @Test func aSourceOnWhichAnotherRunWorksIsNotCountedAsDone() throws {
+    try configure(receiver("all"))
+    try run("orders", "stock")
+    try withLock("stock") { try run("orders", "stock", later: .hours(2)) }
+    let json = try #require(try told("all").last)
+    #expect(json["event"] as? String == "success")
+    #expect(json["subject"] as? String == "holdfast run on shop-1: 1 of 2 sources done, 1 not run")
+    #expect(try sources(json).map { $0["exitStatus"] as? Int } == [0, 11])
+    #expect((json["lines"] as? [String])?.last == "stock: not run: another run holds its lock")
+  }
+
+  /// A run that hangs holds its lock for ever.
+  @Test func aSourceThatIsLockedForLongIsIncomplete() throws {
+    try configure(receiver("all"))
+    try run("stock")
+    try withLock("stock") { try run("stock", later: .hours(30)) }
+    let json = try #require(try told("all").last)
+    #expect(json["event"] as? String == "incomplete" && json["exitStatus"] as? Int == 11)
+    #expect(json["subject"] as? String == "holdfast run on shop-1: 1 of 1 source incomplete")
+    #expect(
+      try sources(json)[0]["cause"] as? String
+        == "not run: another run holds its lock; its last good snapshot is 30 h old, and one is due every 1 h")
+  }
+
+  /// A receiver in the environment needs no configuration to hear that there is none.
+  @Test func aRunThatCannotBeginIsTold() throws {
+    let tool = Tool()
+    TestFiles.makeDirectory(tool.configuration)
+    func run(_ arguments: String..., configured text: String) throws -> [String: Any]? {
+      TestFiles.write(text, to: tool.configuration.appending("holdfast.yaml"))
+      var start = tool.start(["run", "--quiet"] + arguments)
+      start.environment["HOLDFAST_NOTIFY_COMMAND"] = "cat > \(file("run"))"
+      let result = RunningProcess(start).wait()
+      #expect(result.exitStatus == 2, "\(result.error)")
+      #expect(!result.error.contains("WARNING"), "\(result.error)")
+      defer { TestFiles.remove(file("run")) }
+      return TestFiles.exists(file("run")) ? try told("run").last : nil
+    }
+    let broken = try #require(try run(configured: "sources: {orders: {path: relative}}"))
+    #expect(broken["event"] as? String == "failure" && broken["command"] as? String == "run")
+    #expect(broken["exitStatus"] as? Int == 2)
+    #expect((broken["lines"] as? [String])?.isEmpty == false)
+    let sound = "repositories: {shop: {path: /backup/shop}}\nsources: {orders: {path: /srv/orders}}\n"
+    let unknown = try #require(try run("order", configured: sound))
+    #expect(
+      unknown["lines"] as? [String] == ["no source order is configured", "HINT: There can be orders."])
+    #expect(try run("order", "--dry-run", configured: sound) == nil)
   }
 
   @Test func whereNothingIsDueNobodyIsTold() throws {

@@ -142,7 +142,15 @@ package struct BackupCommand: ParsableCommand {
 
   package func run() throws {
     let plain = location.machine(output)
-    if let (run, sources, isOne) = try configuredSources(plain) { return try backUp(run, sources, isOne: isOne) }
+    let configured: (run: ConfiguredRun, sources: [SourceSettings], isOne: Bool)?
+    do {
+      configured = try configuredSources(plain)
+    } catch {
+      // Whoever is told of backups is told of this one, too.
+      try? output.watch(.backup, plain, isDryRun: dryRun).run { () throws -> Void in throw error }
+      throw error
+    }
+    if let (run, sources, isOne) = configured { return try backUp(run, sources, isOne: isOne) }
     let machine = plain.reading(within: try rate.limit(plain))
     let watch = output.watch(.backup, machine, isDryRun: dryRun)
     try watch.run { try run(machine, watch) }

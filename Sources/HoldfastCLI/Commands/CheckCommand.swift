@@ -14,14 +14,20 @@ struct CheckCommand: ParsableCommand {
       PostgreSQL's log, free space, the clock, the schedule, and with --notify the notifications. Says of each thing \
       what came of it, and what to do. One that fails or hangs keeps no other from being tried. `config check` looks at the file alone.
 
-      With --repository, or where HOLDFAST_REPOSITORY names one, only the storage of that one is tried. It needs no \
-      repository there, and says whether there is one; `init` does the same before it makes one.
+      With --repository, or where nothing is configured and HOLDFAST_REPOSITORY names one, only the storage of that one \
+      is tried. It says whether there is a repository; that there is none fails where one is configured.
+
+      With --nagios it ends after 50 seconds at the latest, before the monitoring gives up.
 
       To try a storage it writes small objects below probe/, two at once under one name, reads and lists them, and removes them where \
       this host may. For the snapshots themselves see `verify`.
 
       \(HelpEnd.text("holdfast check", "holdfast check -r sftp:backup@nas/volume/shop --json"))
       """)
+
+  /// Nagios gives a plugin 60 seconds.
+  private static let nagiosTime = TimeSpan.seconds(50)
+  private static let nagiosLogPatience = TimeSpan.seconds(15)
 
   @Flag(help: "Send one notification to each receiver.")
   var notify = false
@@ -45,15 +51,15 @@ struct CheckCommand: ParsableCommand {
 
   func run() throws {
     let machine = location.machine(output)
-    // Flags that only make sense for everything go before the environment.
-    let isOne =
-      location.repository != nil || machine.environment.text("HOLDFAST_REPOSITORY") != nil && !notify && !noWrite
+    let plain = Self.withoutVariable(machine)
     guard nagios else {
-      if !isOne, let settings = try machine.loader().load() { return try report(examine(settings, machine), machine) }
+      if location.repository == nil, let settings = try plain.loader().load(), settings.hasSomethingToTry {
+        return try report(examine(settings, plain), plain)
+      }
       return try checkStorage(machine)
     }
     do {
-      let line = DoctorNagios(try examine(machine.neededSettings(for: "repositories"), machine))
+      let line = DoctorNagios(try examine(plain.neededSettings(for: "repositories"), plain))
       Console.output(line.text)
       throw NagiosOutcome(status: line.status)
     } catch let error as any OperatorError {
@@ -64,9 +70,17 @@ struct CheckCommand: ParsableCommand {
 
   // MARK: Everything
 
+  /// Returns the context without HOLDFAST_REPOSITORY, unless the configuration needs it. That of an operator's shell is
+  /// not that of the runs, and must not lead sources elsewhere.
+  private static func withoutVariable(_ machine: MachineContext) -> MachineContext {
+    let plain = machine.without("HOLDFAST_REPOSITORY")
+    return (try? plain.loader().load()) == nil ? machine : plain
+  }
+
   private func examine(_ settings: Settings, _ machine: MachineContext) throws -> DoctorReport {
     var options = Doctor.Options()
     (options.writes, options.notifies) = (!noWrite, notify)
+    if nagios { (options.total, options.logPatience) = (Self.nagiosTime, Self.nagiosLogPatience) }
     return try Doctor(settings, on: machine, options: options).run()
   }
 
@@ -84,7 +98,8 @@ struct CheckCommand: ParsableCommand {
 
   private func checkStorage(_ machine: MachineContext) throws {
     let context = try location.context(machine)
-    let check = try StoreCheck.run(context.store(), host: machine.host)
+    let store = try context.store()
+    let check = try StoreCheck.run(store, host: machine.host)
     context.rememberTrial(check) { Console.warn($0) }
     if location.expectKeyring != nil { _ = try context.open() }
     if output.json {
@@ -94,5 +109,13 @@ struct CheckCommand: ParsableCommand {
       Console.transfer(machine)
     }
     check.weaknesses.forEach { Console.warn($0) }
+    guard check.repository == nil, let repository = context.configured, let target = context.target else { return }
+    let missing = try MissingRepository(at: target, of: repository, in: store)
+    Console.error("holdfast: \(missing)", .red)
+    throw Outcome(status: missing.exitStatus)
   }
+}
+
+extension Settings {
+  fileprivate var hasSomethingToTry: Bool { !repositories.isEmpty || !sources.isEmpty }
 }

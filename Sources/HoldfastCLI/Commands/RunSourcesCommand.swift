@@ -30,17 +30,30 @@ struct RunSourcesCommand: ParsableCommand {
 
   func run() throws {
     let machine = location.machine(output)
-    var flags = FlagValues()
-    flags.set("repository", location.repository)
-    let settings = try machine.neededSettings(flags: flags, for: "sources to run for")
-    let observer = output.observer(machine)
-    let run = ConfiguredRun(settings: settings, machine: machine, observer: observer, linger: targets.linger)
-    let sources = try run.sources(names)
+    let began = machine.host.clock.now()
+    let run: ConfiguredRun
+    let sources: [SourceSettings]
+    do {
+      (run, sources) = try chosen(machine)
+    } catch {
+      // Whoever is told of runs is told of this one, too.
+      if !dryRun { UnbegunRun.tell(error, began: began, on: machine, notices: output.observer(machine)) }
+      throw error
+    }
     let request = location.request(machine, identity: identity, writer: writer)
     let reports = dryRun ? run.planDue(sources, request) : run.performDue(sources, request)
     if output.json { try Console.json(RunsJSON(reports.map(Self.json))) }
     try Outcome.end(
       ConfiguredRun.status(of: reports.map { SourceOutcome(source: $0.source, status: $0.status, summary: "") }))
+  }
+
+  private func chosen(_ machine: MachineContext) throws -> (ConfiguredRun, [SourceSettings]) {
+    var flags = FlagValues()
+    flags.set("repository", location.repository)
+    let settings = try machine.neededSettings(flags: flags, for: "sources to run for")
+    let run = ConfiguredRun(
+      settings: settings, machine: machine, observer: output.observer(machine), linger: targets.linger)
+    return (run, try run.sources(names))
   }
 
   private static func json(_ report: SourceRun.Report) -> RunJSON {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import HoldfastArchive
 internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastOperations
@@ -33,6 +34,20 @@ struct WatchCommand: ParsableCommand {
   func run() throws {
     let output = try OutputOptions.parse(quiet ? ["--quiet"] : [])
     let machine = location.machine(output)
+    let settings: Settings
+    let sources: [SourceSettings]
+    do {
+      (settings, sources) = try chosen(machine, output)
+    } catch {
+      // Whoever is told of its backups is told that there will be none.
+      try? output.watch(.backup, machine).run { () throws -> Void in throw error }
+      throw error
+    }
+    let request = location.request(machine, identity: identity, writer: writer)
+    try Watch(settings: settings, machine: machine, request).run(sources) { output.observer(machine) }
+  }
+
+  private func chosen(_ machine: MachineContext, _ output: OutputOptions) throws -> (Settings, [SourceSettings]) {
     var flags = FlagValues()
     flags.set("repository", location.repository)
     let settings = try machine.neededSettings(flags: flags, for: "sources to watch")
@@ -40,7 +55,6 @@ struct WatchCommand: ParsableCommand {
     let sources = try run.sources(names).filter {
       if case .directory = $0.subject { true } else { !names.isEmpty }
     }
-    let request = location.request(machine, identity: identity, writer: writer)
-    try Watch(settings: settings, machine: machine, request).run(sources) { output.observer(machine) }
+    return (settings, sources)
   }
 }

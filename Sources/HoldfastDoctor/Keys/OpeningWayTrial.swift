@@ -9,6 +9,7 @@ internal import HoldfastSystem
 struct OpeningWayTrial: Trial {
   let way: OpeningWay
   let opening: Opening?
+  let isOfUser = true
   var name: String { way.rawValue }
   var group: TrialGroup { TrialGroup(.keys, of: opening?.name) }
 
@@ -16,7 +17,11 @@ struct OpeningWayTrial: Trial {
     guard let opening, try opening.use().keyring.isSealed else { return [] }
     let context = try opening.settings.context(on: machine, opening: way)
     guard try context.keys.names(way) else {
-      return [result(.notTried, "none is named here; backups need none, and a restore does")]
+      // One line says it of both.
+      guard way == .identity, try !context.keys.names(.passphrase) else { return [] }
+      return [
+        result(.notTried, "neither an identity nor a passphrase is named here; backups need none, and a restore does")
+      ]
     }
     let repository = try context.open { _ in }
     guard let sealed = repository.keyring.sealed else { return [] }

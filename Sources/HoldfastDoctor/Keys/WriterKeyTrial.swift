@@ -9,6 +9,7 @@ internal import HoldfastSystem
 struct WriterKeyTrial: Trial {
   let opening: Opening?
   let name = "writer key"
+  let isOfUser = true
   var group: TrialGroup { TrialGroup(.keys, of: opening?.name) }
 
   func run(on machine: MachineContext) throws -> [TrialResult] {

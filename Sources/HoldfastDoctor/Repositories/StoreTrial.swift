@@ -31,7 +31,9 @@ struct StoreTrial: Trial {
     var warnings = check.weaknesses
     place.rememberTrial(check) { warnings.append($0) }
     let time = Int((check.roundTrip.seconds * 1000).rounded())
-    let found = result(.ok, "\(check.location) answers in \(time) ms; \(check.exposure)")
+    // Who can remove is a fact to know, and none to mend on a machine that prunes.
+    let exposure = check.removal.outcome == .removed ? "this host can remove what is stored" : check.exposure
+    let found = result(.ok, "\(check.location) answers in \(time) ms; \(exposure)")
     return warnings.isEmpty ? [found] : warnings.map { result(.warning, $0) }
   }
 
@@ -48,18 +50,6 @@ struct StoreTrial: Trial {
   /// Returns the result for a place where no repository can be read.
   /// - Throws: the reason why it cannot, if one may be there.
   private func absence(in store: any Store) throws -> TrialResult {
-    do {
-      _ = try store.object(Keys.descriptor)
-    } catch StoreError.notFound {
-      let command =
-        target == repository.home
-        ? "holdfast init -r \(repository.name)" : "holdfast target add \(target.name) -r \(repository.name)"
-      return result(
-        .failed, "there is no repository in \(store.location)",
-        hint: "Mount its disk if it should be there; if it is new, run `\(command)`.")
-    }
-    return result(
-      .failed, "\(Keys.descriptor) in \(store.location) is damaged",
-      hint: "Copy it from another target, or from a copy of the repository: it never changes.")
+    failure(try MissingRepository(at: target, of: repository, in: store))
   }
 }

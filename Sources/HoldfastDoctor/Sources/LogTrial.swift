@@ -20,6 +20,7 @@ struct LogTrial: Trial {
   /// The longest wait for the segment.
   let patience: TimeSpan
   let name = "round trip"
+  let isOfUser = true
   var group: TrialGroup { TrialGroup(.log, of: source.name.text) }
   var limit: TimeSpan { patience + .seconds(30) }
 

@@ -8,6 +8,7 @@ internal import HoldfastSystem
 struct LoginTrial: Trial {
   let source: SourceSettings
   let name = "login"
+  let isOfUser = true
   var group: TrialGroup { TrialGroup(.database, of: source.name.text) }
 
   func run(on machine: MachineContext) throws -> [TrialResult] {

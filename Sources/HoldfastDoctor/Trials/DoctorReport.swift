@@ -7,15 +7,16 @@ package struct DoctorReport: Sendable {
 
   package init(_ results: [TrialResult]) { self.results = results }
 
-  /// The worst verdict; `ok` if nothing was tried.
-  package var verdict: TrialVerdict { max(.ok, results.map(\.verdict).max() ?? .ok) }
+  /// The worst verdict; `notTried` if nothing could be tried.
+  package var verdict: TrialVerdict { results.map(\.verdict).max() ?? .notTried }
 
   package func count(_ verdict: TrialVerdict) -> Int { results.count { $0.verdict == verdict } }
 
   package var exitStatus: ExitStatus {
     switch verdict {
-    case .ok, .notTried: .done
-    case .warning: .incomplete
+    case .ok: .done
+    // Nothing is known to be well.
+    case .warning, .notTried: .incomplete
     case .failed: .objectiveMissed
     }
   }

@@ -22,6 +22,12 @@ final class Opening: Sendable {
     var known: [KnownSnapshot] = []
     /// The newest snapshot of each source.
     var newest: [SourceName: Snapshot] = [:]
+    /// The newest of those that are complete.
+    var newestComplete: [SourceName: Snapshot] = [:]
+    /// The messages about what is damaged or missing. What is damaged is in none of the other lists.
+    var damage: [SourceName: [String]] = [:]
+    /// The sources of which anything is stored, if only the rest of what was removed or never finished.
+    var begun: Set<SourceName> = []
   }
 
   let settings: RepositorySettings
@@ -55,8 +61,15 @@ final class Opening: Sendable {
 
   private static func history(of repository: Repository) throws -> History {
     var history = History()
-    for name in try repository.catalog.sourceNames() {
-      let snapshots = try repository.catalog.allSnapshots(of: name) { _ in }
+    let catalog = repository.catalog
+    for name in try catalog.knownSources(nil) {
+      var damage: [DamageError] = []
+      let snapshots = try catalog.allSnapshots(of: name) { damage.append($0) }
+      if let lost = try catalog.newerThanPresent(of: name), !damage.contains(where: { $0.object == lost.object }) {
+        damage.append(lost)
+      }
+      history.damage[name] = damage.map(\.message)
+      if try !catalog.sequences(of: name).isEmpty { history.begun.insert(name) }
       history.known += snapshots.map { snapshot in
         let envelope = snapshot.envelope
         return KnownSnapshot(
@@ -64,6 +77,7 @@ final class Opening: Sendable {
           stored: envelope.merged?.time.moment ?? envelope.time.finished.moment, bytes: envelope.storedBytes)
       }
       history.newest[name] = snapshots.max(by: Snapshot.isOlder)
+      history.newestComplete[name] = snapshots.filter { $0.envelope.incomplete == 0 }.max(by: Snapshot.isOlder)
     }
     return history
   }

@@ -8,6 +8,8 @@ protocol Trial: Sendable {
   var name: String { get }
   /// The longest time that it may take.
   var limit: TimeSpan { get }
+  /// True if the result depends on who runs it: on keys and logins that one user has and another has not.
+  var isOfUser: Bool { get }
   /// The repository that must be open before it begins; `nil` if it needs none.
   var opening: Opening? { get }
 
@@ -20,6 +22,7 @@ protocol Trial: Sendable {
 
 extension Trial {
   var limit: TimeSpan { .seconds(60) }
+  var isOfUser: Bool { false }
   var opening: Opening? { nil }
 
   /// - Parameter name: the name of the line; `nil` for that of the trial.

@@ -1,10 +1,10 @@
-internal import HoldfastModel
+package import HoldfastModel
 internal import HoldfastSystem
 
 /// The result of `holdfast run` on one source, as its notification tells it.
-struct DigestResult {
+package struct DigestResult {
   /// The newest snapshot that is complete, not known to be damaged, and does not look wrong.
-  enum LastGood {
+  package enum LastGood {
     case snapshot(Identifier, started: Timestamp, age: TimeSpan)
     case none
     /// - Parameter reason: says why it is not known.
@@ -20,38 +20,76 @@ struct DigestResult {
     }
   }
 
+  /// A step that did not end well, or the reason why there was none.
+  package struct Problem {
+    /// The command of the step: `backup`.
+    package let step: String
+    let status: ExitStatus
+    let cause: String
+    var hint: String?
+    /// The command to run next.
+    var next: String?
+
+    package init(_ step: String, _ status: ExitStatus, cause: String, hint: String? = nil, next: String? = nil) {
+      (self.step, self.status, self.cause, self.hint, self.next) = (step, status, cause, hint, next)
+    }
+
+    /// True if it failed, or found damage. An incomplete snapshot is none of these, and neither is another run at work.
+    package var isFailed: Bool { ![.done, .incomplete, .locked].contains(status) }
+  }
+
   let source: SourceName
-  /// The worst status of its steps.
-  let status: ExitStatus
+  /// One for each step that did not end well, those that failed first.
+  package let problems: [Problem]
+  /// True if nothing was done because another run was at work.
+  let isNotRun: Bool
   /// The text for a source with which all is well.
-  var summary = "done"
-  /// The step that failed, and why; `nil` when all is well.
-  var cause: String?
-  var hint: String?
-  /// The command to run next.
-  var next: String?
-  var lastGood: LastGood?
+  let summary: String
+  let lastGood: LastGood?
 
-  init(_ source: SourceName, _ status: ExitStatus) { (self.source, self.status) = (source, status) }
+  /// A source with which all is well.
+  init(_ source: SourceName, summary: String, isNotRun: Bool = false) {
+    (self.source, self.summary, self.isNotRun) = (source, summary, isNotRun)
+    (problems, lastGood) = ([], nil)
+  }
 
-  /// True if a step failed, or found damage. An incomplete snapshot is none of these.
-  var isFailed: Bool { ![.done, .incomplete].contains(status) }
+  /// - Parameter problems: at least one.
+  package init(_ source: SourceName, _ problems: [Problem], lastGood: LastGood? = nil) {
+    self.source = source
+    self.problems = problems.sorted { ($0.isFailed ? 1 : 0, $0.status) > ($1.isFailed ? 1 : 0, $1.status) }
+    (isNotRun, summary, self.lastGood) = (false, "", lastGood)
+  }
+
+  /// The worst status of its steps.
+  var status: ExitStatus { isNotRun ? .locked : .worst(of: problems.map(\.status)) }
+  /// True if any of its steps failed, or found damage.
+  package var isFailed: Bool { problems.contains(where: \.isFailed) }
+  /// True if no step failed, and one did not end well.
+  package var isIncomplete: Bool { !problems.isEmpty && !isFailed }
 
   /// The lines for people.
   var lines: [String] {
-    guard let cause else { return ["\(source): \(summary)"] }
-    return ["\(source): \(cause)"] + (lastGood.map { ["  \($0.text)"] } ?? []) + (hint.map { ["  HINT: \($0)"] } ?? [])
-      + (next.map { ["  next: \($0)"] } ?? [])
+    guard let first = problems.first else { return ["\(source): \(summary)"] }
+    return lines(of: first, lastGood) + problems.dropFirst().flatMap { lines(of: $0, nil) }
+  }
+
+  private func lines(of problem: Problem, _ lastGood: LastGood?) -> [String] {
+    ["\(source): \(problem.cause)"] + (lastGood.map { ["  \($0.text)"] } ?? [])
+      + (problem.hint.map { ["  HINT: \($0)"] } ?? []) + (problem.next.map { ["  next: \($0)"] } ?? [])
   }
 
   /// Returns how many of the sources failed, in words.
-  static func summary(_ results: [DigestResult]) -> String {
+  package static func summary(_ results: [DigestResult]) -> String {
     let failed = results.count(where: \.isFailed)
-    let incomplete = results.count { $0.status == .incomplete }
+    let incomplete = results.count(where: \.isIncomplete)
+    let notRun = results.count(where: \.isNotRun)
     let all = Amount.count(UInt64(results.count), "source")
-    let parts =
-      (failed > 0 ? ["\(failed) of \(all) failed"] : []) + (incomplete > 0 ? ["\(incomplete) incomplete"] : [])
-    guard !parts.isEmpty else { return results.count == 1 ? "\(all) done" : "all \(all) done" }
-    return failed > 0 ? parts.joined(separator: ", ") : "\(incomplete) of \(all) incomplete"
+    guard failed + incomplete + notRun > 0 else { return results.count == 1 ? "\(all) done" : "all \(all) done" }
+    let counts = [(failed, "failed"), (incomplete, "incomplete")].filter { $0.0 > 0 }
+    let known = counts.isEmpty ? [(results.count - notRun, "done")] : counts
+    let parts = known + (notRun > 0 ? [(notRun, "not run")] : [])
+    return parts.enumerated().map { index, part in
+      index == 0 ? "\(part.0) of \(all) \(part.1)" : "\(part.0) \(part.1)"
+    }.joined(separator: ", ")
   }
 }

@@ -63,12 +63,20 @@ struct Notification: Sendable {
     digestBegan began: Timestamp, on host: String, end: End, results: [DigestResult], repository: String?
   ) {
     let failed = results.filter(\.isFailed)
-    let incomplete = results.filter { $0.status == .incomplete }
+    let incomplete = results.filter(\.isIncomplete)
     event = !failed.isEmpty ? .failure : !incomplete.isEmpty ? .incomplete : .success
     (command, self.host, self.repository, sources) = ("run", host, repository, results.map(\.source))
     (self.began, self.end) = (began, end)
-    self.results = failed + incomplete + results.filter { $0.status == .done }
+    self.results = failed + incomplete + results.filter { $0.problems.isEmpty }
     lines = self.results.flatMap(\.lines).map(Self.shortened)
+  }
+
+  /// Makes the notification of a `holdfast run` that has failed before its first step.
+  init(digestBegan began: Timestamp, on host: String, failure: any OperatorError, ended: Timestamp) {
+    (event, command, self.host, repository, sources) = (.failure, "run", host, nil, [])
+    (self.began, results) = (began, [])
+    end = End(time: ended, duration: max(.zero, ended - began), status: failure.exitStatus, warningCount: 0, parts: [])
+    lines = ([failure.message] + (failure.hint.map { ["HINT: \($0)"] } ?? [])).map(Self.shortened)
   }
 
   /// A notification that tries the way to a receiver.

@@ -13,12 +13,22 @@ struct NotificationJSON: Encodable {
     var kind: String?
     /// For `holdfast run` alone, as everything below.
     var exitStatus: Int32?
-    /// The step that failed, and why; absent when all is well.
+    /// The step that failed, and why; absent when all is well. Of several steps, the worst, as in `hint` and `next`.
     var cause: String?
     var hint: String?
     /// The command to run next.
     var next: String?
+    /// All steps that did not end well, the worst first; absent when all is well.
+    var problems: [Problem]?
     var lastGood: LastGood?
+  }
+
+  struct Problem: Encodable {
+    let step: String
+    let exitStatus: Int32
+    let cause: String
+    let hint: String?
+    let next: String?
   }
 
   /// The newest snapshot that is complete, not known to be damaged, and does not look wrong.
@@ -79,7 +89,13 @@ extension NotificationJSON.Source {
     let taken = parts.last { $0.source == result.source && $0.kind != nil }
     self.init(name: result.source.text, snapshot: taken?.snapshot?.description, kind: taken?.kind?.rawValue)
     exitStatus = result.status.rawValue
-    (cause, hint, next) = (result.cause, result.hint, result.next)
+    if let first = result.problems.first {
+      (cause, hint, next) = (first.cause, first.hint, first.next)
+      problems = result.problems.map {
+        NotificationJSON.Problem(
+          step: $0.step, exitStatus: $0.status.rawValue, cause: $0.cause, hint: $0.hint, next: $0.next)
+      }
+    }
     if case .snapshot(let id, let started, let age) = result.lastGood {
       lastGood = NotificationJSON.LastGood(snapshot: id.description, started: TimeText.utc(started), seconds: age)
     }

@@ -106,7 +106,7 @@ final class RunDigest {
 
   /// Sends the notifications, when the run is over.
   /// - Parameter sources: all sources of the run.
-  func send(_ sources: [SourceName]) {
+  func send(_ sources: [SourceSettings]) {
     guard let messenger, !collected.isEmpty else { return }
     let isInterrupted = collected.values.contains { $0.steps.contains { $0.record.status == .interrupted } }
     let results = sources.map { result(of: $0, isInterrupted: isInterrupted) }
@@ -120,44 +120,72 @@ final class RunDigest {
     messenger.warn(failures, isFailed: false)
   }
 
-  /// - Returns: `nil` when nothing was done for these sources.
+  /// The steps of a source that were begun. One that found another run at work was not.
+  private func steps(of source: SourceName) -> [EndedStep] {
+    collected[source]?.steps.filter { $0.record.status != .locked } ?? []
+  }
+
+  /// - Returns: `nil` when nothing was done for these sources, and nothing is wrong with them.
   private func notification(_ results: [DigestResult]) -> Notification? {
-    let steps = results.flatMap { collected[$0.source]?.steps ?? [] }.filter { $0.record.status != .locked }
-    guard !steps.isEmpty else { return nil }
-    let records = steps.map(\.record)
+    let records = results.flatMap { steps(of: $0.source) }.map(\.record)
+    let unwell = results.filter { !$0.problems.isEmpty }
+    guard !records.isEmpty || !unwell.isEmpty else { return nil }
     let locations = Set(results.compactMap { collected[$0.source]?.repository?.location })
     let end = Notification.End(
       time: machine.host.clock.now(), duration: machine.host.clock.uptime() - begun,
-      status: .worst(of: results.map(\.status)),
+      status: .worst(of: unwell.map(\.status)),
       warningCount: records.reduce(0) { $0.saturatingAdding($1.warningCount) }, parts: records.flatMap(\.parts))
     return Notification(
       digestBegan: began, on: machine.environment.hostName, end: end, results: results,
       repository: locations.count == 1 ? locations.first : nil)
   }
 
-  private func result(of source: SourceName, isInterrupted: Bool) -> DigestResult {
-    let steps = collected[source]?.steps.filter { $0.record.status != .locked } ?? []
-    guard let worst = steps.max(by: { $0.record.status < $1.record.status }) else {
-      guard isInterrupted, collected[source] == nil else {
-        var result = DigestResult(source, .done)
-        result.summary = collected[source] == nil ? "nothing was due" : "left to another run"
-        return result
-      }
-      var result = DigestResult(source, .interrupted)
-      result.cause = "the run was interrupted before anything was done for it"
-      result.next = "holdfast run \(source)"
-      return result
+  private func result(of settings: SourceSettings, isInterrupted: Bool) -> DigestResult {
+    let source = settings.name
+    guard collected[source] != nil else {
+      guard isInterrupted else { return DigestResult(source, summary: "nothing was due") }
+      return DigestResult(
+        source,
+        [
+          DigestResult.Problem(
+            "run", .interrupted, cause: "the run was interrupted before anything was done for it",
+            next: "holdfast run \(source)")
+        ])
     }
-    var result = DigestResult(source, worst.record.status)
-    guard worst.record.status != .done else {
-      result.summary = "done: " + steps.map(\.record.command.text).joined(separator: ", ")
-      return result
+    let steps = steps(of: source)
+    guard steps.isEmpty else {
+      let problems = steps.filter { $0.record.status != .done }.map { Self.problem($0, source) }
+      guard problems.isEmpty else { return DigestResult(source, problems, lastGood: lastGood(of: source)) }
+      return DigestResult(source, summary: "done: " + steps.map(\.record.command.text).joined(separator: ", "))
     }
-    result.cause = "\(worst.record.command) \(result.isFailed ? "failed" : "is incomplete"): \(worst.cause)"
-    result.hint = worst.hint
-    result.next = Self.next(worst.record, source)
-    result.lastGood = lastGood(of: source)
-    return result
+    return notRun(settings)
+  }
+
+  private static func problem(_ step: EndedStep, _ source: SourceName) -> DigestResult.Problem {
+    let record = step.record
+    let end = record.status == .incomplete ? "is incomplete" : "failed"
+    return DigestResult.Problem(
+      record.command.text, record.status, cause: "\(record.command) \(end): \(step.cause)",
+      hint: step.hint, next: next(record, source))
+  }
+
+  /// Returns the result for a source on which another run is at work. That is no error, unless its newest snapshot has
+  /// become too old meanwhile: a run that hangs holds its lock for ever.
+  private func notRun(_ settings: SourceSettings) -> DigestResult {
+    let text = "not run: another run holds its lock"
+    let lastGood = lastGood(of: settings.name)
+    guard let limit = settings.ageLimit, case .snapshot(_, _, let age) = lastGood, age > limit.age else {
+      return DigestResult(settings.name, summary: text, isNotRun: true)
+    }
+    return DigestResult(
+      settings.name,
+      [
+        DigestResult.Problem(
+          "run", .locked,
+          cause: "\(text); its last good snapshot is \(Amount.age(age)) old, and \(limit.reason)",
+          hint: "See whether that run still works, and end it if it hangs.",
+          next: "holdfast status --source \(settings.name)")
+      ], lastGood: lastGood)
   }
 
   /// Returns the command that shows more, or tries the failed step again.

@@ -4,8 +4,8 @@ internal import HoldfastReport
 package import HoldfastSystem
 
 /// A directory in which schedules can be installed, and its contents.
-package struct SchedulerDirectory {
-  package enum Kind: String {
+package struct SchedulerDirectory: Sendable {
+  package enum Kind: String, Sendable {
     case systemd
     case systemdOfUser = "systemd of this user"
     case cron
@@ -25,7 +25,7 @@ package struct SchedulerDirectory {
   }
 
   /// An installed schedule, and the files that differ from what would be installed now.
-  package struct Installed {
+  package struct Installed: Sendable {
     package let schedule: Schedule
     package let scheduler: SchedulerDirectory
     package let differing: [Path]

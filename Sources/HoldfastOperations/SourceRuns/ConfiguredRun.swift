@@ -138,7 +138,7 @@ package struct ConfiguredRun {
   /// - Returns: the reports of all sources that were handled before a signal ended the run.
   package func performDue(_ sources: [SourceSettings], _ request: RepositoryRequest) -> [SourceRun.Report] {
     let digest = RunDigest(machine, history, notices: observer)
-    defer { digest.send(sources.map(\.name)) }
+    defer { digest.send(sources) }
     var told = self
     told.digest = digest
     var runs = sources.map { SourceRun(source: $0, run: told, request: request) }
