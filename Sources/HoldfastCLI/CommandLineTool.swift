@@ -26,23 +26,39 @@ package enum CommandLineTool {
         // Completion must not disturb an operator who is typing.
         return ExitStatus.failed.rawValue
       }
-      writeJSON(error, arguments)
-      let status = end(error, arguments)
-      if StatusCommand.isPlugin(arguments), status == ExitStatus.usage.rawValue, !(error is NagiosOutcome) {
-        return NagiosStatus.unknown.rawValue
+      if StatusCommand.isPlugin(arguments), !(error is NagiosOutcome), Holdfast.exitCode(for: error) != .success {
+        return endPlugin(error, arguments)
       }
+      writeJSON(error, arguments, status: nil)
+      let status = end(error, arguments)
       guard WALFetchCommand.isMeant(by: arguments), status != ExitStatus.done.rawValue else { return status }
       return max(status, ExitStatus.fetchFailed.rawValue)
     }
   }
 
+  /// Ends a plugin that has printed no line of its own, because its command line is wrong: UNKNOWN. With `--json`, too,
+  /// standard output has the document alone.
+  private static func endPlugin(_ error: any Error, _ arguments: [String]) -> Int32 {
+    let status = NagiosStatus.unknown.rawValue
+    writeJSON(error, arguments, status: status)
+    if !Console.hasWrittenJSON {
+      let message = ErrorJSON(usage: UsageErrorText.text(error, arguments)).error.message
+      Console.output(NagiosLine(unknown: message).text)
+    }
+    _ = end(error, arguments)
+    return status
+  }
+
   /// Writes an error as JSON to standard output, if the arguments ask for JSON and the command has written no result.
-  private static func writeJSON(_ error: any Error, _ arguments: [String]) {
+  /// - Parameter status: the exit status of the process, where it is not that of the error.
+  private static func writeJSON(_ error: any Error, _ arguments: [String], status: Int32?) {
     guard arguments.prefix(while: { $0 != "--" }).contains("--json"), !Console.hasWrittenJSON else { return }
     // Help that was asked for, and results that have been told.
     guard Holdfast.exitCode(for: error) != .success, !(error is Outcome), !(error is NagiosOutcome) else { return }
     if !(error is any OperatorError), Holdfast.exitCode(for: error) == .validationFailure {
-      try? Console.json(ErrorJSON(usage: UsageErrorText.text(Holdfast.fullMessage(for: error), arguments)))
+      try? Console.json(
+        ErrorJSON(
+          usage: UsageErrorText.text(error, arguments), exitStatus: status ?? ExitStatus.usage.rawValue))
     } else {
       let known = describe(error)
       try? Console.json(ErrorJSON(known, known.exitStatus))
@@ -62,14 +78,14 @@ package enum CommandLineTool {
 
   /// Prints the messages of the argument parser: help on standard output; everything else is wrong usage.
   private static func report(_ error: any Error, _ arguments: [String]) -> Int32 {
-    let text = Holdfast.fullMessage(for: error)
     if Holdfast.exitCode(for: error) == .success {
+      let text = Holdfast.fullMessage(for: error)
       // The libraries are loaded only when their versions are requested.
       Console.output(text == Program.nameAndVersion ? VersionText.text : text)
       return ExitStatus.done.rawValue
     }
     if Holdfast.exitCode(for: error) == .validationFailure {
-      Console.error(UsageErrorText.text(text, arguments), .red)
+      Console.error(UsageErrorText.text(error, arguments), .red)
       return ExitStatus.usage.rawValue
     }
     Console.error("holdfast: \(error)", .red)

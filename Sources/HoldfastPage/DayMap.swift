@@ -9,8 +9,10 @@ struct DayMap {
   let axis: TimeAxis
 
   private struct Proofs {
-    var share = 0.0
+    var reads: [ReadShare] = []
     var hasFailed = false
+
+    var share: Double { ReadShare.union(of: reads) }
   }
 
   var html: HTML {
@@ -37,7 +39,7 @@ struct DayMap {
     for run in source.runs where axis.contains(run.ended) && [.verify, .drill].contains(run.command) {
       let isFine = [ExitStatus.done, .incomplete, .objectiveMissed].contains { $0.rawValue == run.status }
       var day = days[TimeAxis.day(run.ended)] ?? Proofs()
-      if isFine { day.share = min(1, day.share + (run.share ?? 0)) } else { day.hasFailed = true }
+      if isFine { day.reads.append(ReadShare(run)) } else { day.hasFailed = true }
       days[TimeAxis.day(run.ended)] = day
     }
     return days

@@ -16,12 +16,15 @@ package struct ReportFacts: Sendable {
     package let runs: [JournalEntry]
     /// The decision of the source's retention about each snapshot.
     package let kept: KeptSnapshots
+    /// The archived write-ahead log; `nil` if there is none.
+    package let log: LogAmount?
 
     package init(
       _ status: SourceStatus, snapshots: [Snapshot], notes: [SourceNotes.Note], runs: [JournalEntry],
-      kept: KeptSnapshots
+      kept: KeptSnapshots, log: LogAmount? = nil
     ) {
       (self.status, self.snapshots, self.notes, self.runs, self.kept) = (status, snapshots, notes, runs, kept)
+      self.log = log
     }
   }
 
@@ -69,6 +72,8 @@ package struct ReportFacts: Sendable {
   /// The beginning of the time that the charts show.
   package let since: Timestamp
   package let sources: [Source]
+  /// True if these are all sources of the repository.
+  package let areAllSources: Bool
   /// Home first; empty for a repository with only one target.
   package let targets: [Target]
   /// One for each source; empty for a repository with only one target.
@@ -78,12 +83,12 @@ package struct ReportFacts: Sendable {
 
   package init(
     repository: Identifier, location: String, now: Timestamp, since: Timestamp, sources: [Source],
-    targets: [Target] = [], redundancy: [RedundancyStatus] = [], availableBytes: UInt64?
+    areAllSources: Bool = true, targets: [Target] = [], redundancy: [RedundancyStatus] = [], availableBytes: UInt64?
   ) {
     (self.repository, self.location) = (repository, location)
     (self.now, self.since) = (now, since)
     (self.sources, self.targets, self.redundancy) = (sources, targets, redundancy)
-    self.availableBytes = availableBytes
+    (self.areAllSources, self.availableBytes) = (areAllSources, availableBytes)
   }
 
   /// The time that the charts show: a young repository fills them as well.

@@ -40,7 +40,7 @@ package struct ReportPage {
       .element("h1", [:], "Can the shop be restored?"),
       .element(
         "p", ["class": "verdict \(className(verdict.level))", "role": "status"],
-        .element("strong", [:], verdict.answer.words), .text(verdict.reason)))
+        .element("strong", [:], verdict.headline), .text(verdict.reason)))
   }
 
   private static func section(_ source: ReportFacts.Source, _ axis: TimeAxis) -> HTML {

@@ -7,7 +7,7 @@ struct SpaceChart {
   let forecast: SpaceForecast
 
   var html: HTML {
-    let sentence = forecast.sentence(now: facts.now, available: facts.availableBytes)
+    let sentence = forecast.sentence(facts)
     let note = HTML.element("p", ["class": "space"], sentence)
     let greatest = forecast.days.map(\.bytes).max() ?? 0
     guard forecast.days.count > 1, greatest > 0 else { return note }
@@ -15,7 +15,7 @@ struct SpaceChart {
     let area = points + [(x: points[points.count - 1].x, y: Chart.height), (x: points[0].x, y: Chart.height)]
     let chart = Chart(
       title: "Stored bytes",
-      summary: "\(Amount.bytes(UInt64(saturating: greatest))) now; usual growth: \(forecast.growth).",
+      summary: "\(Amount.bytes(UInt64(saturating: greatest))) now; growth: \(forecast.growth).",
       top: Amount.bytes(UInt64(saturating: greatest * 1.1)), axis: axis,
       drawing: .all([Chart.area(area), Chart.line(points, class: "line")])
     ).html
@@ -23,7 +23,7 @@ struct SpaceChart {
       note, chart,
       .element(
         "p", ["class": "note"],
-        "The growth is the median over all pairs of days, so that one large snapshot does not change it. What a prune removed is not in it: the space may last longer."
+        "The growth is the larger of two: all that is stored, over the time since the first snapshot, and the median over all pairs of days. The archived log is in it, what a prune removed is not: the space may last longer."
       ),
     ])
   }

@@ -5,52 +5,81 @@ internal import HoldfastModel
 struct Verdict {
   enum Answer: String {
     case yes
-    /// Damage is known, or the last drill failed.
+    /// Damage is known, the last drill failed, or a snapshot looks wrong and nobody has accepted it.
     case uncertain
     case no
-
-    var words: String {
-      switch self {
-      case .yes: "Yes."
-      case .uncertain: "Not for certain."
-      case .no: "No."
-      }
-    }
   }
 
   let answer: Answer
+  /// The answer in words.
+  let headline: String
   /// `nil` if nothing is wrong.
   let level: SourceStatus.Concern.Level?
   /// The sentences that follow the answer.
   let reason: String
 
   /// The answer and its reason.
-  var text: String { "\(answer.words) \(reason)" }
+  var text: String { "\(headline) \(reason)" }
 
   init(_ facts: ReportFacts) {
     let statuses = facts.sources.map(\.status)
     guard !statuses.isEmpty else {
-      (answer, level, reason) = (.no, .critical, "There is no snapshot.")
+      (answer, headline, level, reason) = (.no, "No.", .critical, "There is no snapshot.")
       return
     }
     level = statuses.compactMap(\.level).max()
     let lost = statuses.filter { $0.completeAge == nil }
-    let doubtful = statuses.filter { Self.isDamaged($0) || Self.hasFailedDrill($0) }
+    let damaged = statuses.filter(Self.isDamaged)
+    let failed = statuses.filter(Self.hasFailedDrill)
+    let suspicious = statuses.filter { !$0.suspicions.isEmpty }
     let concerns = Concerns(statuses)
-    if let first = lost.first {
-      let more = lost.count > 1 ? " and \(Amount.count(UInt64(lost.count - 1), "other source"))" : ""
-      answer = .no
-      reason = "Of \(first.name)\(more) there is no complete snapshot that can be restored." + concerns.count
-    } else if let first = doubtful.first {
-      let more = doubtful.count > 1 ? " and \(Amount.count(UInt64(doubtful.count - 1), "other source"))" : ""
-      answer = .uncertain
-      reason =
-        (Self.isDamaged(first)
-          ? "Damage to \(first.name)\(more) was found, and nothing shows that it is mended."
-          : "The last drill of \(first.name)\(more) failed.") + concerns.count
+    if !lost.isEmpty {
+      (answer, headline) = (.no, "No.")
+      reason = "Of \(Self.names(lost)) there is no complete snapshot that can be restored." + concerns.count
+    } else if !damaged.isEmpty {
+      (answer, headline) = (.uncertain, Self.uncertain)
+      reason = "Damage to \(Self.names(damaged)) was found, and nothing shows that it is mended." + concerns.count
+    } else if !failed.isEmpty {
+      (answer, headline) = (.uncertain, Self.uncertain)
+      reason = "The last drill of \(Self.names(failed)) failed." + concerns.count
+    } else if !suspicious.isEmpty {
+      (answer, headline) = (.uncertain, Self.uncertain)
+      reason = Self.suspicion(suspicious) + concerns.count
     } else {
-      (answer, reason) = (.yes, Self.state(statuses) + concerns.worst)
+      (answer, headline) = (.yes, Self.yes(statuses))
+      reason = Self.state(statuses) + concerns.worst
     }
+  }
+
+  private static let uncertain = "Not for certain."
+
+  /// Returns the name of the first source, and the number of others.
+  private static func names(_ statuses: [SourceStatus]) -> String {
+    let others = statuses.count - 1
+    return "\(statuses[0].name)" + (others > 0 ? " and \(Amount.count(UInt64(others), "other source"))" : "")
+  }
+
+  /// Returns sentences about snapshots that look wrong, and the state before them, the oldest of all sources.
+  private static func suspicion(_ statuses: [SourceStatus]) -> String {
+    let wrong = "Snapshots of \(names(statuses)) do not look like a normal day, and nobody has accepted them. "
+    let without = statuses.filter { $0.lastGoodAge == nil }
+    guard without.isEmpty, let age = statuses.compactMap(\.lastGoodAge).max() else {
+      return wrong + "Of \(names(without)) there is no good snapshot before that."
+    }
+    return wrong + "The last good state before that is \(statuses.count == 1 ? "" : "at most ")\(Amount.age(age)) old."
+  }
+
+  /// True if nothing of the source was ever restored, drilled, or verified with its data, as far as is remembered.
+  private static func isUntried(_ status: SourceStatus) -> Bool { duration(status) == nil }
+
+  /// The expected time of a restore; `nil` if none was measured.
+  private static func duration(_ status: SourceStatus) -> TimeSpan? {
+    status.drills.medianTime ?? status.restoreDuration
+  }
+
+  private static func yes(_ statuses: [SourceStatus]) -> String {
+    if statuses.allSatisfy(isUntried) { return "Yes, by the manifests; never tried." }
+    return statuses.contains(where: isUntried) ? "Yes, but not all was tried." : "Yes."
   }
 
   private static func isDamaged(_ status: SourceStatus) -> Bool {
@@ -66,11 +95,15 @@ struct Verdict {
   private static func state(_ statuses: [SourceStatus]) -> String {
     let what = statuses.count == 1 ? "\(statuses[0].name)" : "All \(statuses.count) sources"
     let age = statuses.compactMap(\.completeAge).max().map { Amount.age($0) } ?? "?"
-    let slowest = statuses.compactMap { $0.drills.medianTime ?? $0.restoreDuration }.max()
-    let duration =
-      slowest.map { ", in about \(Amount.duration($0))\(statuses.count == 1 ? "" : " each")." }
-      ?? ". How long that takes is not known: no restore was measured."
-    return "\(what) can be restored to a state that is at most \(age) old\(duration)"
+    let state = "\(what) can be restored to a state that is at most \(age) old"
+    guard let slowest = statuses.compactMap(duration).max() else {
+      return state + ". How long that takes is not known: no restore was measured."
+    }
+    let time = ", in about \(Amount.duration(slowest))\(statuses.count == 1 ? "" : " each")"
+    let untried = statuses.filter(isUntried)
+    guard !untried.isEmpty else { return state + time + "." }
+    return state + time
+      + " where that was measured. Of \(names(untried)) nothing was restored, drilled or verified yet."
   }
 
   /// The concerns of all sources in sentences; empty without one.

@@ -7,7 +7,7 @@ package struct ErrorJSON: Encodable {
     let code: String
     let exitStatus: Int32
     let scope: String
-    let message: String
+    package let message: String
     let hint: String?
 
     private enum CodingKeys: CodingKey { case code, exitStatus, scope, message, hint }
@@ -33,12 +33,14 @@ package struct ErrorJSON: Encodable {
   }
 
   /// A command line that is wrong.
-  /// - Parameter text: the error as it is shown to people: `holdfast: …`, further lines, and perhaps `HINT: …`.
-  package init(usage text: String) {
+  /// - Parameters:
+  ///   - text: the error as it is shown to people: `holdfast: …`, further lines, and perhaps `HINT: …`.
+  ///   - exitStatus: that of the process, which a plugin ends with another one.
+  package init(usage text: String, exitStatus: Int32 = ExitStatus.usage.rawValue) {
     let lines = text.split(separator: "\n")
     let message = lines.first.map { $0.hasPrefix("holdfast: ") ? $0.dropFirst("holdfast: ".count) : $0 }
     error = Failure(
-      code: ExitStatus.usage.code, exitStatus: ExitStatus.usage.rawValue, scope: ErrorScope.usage.rawValue,
+      code: ExitStatus.usage.code, exitStatus: exitStatus, scope: ErrorScope.usage.rawValue,
       message: String(message ?? ""),
       hint: lines.first { $0.hasPrefix("HINT: ") }.map { String($0.dropFirst("HINT: ".count)) })
   }

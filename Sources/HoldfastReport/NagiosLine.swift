@@ -1,5 +1,5 @@
 package import HoldfastEngine
-internal import HoldfastModel
+package import HoldfastModel
 
 /// `holdfast status --nagios`: one line according to the guidelines for Nagios plugins, with performance data after a
 /// bar.
@@ -15,17 +15,16 @@ package struct NagiosLine {
 
   /// - Parameter name: the name of the repository, if there are lines of several.
   package init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String, of name: String? = nil) {
-    guard !statuses.isEmpty else {
-      (status, said, data) = (.critical, "no snapshots in \(location)", [])
-      return
-    }
-    let worst = statuses.compactMap(\.level).max()
     status =
-      switch worst {
+      switch StatusVerdict(statuses, objectives).level {
       case .critical: .critical
       case .warning: .warning
       case nil: .ok
       }
+    guard !statuses.isEmpty else {
+      (said, data) = ("no snapshots in \(location)", [])
+      return
+    }
     let concerns = statuses.flatMap { status in
       status.concerns.map { (level: $0.level, text: "\(status.name): \($0.text)") }
     }
@@ -34,8 +33,14 @@ package struct NagiosLine {
     data = statuses.flatMap { Self.performance($0, prefix: name.map { "\($0)_" } ?? "") }
   }
 
-  /// The line when nothing could be looked at.
+  /// The line when nothing could be looked at for a reason that says nothing of the repository.
   package init(unknown reason: String) { (status, said, data) = (.unknown, reason, []) }
+
+  /// The line when a repository cannot be opened: critical if that shows that it is damaged or gone.
+  package init(_ error: any OperatorError) {
+    let isLost = error.scope == .repository || [.noRepository, .dataLoss].contains(error.exitStatus)
+    (status, said, data) = (isLost ? .critical : .unknown, error.message, [])
+  }
 
   /// The line for several repositories: the worst status, and what is said of those that are not well.
   package init(_ parts: [(name: String, line: NagiosLine)]) {

@@ -3,7 +3,9 @@ package import HoldfastModel
 internal import HoldfastRepository
 
 /// `holdfast status --prometheus`: metrics in the text format, in base units, without timestamps. Unknown values have
-/// no sample. Each sample has the label `repository`, its ID, so that those of several repositories can be joined.
+/// no sample. Each sample of a repository has its ID as the label `repository`, and as `name` that by which the
+/// configuration knows it: copies of one repository have the same ID. `repository_answers` has the label `name` alone,
+/// because of a repository that does not answer nothing else is known.
 package struct PrometheusText {
   /// A metric: its explanation, and its samples, a line each.
   private struct Family {
@@ -19,17 +21,18 @@ package struct PrometheusText {
   package var text: String { families.map { $0.explanation + $0.samples }.joined() }
 
   /// - Parameters:
-  ///   - name: the name of the repository in the configuration; `nil` if it is not configured.
+  ///   - name: the name of the repository in the configuration, or its location if it is not configured.
   ///   - availableBytes: the bytes that can still be stored; `nil` if the store does not tell.
   ///   - targets: the targets of a repository with several, each with its standings, or the reason why they are not
   ///     known.
   package init(
-    _ statuses: [SourceStatus], repository: Identifier, name: String? = nil, now: Timestamp,
+    _ statuses: [SourceStatus], repository: Identifier, name: String, now: Timestamp,
     availableBytes: UInt64? = nil,
     targets: [(name: String, standings: Result<[TargetStanding], any Error>)] = []
   ) {
-    self.init(labels: ["repository": repository.description])
-    if let name { addAnswer(name, 1) }
+    self.init(labels: ["name": name, "repository": repository.description])
+    append(Self.answer(name, 1))
+    add("sources", "Sources of the repository that status shows.", [([:], Double(statuses.count))])
     add("status_time_seconds", "When these figures were taken, in seconds since 1970.", [([:], Self.seconds(now))])
     add(
       "available_bytes", "Bytes that can still be stored in the repository.", [([:], availableBytes.map { Double($0) })]
@@ -58,14 +61,14 @@ package struct PrometheusText {
   /// - Parameter labels: the labels of every sample that is added.
   package init(labels: [String: String] = [:]) { common = labels }
 
-  /// The metrics of a configured repository that could not be looked at.
+  /// The metrics of a repository that could not be looked at.
   package init(unanswering name: String) {
     self.init()
-    addAnswer(name, 0)
+    append(Self.answer(name, 0))
   }
 
-  private mutating func addAnswer(_ name: String, _ value: Double) {
-    add("repository_answers", "Whether a configured repository could be opened: 1, else 0.", [(["name": name], value)])
+  private static func answer(_ name: String, _ value: Double) -> Family {
+    family("repository_answers", "Whether the repository could be opened: 1, else 0.", [(["name": name], value)])
   }
 
   /// Adds the metrics of another repository.
@@ -75,6 +78,7 @@ package struct PrometheusText {
 
   /// All samples of a metric stand together, as the format demands.
   private mutating func append(_ family: Family) {
+    guard !family.samples.isEmpty else { return }
     guard let index = families.firstIndex(where: { $0.name == family.name }) else { return families.append(family) }
     families[index].samples += family.samples
   }
@@ -223,19 +227,24 @@ package struct PrometheusText {
 
   /// Adds a gauge with its samples; adds nothing without samples.
   mutating func add(_ name: String, _ help: String, _ samples: [(labels: [String: String], value: Double?)]) {
+    let known = samples.map { (labels: $0.labels.merging(common) { own, _ in own }, value: $0.value) }
+    append(Self.family(name, help, known))
+  }
+
+  private static func family(
+    _ name: String, _ help: String, _ samples: [(labels: [String: String], value: Double?)]
+  ) -> Family {
     let lines = samples.compactMap { sample in
       sample.value.map { value in
-        let labels = sample.labels.merging(common) { own, _ in own }.sorted { $0.key < $1.key }
-        let text = labels.map { "\($0.key)=\"\(Self.escaped($0.value))\"" }.joined(separator: ",")
-        return "holdfast_\(name){\(text)} \(Self.number(value))\n"
+        let labels = sample.labels.sorted { $0.key < $1.key }
+        let text = labels.map { "\($0.key)=\"\(escaped($0.value))\"" }.joined(separator: ",")
+        return "holdfast_\(name){\(text)} \(number(value))\n"
       }
     }
-    guard !lines.isEmpty else { return }
     let explained = help.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
-    append(
-      Family(
-        name: name, explanation: "# HELP holdfast_\(name) \(explained)\n# TYPE holdfast_\(name) gauge\n",
-        samples: lines.joined()))
+    return Family(
+      name: name, explanation: "# HELP holdfast_\(name) \(explained)\n# TYPE holdfast_\(name) gauge\n",
+      samples: lines.joined())
   }
 
   static func escaped(_ label: String) -> String {

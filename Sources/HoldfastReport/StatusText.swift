@@ -9,7 +9,7 @@ package enum StatusText {
 
   /// - Parameter inColor: true if a terminal shows the levels in their colours.
   package static func lines(_ statuses: [SourceStatus], location: String, inColor: Bool = false) -> [String] {
-    guard !statuses.isEmpty else { return ["no snapshots in \(location)"] }
+    guard !statuses.isEmpty else { return ["\(word(.critical)): no snapshots in \(location)"] }
     return statuses.flatMap { status in
       let level = inColor ? color(status.level).shown(word(status.level)) : word(status.level)
       return ["\(status.name): \(level)"] + status.concerns.map { "  ! \($0.text)" }
@@ -19,9 +19,9 @@ package enum StatusText {
 
   /// Returns only the concerns, each on one line.
   package static func concerns(
-    _ statuses: [SourceStatus], _ objectives: Objectives, location: String
+    _ statuses: [SourceStatus], location: String
   ) -> [(level: SourceStatus.Concern.Level, text: String)] {
-    if statuses.isEmpty, objectives.maxAge != nil { return [(.critical, "CRITICAL: no snapshots in \(location)")] }
+    if statuses.isEmpty { return [(.critical, "\(word(.critical)): no snapshots in \(location)")] }
     return statuses.flatMap { status in
       status.concerns.map { ($0.level, "\(word($0.level)): \(status.name): \($0.text)") }
     }

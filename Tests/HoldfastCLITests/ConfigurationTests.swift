@@ -337,6 +337,7 @@ import Testing
     configureShop("defaults: {objectives: {max-chain: 1}}\n")
     #expect(run("init", "--unsealed").exitStatus == 0)
     let empty = run("status")
+    #expect(empty.exitStatus == 30, "without an objective, too")
     #expect(
       empty.output.contains("customers: CRITICAL\n  ! there is no snapshot\n"), "what never ran is not overlooked")
     #expect(run("backup").exitStatus == 0)

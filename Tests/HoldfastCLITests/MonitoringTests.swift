@@ -55,9 +55,12 @@ import Testing
     #expect(self.line(empty) == (2, "HOLDFAST CRITICAL - no snapshots in DIR/repository"))
   }
 
+  @Test func whatIsNotThereIsCritical() {
+    #expect(line(Tool()) == (2, "HOLDFAST CRITICAL - there is no repository in DIR/repository"))
+  }
+
   @Test func whatCannotBeLookedAtIsUnknown() {
     let tool = Tool()
-    #expect(line(tool) == (3, "HOLDFAST UNKNOWN - there is no repository in DIR/repository"))
     let result = RunningProcess(tool.start(["status", "--nagios", "--max-age", "soon"])).wait()
     #expect(result.exitStatus == 3, "a plugin that is called wrongly does not look critical")
   }
@@ -74,7 +77,8 @@ import Testing
           assert family.type == "gauge" and family.documentation, family
           for sample in family.samples:
               assert sample.timestamp is None, sample
-              assert len(sample.labels.pop("repository")) == 32, sample
+              assert sample.labels.pop("name").endswith("/repository"), sample
+              assert len(sample.labels.pop("repository", 32 * "0")) == 32, sample
               labels = ",".join('%s=%s' % pair for pair in sorted(sample.labels.items()))
               assert (sample.name, labels) not in samples
               samples["%s{%s}" % (sample.name, labels)] = sample.value
@@ -113,6 +117,7 @@ import Testing
     #expect((samples["holdfast_status_time_seconds{}"] ?? 0) > began - 3600)
     #expect((samples["holdfast_available_bytes{}"] ?? 0) > 0)
     #expect(samples["holdfast_level{source=source}"] == 2)
+    #expect(samples["holdfast_sources{}"] == 2 && samples["holdfast_repository_answers{}"] == 1)
     #expect(samples["holdfast_known_damage{source=source}"] == 0)
     #expect(samples["holdfast_objective{objective=chain,source=source}"] == 5)
   }

@@ -104,8 +104,8 @@ import Testing
     let tool = Tool()
     tool.run("init", "--unsealed")
     let free = tool.run("status")
-    #expect(free.exitStatus == 0)
-    #expect(tool.plain(free.output) == "no snapshots in DIR/repository\n")
+    #expect(free.exitStatus == 30, "nothing can be restored")
+    #expect(tool.plain(free.output) == "CRITICAL: no snapshots in DIR/repository\n")
     let judged = tool.run("status", "--max-age", "1h")
     #expect(judged.exitStatus == 30)
     let quiet = RunningProcess(tool.start(["status", "--max-age", "1h", "--quiet"])).wait()
@@ -120,7 +120,7 @@ import Testing
     tool.run("backup", "source")
     tool.run("backup", "nowhere", "--name", "orders")
     let result = tool.run("status")
-    #expect(result.exitStatus == 0)
+    #expect(result.exitStatus == 30, "orders has no snapshot")
     #expect(
       tool.plain(result.output).split(separator: "\n").filter { !$0.hasPrefix("  ") || $0.hasPrefix("  !") } == [
         "orders: CRITICAL", "  ! there is no snapshot",

@@ -17,7 +17,7 @@ import Testing
       20   damage that costs no snapshot any data
       21   damage that costs data
       22   a drill failed: what was restored is not what it should be
-      30   an objective is missed, or something that `check` tried failed
+      30   an objective is missed, a source is CRITICAL, or `check` found a failure
       126  `wal fetch` failed: anything but a file that the archive does not have
       130  interrupted by a signal before it was done; run the same command again
 

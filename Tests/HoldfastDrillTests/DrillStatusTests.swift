@@ -128,9 +128,9 @@ import Testing
     let nagios = NagiosLine([told], told.objectives, location: "/backup/shop").text
     #expect(nagios.hasSuffix(" 'orders_drilled'=7200s;;691200;0 'orders_rto'=90s;;60;0"), "\(nagios)")
     let repository = try #require(Identifier(bytes: [UInt8](repeating: 7, count: 16)))
-    let metrics = PrometheusText([told], repository: repository, now: Self.now).text.replacing(
+    let metrics = PrometheusText([told], repository: repository, name: "shop", now: Self.now).text.replacing(
       "repository=\"\(repository)\",", with: ""
-    ).split(separator: "\n").map(String.init)
+    ).replacing("name=\"shop\",", with: "").split(separator: "\n").map(String.init)
     for line in [
       "holdfast_drills{source=\"orders\"} 3", "holdfast_drills_passed{source=\"orders\"} 3",
       "holdfast_drill_exit_status{source=\"orders\"} 0",

@@ -16,6 +16,7 @@ struct StatusSample {
   var damage: [String] = []
   var journalDamage: [String] = []
   var suspicious: Set<Identifier> = []
+  var notedDamage: [Identifier] = []
   private var random = SeededRandom(seed: 7)
 
   init() throws {
@@ -93,7 +94,7 @@ struct StatusSample {
     objectives.proveWithin = proof.map { .hours($0) }
     var facts = StatusComputation.Facts(
       name, snapshots: snapshots, damage: damage, journal: journal, journalDamage: journalDamage)
-    facts.suspicious = suspicious
+    (facts.suspicious, facts.notedDamage) = (suspicious, notedDamage)
     return StatusComputation(facts, objectives, now: now).run()
   }
 }

@@ -52,6 +52,26 @@ import Testing
     #expect(sample.status(maxAge: 31).level == .warning)
   }
 
+  /// A snapshot to rely on is complete and sound, and nothing before it looks wrong: what comes after contains it.
+  @Test func theLastGoodSnapshotIsOneToRelyOn() throws {
+    var sample = try StatusSample()
+    try sample.take(50)
+    try sample.take(40, on: 0)
+    try sample.take(30)
+    try sample.take(20, on: 2) { ($0.incomplete, $0.consistency) = (2, .torn) }
+    #expect(sample.status().lastGoodAge == .hours(30))
+    sample.suspicious = [sample.snapshots[2].id]
+    try sample.take(10, on: 2)
+    #expect(sample.status().lastGoodAge == .hours(40), "the next one looks usual beside the wrong one")
+    #expect(sample.status().completeAge == .hours(10))
+    sample.notedDamage = [sample.snapshots[0].id]
+    #expect(sample.status().lastGoodAge == nil, "the other one builds on it")
+    sample.suspicious = []
+    #expect(sample.status().lastGoodAge == .hours(10))
+    try sample.take(-2)
+    #expect(sample.status().lastGoodAge == .hours(10), "a time ahead of this clock is none")
+  }
+
   @Test func aMergedFullCountsInThePlaceOfWhatItStandsFor() throws {
     var sample = try StatusSample()
     try sample.take(50)

@@ -204,9 +204,9 @@ import Testing
   @Test func aRunThatCannotBeginIsTold() throws {
     let tool = Tool()
     TestFiles.makeDirectory(tool.configuration)
-    func run(_ arguments: String..., configured text: String) throws -> [String: Any]? {
+    func run(_ arguments: String..., command: String = "run", configured text: String) throws -> [String: Any]? {
       TestFiles.write(text, to: tool.configuration.appending("holdfast.yaml"))
-      var start = tool.start(["run", "--quiet"] + arguments)
+      var start = tool.start([command, "--quiet"] + arguments)
       start.environment["HOLDFAST_NOTIFY_COMMAND"] = "cat > \(file("run"))"
       let result = RunningProcess(start).wait()
       #expect(result.exitStatus == 2, "\(result.error)")
@@ -223,6 +223,10 @@ import Testing
     #expect(
       unknown["lines"] as? [String] == ["no source order is configured", "HINT: There can be orders."])
     #expect(try run("order", "--dry-run", configured: sound) == nil)
+    for command in ["backup", "watch"] {
+      let told = try #require(try run(command: command, configured: "sources: {orders: {path: relative}}"))
+      #expect(told["event"] as? String == "failure" && told["command"] as? String == "backup")
+    }
   }
 
   @Test func whereNothingIsDueNobodyIsTold() throws {

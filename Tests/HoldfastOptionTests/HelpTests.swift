@@ -49,7 +49,7 @@ import Testing
   ])
   func whatIsTypedWronglyIsToldWithWhatWasMeant(wrong: Wrong) throws {
     let error = #expect(throws: (any Error).self) { try Holdfast.parseAsRoot(wrong.arguments) }
-    let text = UsageErrorText.text(Holdfast.fullMessage(for: try #require(error)), wrong.arguments)
+    let text = UsageErrorText.text(try #require(error), wrong.arguments)
     let lines = text.split(separator: "\n").filter { !$0.hasPrefix("Usage:") }
     #expect(lines == wrong.message.split(separator: "\n").filter { !$0.hasPrefix("Usage:") }, "\(text)")
     #expect(text.contains("\nUsage: ") == wrong.message.contains("\nUsage: "))

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import HoldfastCLI
+import HoldfastModel
 import Testing
 
 /// Wrong usage of any command is told in one form: a fact in lower case, the usage of the command, and the help to
@@ -51,7 +52,7 @@ import Testing
     let error = #expect(throws: (any Error).self, "\(arguments)") { try Holdfast.parseAsRoot(arguments) }
     guard let error else { return "" }
     #expect(Holdfast.exitCode(for: error) == .validationFailure, "\(arguments)")
-    let lines = UsageErrorText.text(Holdfast.fullMessage(for: error), arguments).split(separator: "\n")
+    let lines = UsageErrorText.text(error, arguments).split(separator: "\n")
     let name = (["holdfast"] + words).joined(separator: " ")
     #expect(lines.first?.wholeMatch(of: /holdfast: ([a-z0-9-]|[A-Z]{2}).*/) != nil, "\(lines)")
     #expect(lines.first.map { !$0.hasSuffix(".") || $0.contains(". ") } == true, "\(lines)")
@@ -107,11 +108,25 @@ import Testing
           guard Holdfast.message(for: error).hasPrefix("The value '") else { continue }
           count += 1
           #expect(
-            message(words, [option, "\u{1}/"]).hasPrefix("holdfast: the value '\u{1}/' is invalid for '\(option)"))
+            message(words, [option, "\u{1}/"]).hasPrefix("holdfast: the value '\\x01/' is invalid for '\(option)"))
         }
       }
     }
     #expect(count > 60)
+  }
+
+  /// Arguments may come from others, such as the names of files.
+  @Test(arguments: ["\u{1B}[31mX", "a\nholdfast: all is well", "\u{9B}2J\u{202E}x", "a\r\nb"])
+  func nothingOfTheArgumentsReachesATerminal(_ text: String) {
+    for rest in [["--name", text], ["--name=\(text)"], ["--\(text)"], [text], ["-r", "x", text]] {
+      let arguments = ["list"] + rest
+      let error = #expect(throws: (any Error).self, "\(arguments)") { try Holdfast.parseAsRoot(arguments) }
+      guard let error else { continue }
+      let lines = UsageErrorText.text(error, arguments).split(separator: "\n", omittingEmptySubsequences: false)
+      #expect(lines.allSatisfy { $0.unicodeScalars.allSatisfy(Path.isPrintable) }, "\(lines)")
+      #expect(lines.count { $0.hasPrefix("holdfast: ") } == 1, "\(lines)")
+      #expect(lines.first?.contains("\\x") == true, "\(lines)")
+    }
   }
 
   @Test func anArgumentTooManyIsToldByEveryCommandThatTakesNone() {

@@ -146,7 +146,7 @@ import Testing
       ))
     #expect(run("status", "--nagios").output.contains(" | 'shop_orders_age'="))
     configure(withGone: true)
-    #expect(line() == (3, "HOLDFAST UNKNOWN - gone: there is no repository in DIR/gone "))
+    #expect(line() == (2, "HOLDFAST CRITICAL - gone: there is no repository in DIR/gone "))
     let (status, text) = line("--max-age", "0")
     #expect(status == 2)
     #expect(
@@ -161,9 +161,11 @@ import Testing
     let text = String(decoding: TestFiles.read(tool.directory.appending("holdfast.prom")) ?? [], as: UTF8.self)
     #expect(text.matches(of: /# TYPE holdfast_snapshots gauge/).count == 1, "a metric is explained once")
     #expect(
-      text.matches(of: /(?m)^holdfast_snapshots\{repository="[0-9a-f]{32}",source="(orders|letters)"\} 1$/).count == 2)
+      text.matches(
+        of: /(?m)^holdfast_snapshots\{name="(shop|office)",repository="[0-9a-f]{32}",source="(orders|letters)"\} 1$/
+      ).count == 2)
     #expect(
-      text.matches(of: /(?m)^holdfast_repository_answers\{name="(shop|office)",repository="[0-9a-f]{32}"\} 1$/).count
+      text.matches(of: /(?m)^holdfast_repository_answers\{name="(shop|office)"\} 1$/).count
         == 2)
     #expect(text.contains("holdfast_repository_answers{name=\"gone\"} 0\n"))
     let script = """
@@ -173,5 +175,36 @@ import Testing
       """
     let read = tool.other("/usr/bin/python3", "-c", script, "holdfast.prom")
     #expect(read.exitStatus == 0, "\(read.error)")
+  }
+
+  /// The figures of yesterday must not stay in the file.
+  @Test func aFileForPrometheusTellsAlsoOfTheOnlyRepository() {
+    TestFiles.makeDirectory(tool.configuration)
+    let file = tool.configuration.appending("holdfast.yaml")
+    TestFiles.write("repositories: {gone: {path: '\(tool.directory.appending("gone").text)'}}\n", to: file)
+    TestFiles.setMode(file, 0o644)
+    for more in [["--nagios"], [], ["--json"]] {
+      let metrics = tool.directory.appending("holdfast.prom")
+      TestFiles.write("holdfast_level 0\n", to: metrics)
+      var start = tool.start(["status", "--prometheus", "holdfast.prom"] + more)
+      start.environment["HOLDFAST_REPOSITORY"] = nil
+      #expect(RunningProcess(start).wait().exitStatus == (more == ["--nagios"] ? 2 : 10))
+      let lines = String(decoding: TestFiles.read(metrics) ?? [], as: UTF8.self).split(separator: "\n")
+      #expect(lines.filter { !$0.hasPrefix("#") } == ["holdfast_repository_answers{name=\"gone\"} 0"], "\(more)")
+    }
+  }
+
+  /// What calls a plugin reads one line of standard output, whatever is wrong.
+  @Test func aPluginThatIsCalledWronglyPrintsItsLine() throws {
+    for command in ["status", "check"] {
+      let result = RunningProcess(tool.start([command, "--nagios", "--bogus"])).wait()
+      #expect(result.exitStatus == 3)
+      #expect(result.output == "HOLDFAST UNKNOWN - unknown option '--bogus'\n")
+      let both = RunningProcess(tool.start([command, "--nagios", "--json"])).wait()
+      #expect(both.exitStatus == 3)
+      let error = try #require(try object(both)["error"] as? [String: Any])
+      #expect(error["exitStatus"] as? Int == 3, "the document says how the process ends")
+    }
+    #expect(run("status", "--nagios", "--help").output.hasPrefix("OVERVIEW: "))
   }
 }

@@ -44,7 +44,7 @@ import Testing
     let verdict = try texts(page, "//p[@role='status']")
     #expect(
       verdict.first?.replacing(/\d+ s old/, with: "N s old")
-        == "Yes. source can be restored to a state that is at most N s old. How long that takes is not known: no restore was measured."
+        == "Yes, by the manifests; never tried. source can be restored to a state that is at most N s old. How long that takes is not known: no restore was measured."
     )
     #expect(try elements(page, "//p[@class='verdict fine']").count == 1)
     #expect(try texts(page, "//head/title") == ["holdfast: OK"])
@@ -70,18 +70,60 @@ import Testing
   /// Damage is no reason to say that everything can be restored.
   @Test func afterDamageTheAnswerIsNotYes() throws {
     try shop.backup()
-    var status = try facts().sources[0].status
-    status.notedDamage = [status.newest?.id].compactMap(\.self)
-    let facts = try facts()
-    let source = ReportFacts.Source(
-      status, snapshots: facts.sources[0].snapshots, notes: [], runs: [], kept: facts.sources[0].kept)
-    let changed = ReportFacts(
-      repository: facts.repository, location: "x", now: facts.now, since: facts.since, sources: [source],
-      availableBytes: nil)
     #expect(
-      try texts(page(changed), "//p[@role='status']") == [
-        "Not for certain. Damage to source was found, and nothing shows that it is mended."
-      ])
+      try verdict { $0.notedDamage = [$0.newest?.id].compactMap(\.self) }
+        == "Not for certain. Damage to source was found, and nothing shows that it is mended.")
+  }
+
+  /// Returns the verdict about sources with other statuses.
+  /// - Parameter changes: one for each source, each of the only source of the shop.
+  private func verdict(_ changes: (inout SourceStatus) -> Void...) throws -> String {
+    let facts = try facts()
+    let sources = changes.map { change in
+      var status = facts.sources[0].status
+      change(&status)
+      return ReportFacts.Source(
+        status, snapshots: facts.sources[0].snapshots, notes: [], runs: [], kept: facts.sources[0].kept)
+    }
+    let changed = ReportFacts(
+      repository: facts.repository, location: "x", now: facts.now, since: facts.since, sources: sources,
+      availableBytes: nil)
+    return try #require(try texts(page(changed), "//p[@role='status']").first)
+  }
+
+  /// What an attacker has encrypted is a young, complete snapshot, too.
+  @Test func aStateThatLooksWrongIsNotPromised() throws {
+    try shop.backup()
+    func looksWrong(_ goodAge: TimeSpan?) -> (inout SourceStatus) -> Void {
+      { status in
+        status.suspicions = (status.newest?.id).map { [SourceStatus.Suspicion(id: $0, text: "unusual")] } ?? []
+        status.lastGoodAge = goodAge
+      }
+    }
+    let wrong = "Not for certain. Snapshots of source do not look like a normal day, and nobody has accepted them."
+    #expect(
+      try verdict(looksWrong(.hours(50))) == wrong
+        + " The last good state before that is \(Amount.age(.hours(50))) old.")
+    #expect(try verdict(looksWrong(nil)) == wrong + " Of source there is no good snapshot before that.")
+    let two = try verdict(looksWrong(.hours(50)), looksWrong(.hours(70)))
+    #expect(two.contains("Snapshots of source and 1 other source do not"), "\(two)")
+    #expect(two.contains(" The last good state before that is at most \(Amount.age(.hours(70))) old."), "\(two)")
+  }
+
+  @Test func aSourceThatWasNeverTriedIsNamed() throws {
+    try shop.backup()
+    func tried(_ status: inout SourceStatus) {
+      (status.completeAge, status.restoreDuration) = (.hours(1), .seconds(90))
+    }
+    func untried(_ status: inout SourceStatus) { status.completeAge = .hours(2) }
+    #expect(
+      try verdict(tried, tried)
+        == "Yes. All 2 sources can be restored to a state that is at most 1 h old, in about \(Amount.duration(.seconds(90))) each."
+    )
+    #expect(
+      try verdict(tried, untried)
+        == "Yes, but not all was tried. All 2 sources can be restored to a state that is at most 2 h old, in about \(Amount.duration(.seconds(90))) each where that was measured. Of source nothing was restored, drilled or verified yet."
+    )
   }
 
   // MARK: Targets
@@ -170,6 +212,19 @@ import Testing
         "failed", "25.0 % proved", "100 % proved",
       ])
     #expect(try texts(page, "//table[caption='Runs']//td").prefix(3) == ["verify", "3", "1"])
+  }
+
+  /// The same half that is read twice is half, as `status` counts it.
+  @Test func whatIsProvedTwiceOnADayCountsOnce() throws {
+    try shop.backup()
+    let now = shop.host.clock.now()
+    let time = Timestamp(seconds: now.seconds - 3 * 86_400, nanoseconds: 0)
+    var entry = JournalEntry(
+      command: .verify, host: "shop-1", began: time, ended: time, took: .seconds(1), status: 0)
+    (entry.share, entry.begin) = (0.5, 0.25)
+    let titles = try elements(
+      page(facts(runs: [entry, entry])), "(//svg[@class='weeks'])[1]/rect[not(@class='day p0')]")
+    #expect(titles.count == 1 && titles[0].stringValue?.contains("50.0 % proved") == true, "\(titles)")
   }
 
   // MARK: Safety

@@ -14,7 +14,8 @@ extension TestShop {
   /// - Parameter later: the seconds from now to the time of the report.
   func reportFacts(
     _ objectives: Objectives = Objectives(), location: String = "/backup/shop", available: UInt64? = nil,
-    runs: [JournalEntry] = [], later: Double = 0, policy: RetentionPolicy? = nil
+    runs: [JournalEntry] = [], later: Double = 0, sinceDays: Int64 = 60, areAllSources: Bool = true,
+    log: LogAmount? = nil, policy: RetentionPolicy? = nil
   ) throws -> ReportFacts {
     var now = host.clock.now()
     now.seconds += Int64(later)
@@ -25,11 +26,12 @@ extension TestShop {
       let notes = try repository.notes.read(status.name)
       return ReportFacts.Source(
         status, snapshots: all.filter { notes.removal(of: $0) == nil }, notes: notes.notes.notes, runs: runs,
-        kept: KeptSnapshots(all, notes, policy: policy, in: repository))
+        kept: KeptSnapshots(all, notes, policy: policy, in: repository), log: log)
     }
     return ReportFacts(
       repository: repository.id, location: location, now: now,
-      since: Timestamp(seconds: now.seconds - 60 * 86_400, nanoseconds: 0), sources: sources,
+      since: Timestamp(seconds: now.seconds - sinceDays * 86_400, nanoseconds: 0), sources: sources,
+      areAllSources: areAllSources,
       availableBytes: available)
   }
 }

@@ -37,6 +37,20 @@ import Testing
     }
   }
 
+  /// A report counts the log when it tells on which day the space ends.
+  @Test func theAmountOfTheLogIsAllOfIt() throws {
+    let shop = try TestShop()
+    try makeCluster(shop)
+    let archive = WALArchive(try shop.open(), of: sample.source)
+    #expect(try archive.amount() == nil)
+    for segment in log.segments { _ = try sample.push(segment.name.text, segment.bytes, shop) }
+    let amount = try #require(try archive.amount())
+    let manifests = try log.segments.map { try #require(try archive.find($0.name, of: log.system)).manifest }
+    let objects = manifests.reduce(0) { $0 + $1.object.length }
+    #expect(try #require(amount.storedBytes) > objects, "with the manifests")
+    #expect(amount.oldest == manifests[0].time.moment)
+  }
+
   /// A damaged manifest is for a verify to tell; the status says that it does not know.
   @Test func whatIsDamagedIsNotKnown() throws {
     let shop = try TestShop()

@@ -104,15 +104,62 @@ import Testing
     #expect(line.text == "HOLDFAST CRITICAL - no snapshots in /backup/shop/x", "a bar would begin performance data")
   }
 
+  /// Damage that keeps a repository from being opened is no reason to say that nothing is known.
+  @Test func whatOpeningShowsOfARepositoryIsCritical() {
+    func line(_ scope: ErrorScope, _ status: HoldfastModel.ExitStatus) -> String {
+      NagiosLine(EngineError(scope, "the reason", hint: nil, exitStatus: status)).text
+    }
+    for (scope, status) in [(ErrorScope.repository, HoldfastModel.ExitStatus.failed), (.usage, .noRepository)] {
+      #expect(line(scope, status) == "HOLDFAST CRITICAL - the reason")
+    }
+    #expect(line(.repository, .dataLoss) == "HOLDFAST CRITICAL - the reason")
+    for scope in [ErrorScope.usage, .machine, .transient] {
+      #expect(line(scope, .failed) == "HOLDFAST UNKNOWN - the reason")
+    }
+  }
+
+  /// A source that never had a snapshot, and a repository without any, never end with 0.
+  @Test func whatIsCriticalIsNoSuccess() throws {
+    #expect(StatusVerdict([], Objectives()).exitStatus == .objectiveMissed)
+    let name = try #require(SourceName("orders"))
+    let statuses = try SourceStatus.read(from: shop.repository, of: nil, expected: [name]) { _ in Objectives() }
+    let verdict = StatusVerdict(statuses, Objectives())
+    #expect(verdict.level == .critical && verdict.exitStatus == .objectiveMissed && !verdict.isJudged)
+    #expect(StatusText.concerns([], location: "/x").map(\.text) == ["CRITICAL: no snapshots in /x"])
+  }
+
+  /// A copy of a repository, such as one made by rsync, has its ID: in one file each sample is there once.
+  @Test func copiesOfOneRepositoryAreToldApart() throws {
+    try shop.backup()
+    let statuses = try SourceStatus.read(from: shop.repository, of: nil, expected: []) { _ in Objectives() }
+    var metrics = PrometheusText()
+    for name in ["shop", "copy"] {
+      metrics.add(
+        PrometheusText(
+          statuses, repository: shop.repository.id, name: name, now: Timestamp(seconds: 0, nanoseconds: 0)))
+    }
+    metrics.add(PrometheusText(unanswering: "gone"))
+    let samples = metrics.text.split(separator: "\n").filter { !$0.hasPrefix("#") }
+    let names = samples.map { $0.prefix { $0 != " " } }
+    #expect(names.count > 20 && Set(names).count == names.count)
+    #expect(
+      samples.filter { $0.hasPrefix("holdfast_repository_answers") } == [
+        #"holdfast_repository_answers{name="shop"} 1"#, #"holdfast_repository_answers{name="copy"} 1"#,
+        #"holdfast_repository_answers{name="gone"} 0"#,
+      ], "the label is the same whether it answers or not")
+    let id = shop.repository.id
+    #expect(samples.contains("holdfast_sources{name=\"copy\",repository=\"\(id)\"} 1"))
+  }
+
   @Test func metricsAreInBaseUnitsAndWithoutWhatIsUnknown() throws {
     let envelope = try shop.backup().envelope
     let statuses = try SourceStatus.read(from: shop.repository, of: nil, expected: []) { _ in Objectives() }
     let text = PrometheusText(
-      statuses, repository: shop.repository.id, now: Timestamp(seconds: 1_700_000_000, nanoseconds: 0)
+      statuses, repository: shop.repository.id, name: "shop", now: Timestamp(seconds: 1_700_000_000, nanoseconds: 0)
     ).text
     let id = shop.repository.id
-    #expect(text.contains("holdfast_status_time_seconds{repository=\"\(id)\"} 1700000000\n"), "\(text)")
-    let sample = "holdfast_stored_bytes{repository=\"\(id)\",source=\"source\"} \(envelope.storedBytes)\n"
+    #expect(text.contains("holdfast_status_time_seconds{name=\"shop\",repository=\"\(id)\"} 1700000000\n"), "\(text)")
+    let sample = "holdfast_stored_bytes{name=\"shop\",repository=\"\(id)\",source=\"source\"} \(envelope.storedBytes)\n"
     #expect(text.contains(sample), "\(text)")
     #expect(!text.contains("holdfast_restore_duration_seconds"), "no restore was measured")
   }
@@ -126,11 +173,13 @@ import Testing
     func metrics() throws -> [Substring] {
       let statuses = try SourceStatus.read(from: shop.open(), of: nil, expected: []) { _ in objectives }
       let text = PrometheusText(
-        statuses, repository: shop.repository.id, now: Timestamp(seconds: 0, nanoseconds: 0), availableBytes: 7
+        statuses, repository: shop.repository.id, name: "shop", now: Timestamp(seconds: 0, nanoseconds: 0),
+        availableBytes: 7
       ).text
-      return text.replacing("repository=\"\(shop.repository.id)\"", with: "R").split(separator: "\n").filter {
-        $0.contains(/^holdfast_(level|known_damage|objective|available_bytes)\b/)
-      }
+      return text.replacing("name=\"shop\",", with: "").replacing("repository=\"\(shop.repository.id)\"", with: "R")
+        .split(separator: "\n").filter {
+          $0.contains(/^holdfast_(level|known_damage|objective|available_bytes)\b/)
+        }
     }
     let sound = [
       "holdfast_available_bytes{R} 7", "holdfast_level{R,source=\"source\"} 0",
@@ -165,12 +214,12 @@ import Testing
       let away = Result<[TargetStanding], any Error>.failure(
         EngineError(.usage, "there is no repository in shed", hint: nil, exitStatus: .noRepository))
       return PrometheusText(
-        [], repository: shop.repository.id, now: Timestamp(seconds: 0, nanoseconds: 0),
+        [], repository: shop.repository.id, name: "shop", now: Timestamp(seconds: 0, nanoseconds: 0),
         targets: [("barn", standings), ("shed", away)]
       ).text
     }
     let behind = try text()
-    let label = "repository=\"\(shop.repository.id)\""
+    let label = "name=\"shop\",repository=\"\(shop.repository.id)\""
     for (target, value) in [("barn", 1), ("shed", 0)] {
       #expect(behind.contains("holdfast_target_answers{\(label),target=\"\(target)\"} \(value)\n"), "\(behind)")
     }

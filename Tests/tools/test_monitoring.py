@@ -18,7 +18,7 @@ def promtool(*arguments):
 
 def metrics_of_holdfast():
     """The metrics that `holdfast status --prometheus` writes."""
-    names = re.findall(r'(?:add|each)\(\s*"([a-z_]+)"', METRICS.read_text())
+    names = re.findall(r'(?:add|each|family)\(\s*"([a-z_]+)"', METRICS.read_text())
     return {f"holdfast_{name}" for name in names}
 
 

@@ -42,10 +42,10 @@ struct CheckCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    guard !(nagios && output.json) else { throw ValidationError("--nagios and --json exclude each other.") }
+    guard !(nagios && output.json) else { throw ValidationError("--nagios and --json exclude each other") }
     guard location.repository == nil || !(notify || noWrite || nagios) else {
       throw ValidationError(
-        "--notify, --no-write and --nagios are for everything that is configured: leave --repository out.")
+        "--notify, --no-write and --nagios are for everything that is configured: leave --repository out")
     }
   }
 

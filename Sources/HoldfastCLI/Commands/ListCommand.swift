@@ -59,7 +59,9 @@ struct ListCommand: ParsableCommand {
       if output.json { try Console.json(listing.json) } else { listing.lines.forEach(Console.output) }
       return try Outcome.end(listing.damage, hint: Self.hint)
     }
-    let all = try SeveralRepositories(contexts) { context in
+    let limit = SeveralRepositories<Listing>.limit
+    let all = try SeveralRepositories(sideBySide: contexts, within: limit, unless: machine.host.cancellation) {
+      context in
       let listing = try read(context)
       return (listing, listing.damage.isEmpty ? .done : .dataLoss)
     }

@@ -53,10 +53,10 @@ struct MountCommand: ParsableCommand {
 
   func validate() throws {
     guard allowOther || !ignoreParents else {
-      throw ValidationError("--ignore-parents says what other users may do: give --allow-other, too.")
+      throw ValidationError("--ignore-parents says what other users may do: give --allow-other, too")
     }
     guard snapshot == nil || name.count <= 1 else {
-      throw ValidationError("--snapshot shows one snapshot, of one source: give --name once.")
+      throw ValidationError("--snapshot shows one snapshot, of one source: give --name once")
     }
   }
 

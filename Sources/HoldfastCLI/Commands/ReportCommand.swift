@@ -63,7 +63,8 @@ struct ReportCommand: ParsableCommand {
       sources: try statuses.map { status in
         try Self.facts(status, configured.first { $0.name == status.name }?.retention, repository)
       },
-      targets: targets.map(\.facts), redundancy: TargetRow.redundancy(of: statuses, at: targets, repository),
+      areAllSources: source.name == nil, targets: targets.map(\.facts),
+      redundancy: TargetRow.redundancy(of: statuses, at: targets, repository),
       // Everything else counts without it.
       availableBytes: (try? repository.store.availableBytes()) ?? nil)
   }
@@ -79,6 +80,7 @@ struct ReportCommand: ParsableCommand {
     return ReportFacts.Source(
       status, snapshots: all.filter { notes.removal(of: $0) == nil }, notes: notes.notes.notes,
       runs: SourceStatus.counted(journal, of: status.name, in: repository),
-      kept: KeptSnapshots(all, notes, policy: policy, in: repository))
+      kept: KeptSnapshots(all, notes, policy: policy, in: repository),
+      log: try WALArchive(repository, of: status.name).amount())
   }
 }

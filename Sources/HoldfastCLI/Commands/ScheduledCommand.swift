@@ -39,7 +39,7 @@ struct ScheduledCommand {
     do {
       parsed = try Holdfast.parseAsRoot(arguments)
     } catch {
-      throw ScheduleError.noCommandLine(UsageErrorText.fact(Holdfast.message(for: error)))
+      throw ScheduleError.noCommandLine(UsageErrorText.fact(error, arguments))
     }
     let config = Self.value(nil, "--config", arguments)
     if let config, !config.hasPrefix("/") { throw ScheduleError.relativePath(config) }

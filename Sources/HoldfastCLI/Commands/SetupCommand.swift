@@ -92,9 +92,9 @@ struct SetupCommand: ParsableCommand {
 
   func validate() throws {
     guard [keyFile != nil, passphrase, passphraseFile != nil, unsealed].filter({ $0 }).count <= 1 else {
-      throw ValidationError("--key-file, --passphrase, --passphrase-file and --unsealed exclude each other.")
+      throw ValidationError("--key-file, --passphrase, --passphrase-file and --unsealed exclude each other")
     }
-    guard every == nil || !noSchedule else { throw ValidationError("--every and --no-schedule exclude each other.") }
+    guard every == nil || !noSchedule else { throw ValidationError("--every and --no-schedule exclude each other") }
   }
 
   func run() throws {

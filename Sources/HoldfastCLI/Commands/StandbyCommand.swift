@@ -62,12 +62,12 @@ struct StandbyCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    guard interval.map({ $0 > .zero }) ?? true else { throw ValidationError("--interval is at least 1s.") }
-    if interval != nil, once || dryRun { throw ValidationError("--interval is for a standby that goes on.") }
+    guard interval.map({ $0 > .zero }) ?? true else { throw ValidationError("--interval is at least 1s") }
+    if interval != nil, once || dryRun { throw ValidationError("--interval is for a standby that goes on") }
     if discardChanges, !once {
-      throw ValidationError("--discard-changes is for --once: a standby that goes on would discard later changes, too.")
+      throw ValidationError("--discard-changes is for --once: a standby that goes on would discard later changes, too")
     }
-    if once, dryRun { throw ValidationError("--once and --dry-run exclude each other.") }
+    if once, dryRun { throw ValidationError("--once and --dry-run exclude each other") }
   }
 
   func run() throws {

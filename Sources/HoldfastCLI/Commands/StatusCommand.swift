@@ -16,7 +16,7 @@ struct StatusCommand: ParsableCommand {
       Past runs are read from the journal of the repository, which is information and no proof. What cannot be \
       determined is shown as unknown; an objective that cannot be shown to be met is missed. With --nagios: one line, \
       and the exit status of a Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. If several repositories are \
-      configured and none is named, all are shown; one that cannot be opened hides none of the others.
+      configured and none is named, all are shown; one that cannot be opened or does not answer hides none of the others.
 
       \(HelpEnd.text("holdfast status", "holdfast status --max-age 26h --nagios"))
       """)
@@ -72,12 +72,12 @@ struct StatusCommand: ParsableCommand {
     do {
       let machine = location.machine(output)
       let all = try read(machine)
-      try writeMetrics(all, machine)
       let line = line(all)
+      try writeMetrics(all, machine, isWell: line.status == .ok)
       Console.output(line.text)
       throw NagiosOutcome(status: line.status)
     } catch let error as any OperatorError {
-      let line = NagiosLine(unknown: error.message)
+      let line = NagiosLine(error)
       Console.output(line.text)
       throw NagiosOutcome(status: line.status)
     }
@@ -88,6 +88,9 @@ struct StatusCommand: ParsableCommand {
     [configuration.commandName, CheckCommand.configuration.commandName].contains(arguments.first)
       && arguments.contains("--nagios")
   }
+
+  /// The longest time of a plugin: who calls it gives up after a minute.
+  private static let pluginLimit = TimeSpan.seconds(50)
 
   /// The objectives of the command line, for every source.
   private var objectives: Objectives { promised(nil) }
@@ -104,10 +107,11 @@ struct StatusCommand: ParsableCommand {
   }
 
   /// Reads the status of the repositories that are meant.
-  /// - Throws: what went wrong if only one is meant.
   private func read(_ machine: MachineContext) throws -> SeveralRepositories<RepositoryReading> {
+    typealias Readings = SeveralRepositories<RepositoryReading>
     let contexts = try location.contexts(machine, of: source)
-    return try SeveralRepositories(contexts) { context in
+    let limit = nagios ? Self.pluginLimit : contexts.count > 1 ? Readings.limit : nil
+    return try Readings(sideBySide: contexts, within: limit, unless: machine.host.cancellation) { context in
       let reading = try RepositoryReading(
         context, of: source, readsTargets: !nagios || prometheus != nil, promised)
       return (reading, StatusVerdict(reading.statuses, objectives).exitStatus)
@@ -121,11 +125,22 @@ struct StatusCommand: ParsableCommand {
         switch part.result {
         case .success(let found):
           NagiosLine(found.statuses, objectives, location: found.location, of: isOne ? nil : part.name)
-        case .failure(let error): NagiosLine(unknown: describe(error).message)
+        case .failure(let error): NagiosLine(describe(error))
         }
       return (name: part.name, line: line)
     }
     return isOne ? lines[0].line : NagiosLine(lines)
+  }
+
+  /// - Parameter isWell: true if nothing is wrong. Otherwise that matters more than a file that cannot be written.
+  private func writeMetrics(
+    _ all: SeveralRepositories<RepositoryReading>, _ machine: MachineContext, isWell: Bool
+  ) throws {
+    do {
+      try writeMetrics(all, machine)
+    } catch let error as any OperatorError where !isWell {
+      Console.error("holdfast: \(error)", .red)
+    }
   }
 
   private func writeMetrics(_ all: SeveralRepositories<RepositoryReading>, _ machine: MachineContext) throws {
@@ -143,6 +158,10 @@ struct StatusCommand: ParsableCommand {
   private func report() throws -> ExitStatus {
     let machine = location.machine(output)
     let all = try read(machine)
+    if let failure = all.onlyFailure {
+      try writeMetrics(all, machine, isWell: false)
+      throw failure
+    }
     let isOne = all.parts.count == 1
     let found = all.parts.compactMap { try? $0.result.get() }
     if output.json {
@@ -152,7 +171,7 @@ struct StatusCommand: ParsableCommand {
         try Console.json(all.json { $0.json(objectives) }, machine)
       }
     } else if output.quiet {
-      for concern in found.flatMap({ StatusText.concerns($0.statuses, objectives, location: $0.location) }) {
+      for concern in found.flatMap({ StatusText.concerns($0.statuses, location: $0.location) }) {
         Console.error("holdfast: \(concern.text)", StatusText.color(concern.level))
       }
     } else {
@@ -163,12 +182,7 @@ struct StatusCommand: ParsableCommand {
     if all.parts.contains(where: { $0.status == .dataLoss }) {
       Console.hint("Run `holdfast verify --data` to see what can still be restored.")
     }
-    do {
-      try writeMetrics(all, machine)
-    } catch let error as any OperatorError where all.status != .done {
-      // The result matters more than a file that could not be written.
-      Console.error("holdfast: \(error)", .red)
-    }
+    try writeMetrics(all, machine, isWell: all.status == .done)
     return all.status
   }
 }
@@ -176,8 +190,7 @@ struct StatusCommand: ParsableCommand {
 /// The findings of `status` about one repository.
 private struct RepositoryReading {
   private let repository: Repository
-  /// Its name in the configuration; `nil` if it is not configured.
-  private let name: String?
+  private let name: String
   let statuses: [SourceStatus]
   /// Empty for a repository with only one target.
   private let targets: [TargetRow]
@@ -196,7 +209,7 @@ private struct RepositoryReading {
     }
     targets = readsTargets ? try TargetRow.read(context, .success(repository), source) : []
     redundancy = TargetRow.redundancy(of: statuses, at: targets, repository)
-    (self.repository, name) = (repository, context.configured?.name)
+    (self.repository, name) = (repository, context.name)
   }
 
   var location: String { repository.location }

@@ -3,6 +3,7 @@ internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastStore
+internal import HoldfastSystem
 
 /// The findings of a command in each of several configured repositories. One that fails does not stop the others.
 struct SeveralRepositories<Value> {
@@ -17,24 +18,60 @@ struct SeveralRepositories<Value> {
 
   let parts: [Part]
 
+  /// The longest time for a command that reads several repositories side by side.
+  static var limit: TimeSpan { .minutes(5) }
+
+  /// Reads one after the other.
   /// - Parameter read: returns what was found in a repository, and the exit status of that.
-  /// - Throws: `Interrupted`, and any error if there is only one repository.
+  /// - Throws: `Interrupted` alone.
   init(_ contexts: [RepositoryContext], _ read: (RepositoryContext) throws -> (Value, ExitStatus)) throws {
-    parts = try contexts.map { context in
-      func part(_ status: ExitStatus, _ result: Result<Value, any Error>) -> Part {
-        Part(
-          name: context.name, location: context.location.description, heading: context.heading, status: status,
-          result: result)
-      }
-      do {
-        let (value, status) = try read(context)
-        return part(status, .success(value))
-      } catch let signal as Interrupted {
-        throw signal
-      } catch  where contexts.count > 1 {
-        return part(describe(error).exitStatus, .failure(error))
-      }
+    parts = try contexts.map { context in try Self.part(context, Result { try read(context) }) }
+  }
+
+  /// Reads side by side. A repository that does not answer in time has failed, and is left behind.
+  /// - Parameters:
+  ///   - limit: `nil` to read one after the other, without a limit.
+  ///   - read: returns what was found in a repository, and the exit status of that. It prints no results.
+  /// - Throws: `Interrupted` alone.
+  init(
+    sideBySide contexts: [RepositoryContext], within limit: TimeSpan?, unless cancellation: Cancellation,
+    _ read: @escaping @Sendable (RepositoryContext) throws -> (Value, ExitStatus)
+  ) throws where Value: Sendable {
+    guard let limit else {
+      parts = try contexts.map { context in try Self.part(context, Result { try read(context) }) }
+      return
     }
+    let results = try TimedWork.run(contexts.count, within: limit, unless: cancellation) { try read(contexts[$0]) }
+    parts = try contexts.enumerated().map { index, context in
+      try Self.part(context, results[index] ?? .failure(Self.silence(limit, of: context)))
+    }
+  }
+
+  private static func silence(_ limit: TimeSpan, of context: RepositoryContext) -> EngineError {
+    EngineError(
+      .transient, "\(context.location) did not answer within \(Amount.duration(limit))",
+      hint: "See whether it can be reached. With `-r \(context.name)` it has all the time that it needs.")
+  }
+
+  private static func part(
+    _ context: RepositoryContext, _ result: Result<(Value, ExitStatus), any Error>
+  ) throws -> Part {
+    func part(_ status: ExitStatus, _ result: Result<Value, any Error>) -> Part {
+      Part(
+        name: context.name, location: context.location.description, heading: context.heading, status: status,
+        result: result)
+    }
+    switch result {
+    case .success(let (value, status)): return part(status, .success(value))
+    case .failure(let signal as Interrupted): throw signal
+    case .failure(let error): return part(describe(error).exitStatus, .failure(error))
+    }
+  }
+
+  /// The error of the only repository; `nil` if there are several, or it could be read.
+  var onlyFailure: (any Error)? {
+    guard parts.count == 1, case .failure(let error) = parts[0].result else { return nil }
+    return error
   }
 
   /// The worst of their exit statuses.
@@ -74,7 +111,7 @@ struct SeveralRepositories<Value> {
 
 extension RepositoryContext {
   /// Its name in the configuration; where it is not configured, its location.
-  fileprivate var name: String { configured?.name ?? location.description }
+  var name: String { configured?.name ?? location.description }
 
   /// The line above what is shown of one of several repositories.
   var heading: String { "\(name): \(location)" }

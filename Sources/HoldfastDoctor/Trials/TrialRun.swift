@@ -37,6 +37,8 @@ struct TrialRun {
     // The first ones leave time for these.
     try run(trials.indices.filter { trials[$0].opening == nil }, within: total.map { $0 / 2 })
     try run(trials.indices.filter { trials[$0].opening != nil }, within: total)
+    // A trial may have failed because the signal reached what it had started.
+    try machine.host.cancellation.check()
     return found.withLock { found in trials.indices.flatMap { found[$0] ?? [] } }
   }
 

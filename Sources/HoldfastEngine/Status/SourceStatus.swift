@@ -28,6 +28,8 @@ package struct SourceStatus: Sendable {
   package struct Suspicion: Sendable, Hashable {
     package var id: Identifier
     package var text: String
+
+    package init(id: Identifier, text: String) { (self.id, self.text) = (id, text) }
   }
 
   /// A run that the journal contains.
@@ -90,6 +92,9 @@ package struct SourceStatus: Sendable {
   /// The time since the start of the newest complete snapshot whose time is not later than this machine's clock.
   package var completeAge: TimeSpan?
   package var completeStarted: Timestamp?
+  /// The time since the start of the newest snapshot that can be relied on (`Snapshot.lastGood`); `nil` if there is
+  /// none, or its time is later than this machine's clock.
+  package var lastGoodAge: TimeSpan?
   /// The number of snapshots whose manifests can be read, and the number of these that have a complete chain.
   package var snapshots = 0
   package var restorable = 0

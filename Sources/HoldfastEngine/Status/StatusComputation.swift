@@ -118,6 +118,10 @@ package struct StatusComputation {
     }.max(by: Snapshot.isOlder)
     status.completeStarted = complete?.envelope.started
     status.completeAge = status.completeStarted.flatMap { age(of: $0) }
+    let good = Snapshot.lastGood(
+      of: facts.snapshots, history, suspicious: facts.suspicious, damaged: Set(facts.notedDamage)
+    ) { age(of: $0.envelope.started) != nil }
+    status.lastGoodAge = good.flatMap { age(of: $0.envelope.started) }
   }
 
   /// The bytes per day. The oldest snapshot does not count as growth: it is the beginning of the source, or the rest
@@ -169,9 +173,7 @@ package struct StatusComputation {
     let verifies = journal.verifies.filter { entry in
       age(of: entry.began).map { $0 <= window } ?? false
     }.map {
-      Verified(
-        began: $0.began, share: $0.share ?? 0, begin: $0.begin,
-        chain: history.members(of: $0.snapshot))
+      Verified(began: $0.began, read: ReadShare($0), chain: history.members(of: $0.snapshot))
     }
     if verifies.isEmpty {
       // There may have been verifies before the journal begins.
@@ -182,10 +184,7 @@ package struct StatusComputation {
     let proved = snapshots.reduce(0.0) { sum, snapshot in
       let made = snapshot.madeAt
       let covering = verifies.filter { made <= $0.began && ($0.chain?.contains(snapshot.id) ?? true) }
-      let missedBy = covering.filter { $0.begin == nil }.reduce(1 - Verified.reached(by: covering)) {
-        $0 * (1 - $1.share)
-      }
-      return sum + Double(snapshot.envelope.storedBytes) * (1 - missedBy)
+      return sum + Double(snapshot.envelope.storedBytes) * ReadShare.union(of: covering.map(\.read))
     }
     return min(1, proved / total)
   }
@@ -193,26 +192,8 @@ package struct StatusComputation {
   /// A verify that read data.
   private struct Verified {
     let began: Timestamp
-    let share: Double
-    /// The beginning of its share in the fixed order; `nil` if the share was chosen at random.
-    let begin: Double?
+    let read: ReadShare
     let chain: Set<Identifier>?
-
-    /// Returns the share that was covered by all verifies with a fixed beginning.
-    static func reached(by verified: [Verified]) -> Double {
-      let spans = verified.flatMap { one -> [(from: Double, to: Double)] in
-        guard let begin = one.begin else { return [] }
-        let end = begin + one.share
-        // A share that passes the end of the order goes on at its beginning.
-        return end <= 1 ? [(begin, end)] : [(begin, 1), (0, end - 1)]
-      }.sorted { $0.from < $1.from }
-      var (reached, end) = (0.0, 0.0)
-      for span in spans where span.to > end {
-        reached += span.to - max(span.from, end)
-        end = span.to
-      }
-      return min(1, reached)
-    }
   }
 
   // MARK: Restore

@@ -8,6 +8,9 @@ package struct StatusVerdict: Sendable {
   package let isMissed: Bool
   /// True if there is an objective to meet.
   package let isJudged: Bool
+  /// The worst level of the sources; `critical` without any source, because then nothing can be restored. `nil` if all
+  /// is well.
+  package let level: SourceStatus.Concern.Level?
 
   /// - Parameter objectives: the objectives of every source.
   package init(_ statuses: [SourceStatus], _ objectives: Objectives) {
@@ -16,7 +19,11 @@ package struct StatusVerdict: Sendable {
     }
     isMissed = statuses.contains { !$0.missed.isEmpty } || (statuses.isEmpty && objectives.maxAge != nil)
     isJudged = !objectives.isEmpty || statuses.contains { !$0.objectives.isEmpty }
+    level = statuses.isEmpty ? .critical : statuses.compactMap(\.level).max()
   }
 
-  package var exitStatus: ExitStatus { isDamaged ? .dataLoss : isMissed ? .objectiveMissed : .done }
+  /// Never `done` where the level is critical.
+  package var exitStatus: ExitStatus {
+    isDamaged ? .dataLoss : isMissed || level == .critical ? .objectiveMissed : .done
+  }
 }

@@ -28,7 +28,7 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
     case .repairableDamage: "damage that costs no snapshot any data"
     case .dataLoss: "damage that costs data"
     case .drillFailed: "a drill failed: what was restored is not what it should be"
-    case .objectiveMissed: "an objective is missed, or something that `check` tried failed"
+    case .objectiveMissed: "an objective is missed, a source is CRITICAL, or `check` found a failure"
     case .fetchFailed: "`wal fetch` failed: anything but a file that the archive does not have"
     case .interrupted: "interrupted by a signal before it was done; run the same command again"
     }

@@ -199,18 +199,14 @@ final class RunDigest {
     }
   }
 
-  /// Returns the newest snapshot that is complete, not known to be damaged, and does not look wrong.
+  /// Returns the newest snapshot that can be relied on, as reports have it.
   private func lastGood(of source: SourceName) -> DigestResult.LastGood {
     guard let repository = collected[source]?.repository else { return .unknown("the repository was not opened") }
     do {
       guard try repository.catalog.isKnown(source) else { return .none }
       let notes = try repository.notes.read(source).notes
-      let good = try repository.catalog.allSnapshots(of: source, onDamage: { _ in }).filter { snapshot in
-        let note = notes[snapshot]
-        let looksWrong = !(snapshot.envelope.comparison?.anomalies.isEmpty ?? true) && note.accepted == nil
-        return snapshot.envelope.incomplete == 0 && note.damaged == nil && !looksWrong
-      }
-      guard let newest = good.max(by: Snapshot.isOlder) else { return .none }
+      let snapshots = try repository.catalog.allSnapshots(of: source, onDamage: { _ in })
+      guard let newest = Snapshot.lastGood(of: snapshots, notes) else { return .none }
       let age = machine.host.clock.now() - newest.envelope.started
       return .snapshot(newest.id, started: newest.envelope.started, age: age)
     } catch {
