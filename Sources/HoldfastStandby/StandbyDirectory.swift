@@ -35,7 +35,7 @@ final class StandbyDirectory {
     own = try OwnDirectory(making: path, groupMayWrite: false, files: files)
     try Self.checkContent(own.directory, path, files)
     let lock = try files.openBeneath(Self.lockName, in: own.directory, .openOrCreate)
-    guard try lock.lock(exclusively: true, wait: false) else {
+    guard try lock.lockUnlessTaken() else {
       throw EngineError(
         .transient, "another standby is at work in \(path)", hint: "Leave it to that, or stop it first.",
         exitStatus: .locked)

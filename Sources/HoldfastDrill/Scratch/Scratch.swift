@@ -24,7 +24,7 @@ final class Scratch {
     }
     directory = own.directory
     lock = try files.openBeneath(Path("lock"), in: directory, .openOrCreate)
-    guard try lock.lock(exclusively: true, wait: false) else {
+    guard try lock.lockUnlessTaken() else {
       throw EngineError(
         .transient, "another drill is at work in \(place.path)", hint: "Wait until it has ended.", exitStatus: .locked)
     }

@@ -156,6 +156,19 @@ package final class OpenFile: Sendable {
     }
   }
 
+  /// Takes the exclusive lock, or gives up soon. One try is not enough: a child process that is being started holds a
+  /// copy of each descriptor until it executes its program.
+  /// - Returns: false if another process has it.
+  package func lockUnlessTaken() throws(SystemError) -> Bool {
+    for _ in 1..<Self.lockTries {
+      if try lock(exclusively: true, wait: false) { return true }
+      Pause.briefly()
+    }
+    return try lock(exclusively: true, wait: false)
+  }
+
+  private static let lockTries = 5
+
   // MARK: Attributes
 
   package func status() throws(SystemError) -> FileStatus {
