@@ -145,7 +145,12 @@ package final class TestCluster {
   /// - Parameter mode: `fast`, `smart`, or `immediate`, which is a crash.
   package func stop(_ mode: String = "fast") throws {
     isRunning = false
+    let file = TestFiles.read(data.appending("postmaster.pid")) ?? []
+    let process = String(decoding: file.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     try control("stop", "--mode", mode)
+    // pg_ctl looks only for its file: the server itself ends a moment later, and lies in its directory until then.
+    let place = Path("/proc/\(process)/cwd")
+    for _ in 0..<2000 where !process.isEmpty && TestFiles.exists(place) { usleep(5000) }
   }
 
   private func control(_ action: String, _ arguments: String...) throws {
