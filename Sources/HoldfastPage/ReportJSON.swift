@@ -20,8 +20,10 @@ package struct ReportJSON: Encodable {
   private let redundancy: [RedundancyJSON]
   /// `null` if the store does not tell.
   private let availableBytes: Known<UInt64>
-  /// The usual growth of the stored bytes; `null` if too few days are known.
+  /// A bound of the growth of the stored bytes; `null` if too little is known.
   private let growthBytesPerDay: Known<Double>
+  /// `at-most`, or `at-least` if too few fulls are known to count them; `null` without a bound.
+  private let growthBound: Known<String>
   /// `unknown`, `not-in-sight` or `full`.
   private let spaceEnd: String
   /// The time at which the repository is full at that growth; `null` unless `spaceEnd` is `full`.
@@ -36,7 +38,9 @@ package struct ReportJSON: Encodable {
     sources = facts.sources.map { Source($0, on: facts.axis) }
     targets = facts.targets.map { Target($0, facts) }
     redundancy = facts.redundancy.map { RedundancyJSON($0) }
-    (availableBytes, growthBytesPerDay) = (Known(facts.availableBytes), Known(forecast.bytesPerDay))
+    availableBytes = Known(facts.availableBytes)
+    growthBytesPerDay = Known(forecast.growth?.bytesPerDay)
+    growthBound = Known(forecast.growth?.bound.rawValue)
     switch forecast.end {
     case .unknown: (spaceEnd, fullAt) = ("unknown", Known(nil))
     case .notInSight: (spaceEnd, fullAt) = ("not-in-sight", Known(nil))

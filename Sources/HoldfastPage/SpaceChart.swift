@@ -15,7 +15,7 @@ struct SpaceChart {
     let area = points + [(x: points[points.count - 1].x, y: Chart.height), (x: points[0].x, y: Chart.height)]
     let chart = Chart(
       title: "Stored bytes",
-      summary: "\(Amount.bytes(UInt64(saturating: greatest))) now; growth: \(forecast.growth).",
+      summary: "\(Amount.bytes(UInt64(saturating: greatest))) now; growth: \(forecast.growthWords).",
       top: Amount.bytes(UInt64(saturating: greatest * 1.1)), axis: axis,
       drawing: .all([Chart.area(area), Chart.line(points, class: "line")])
     ).html
@@ -23,7 +23,9 @@ struct SpaceChart {
       note, chart,
       .element(
         "p", ["class": "note"],
-        "The growth is the larger of two: all that is stored, over the time since the first snapshot, and the median over all pairs of days. The archived log is in it, what a prune removed is not: the space may last longer."
+        forecast.growth?.bound == .atLeast
+          ? "Too few fulls are known to count them: the growth is all other snapshots, over the time since the first, and the archived log."
+          : "The growth is the larger of two: all that is stored, over the time since the first snapshot, and the median over all pairs of days. The archived log is in it, what a prune removed is not: the space may last longer."
       ),
     ])
   }

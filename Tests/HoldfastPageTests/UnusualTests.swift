@@ -146,10 +146,24 @@ import Testing
         == "100.0 KiB are free. When the space ends is not told here: other sources are stored there, too.")
   }
 
-  private func growth(_ facts: ReportFacts) throws -> (bytesPerDay: Double?, end: String?) {
+  /// A shop with few fulls whose disk is nearly full is told so: what is known of it fills the disk already.
+  @Test func aFullDiskIsToldWithFewFulls() throws {
+    var random = SeededRandom(seed: 4)
+    for _ in 0..<9 {
+      TestFiles.write(random.bytes(100_000), to: shop.source.appending("noise"))
+      try shop.backup()
+      clock.advance(days: 1)
+    }
+    let told = try #require(try shop.reportFacts(available: 300 << 10).page().texts("//p[@class='space']").first)
+    let end =
+      #/300\.0 KiB are free\. At a growth of at least .* a day, without fulls, of which too few are known, the space ends at the latest on 20\d\d-\d\d-\d\d, in [234] days\./#
+    #expect(told.wholeMatch(of: end) != nil, "\(told)")
+  }
+
+  private func growth(_ facts: ReportFacts) throws -> (bytesPerDay: Double?, bound: String?, end: String?) {
     let data = try JSONEncoder().encode(ReportJSON(facts))
     let told = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-    return (told["growthBytesPerDay"] as? Double, told["spaceEnd"] as? String)
+    return (told["growthBytesPerDay"] as? Double, told["growthBound"] as? String, told["spaceEnd"] as? String)
   }
 
   /// Fulls that come once a week fill the disk, also when a report shows the days between two of them.
@@ -159,19 +173,20 @@ import Testing
     let week = [SnapshotKind.full] + Array(repeating: .incremental, count: 6)
     try shop.fill(week + week + week, clock)
     let early = try growth(shop.reportFacts(available: 1 << 20, sinceDays: 5))
-    #expect(early.bytesPerDay == nil && early.end == "unknown", "only two intervals between fulls are known")
+    #expect(early.bound == "at-least", "only two intervals between fulls are known")
+    #expect(try #require(early.bytesPerDay) < 100_000 / 7)
     try shop.fill(week, clock)
     let facts = try shop.reportFacts(available: 1 << 20, sinceDays: 5)
-    let (bytesPerDay, end) = try growth(facts)
+    let (bytesPerDay, bound, end) = try growth(facts)
     let stored = facts.sources[0].snapshots.reduce(0) { $0 + Double($1.envelope.storedBytes) }
     #expect(stored > 400_000)
     #expect(try #require(bytesPerDay) > 100_000 / 7, "at least what a full is, each week")
-    #expect(end == "full")
+    #expect(bound == "at-most" && end == "full")
     let log = LogAmount(
       storedBytes: 28_000_000, oldest: Timestamp(seconds: facts.now.seconds - 28 * 86_400, nanoseconds: 0))
     let logged = try growth(shop.reportFacts(available: 1 << 20, log: log))
     #expect(try #require(logged.bytesPerDay) > 1_000_000, "the archived log fills the disk, too")
     let unknown = try growth(shop.reportFacts(available: 1 << 20, log: LogAmount(storedBytes: nil, oldest: nil)))
-    #expect(unknown.bytesPerDay == nil)
+    #expect(unknown.bytesPerDay == nil && unknown.bound == nil)
   }
 }

@@ -1,4 +1,5 @@
 internal import HoldfastConfiguration
+internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastStore
@@ -25,21 +26,32 @@ struct RoomTrial: Trial {
     guard free > 0 else { return [result(.failed, text, hint: hint(opening))] }
     // Of what is divided, a target gets one shard.
     let share = 1 / Double(opening.settings.erasure?.data ?? 1)
-    let stored = try opening.history().known.map { known in
-      (time: known.stored, bytes: UInt64(saturating: Double(known.bytes) * share))
+    let sources = try opening.stored()
+    let (verdict, end) = Self.end(of: free, sources, share: share, now: machine.host.clock.now())
+    let full = Double(sources.compactMap(\.newestFull).map(\.bytes).max() ?? 0) * share
+    guard full < Double(free) else {
+      let needed = Amount.bytes(UInt64(saturating: full))
+      return [result(max(verdict, .warning), "\(text); \(end); another full takes \(needed)", hint: hint(opening))]
     }
-    guard let trend = GrowthTrend(stored, now: machine.host.clock.now()) else {
-      return [result(.ok, "\(text); too little was stored so far to tell when that ends")]
+    return [result(verdict, "\(text); \(end)", hint: verdict == .ok ? nil : hint(opening))]
+  }
+
+  /// Returns when so many bytes are used up, as a sentence without its beginning.
+  private static func end(
+    of free: UInt64, _ sources: [StorageGrowth.Source], share: Double, now: Timestamp
+  ) -> (verdict: TrialVerdict, text: String) {
+    guard let growth = StorageGrowth(sources, now: now) else {
+      return (.ok, "too little was stored so far to tell when that ends")
     }
-    guard let time = trend.time(until: free) else { return [result(.ok, "\(text); the end is not in sight")] }
+    guard let time = growth.time(until: free, share: share) else {
+      let isKnown = growth.bound == .atMost
+      return (.ok, isKnown ? "the end is not in sight" : "too few fulls are known to tell when that ends")
+    }
+    let verdict: TrialVerdict = time < failureTime ? .failed : time < warningTime ? .warning : .ok
+    let amount = Amount.bytes(UInt64(saturating: growth.bytesPerDay * share))
     let days = Amount.count(UInt64(saturating: time / .days(1)), "day")
-    let growth = Amount.bytes(UInt64(saturating: trend.bytesPerDay))
-    let verdict: TrialVerdict = time < Self.failureTime ? .failed : time < Self.warningTime ? .warning : .ok
-    return [
-      result(
-        verdict, "\(text); \(growth) are stored a day, and it is full in \(days)",
-        hint: verdict == .ok ? nil : hint(opening))
-    ]
+    let latest = growth.bound == .atLeast ? " at the latest" : ""
+    return (verdict, "\(growth.bound.words) \(amount) are stored a day, and it is full in \(days)\(latest)")
   }
 
   private func hint(_ opening: Opening) -> String {

@@ -1,5 +1,6 @@
 internal import HoldfastArchive
 internal import HoldfastConfiguration
+internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastRepository
@@ -12,9 +13,7 @@ final class Opening: Sendable {
   struct KnownSnapshot: Sendable {
     let source: SourceName
     let started: Timestamp
-    /// The time at which its bytes were stored.
-    let stored: Timestamp
-    let bytes: UInt64
+    let stored: StorageGrowth.Stored
   }
 
   /// The snapshots of all sources.
@@ -33,6 +32,7 @@ final class Opening: Sendable {
   let settings: RepositorySettings
   private let opened = Mutex<Repository?>(nil)
   private let read = Mutex<Result<History, any Error>?>(nil)
+  private let amounts = Mutex<Result<[StorageGrowth.Source], any Error>?>(nil)
 
   init(_ settings: RepositorySettings) { self.settings = settings }
 
@@ -59,6 +59,24 @@ final class Opening: Sendable {
     }
   }
 
+  /// Returns what is stored of each source, with its archived log, which is listed once.
+  func stored() throws -> [StorageGrowth.Source] {
+    let known = Dictionary(grouping: try history().known, by: \.source)
+    return try amounts.withLock { amounts in
+      let result =
+        amounts
+        ?? Result {
+          let repository = try use()
+          return try repository.catalog.knownSources(nil).map { name in
+            StorageGrowth.Source(
+              known[name, default: []].map(\.stored), log: try WALArchive(repository, of: name).amount())
+          }
+        }
+      amounts = result
+      return try result.get()
+    }
+  }
+
   private static func history(of repository: Repository) throws -> History {
     var history = History()
     let catalog = repository.catalog
@@ -71,10 +89,7 @@ final class Opening: Sendable {
       history.damage[name] = damage.map(\.message)
       if try !catalog.sequences(of: name).isEmpty { history.begun.insert(name) }
       history.known += snapshots.map { snapshot in
-        let envelope = snapshot.envelope
-        return KnownSnapshot(
-          source: name, started: envelope.started,
-          stored: envelope.merged?.time.moment ?? envelope.time.finished.moment, bytes: envelope.storedBytes)
+        KnownSnapshot(source: name, started: snapshot.envelope.started, stored: StorageGrowth.Stored(snapshot))
       }
       history.newest[name] = snapshots.max(by: Snapshot.isOlder)
       history.newestComplete[name] = snapshots.filter { $0.envelope.incomplete == 0 }.max(by: Snapshot.isOlder)
