@@ -59,27 +59,20 @@ struct TrialRun {
     }
     let limit = min(trial.limit, limit, left)
     let cancellation = Cancellation(below: machine.host.cancellation)
-    let answer = Monitor<[TrialResult]?>(nil)
-    let isUnderWay = WorkerThread.detach { [machine] in
-      let results = Self.attempt(trial, machine.with(cancellation))
-      answer.withLock { $0 = results }
+    let answer = try TimedWork.run(1, within: limit, unless: machine.host.cancellation) { [machine] _ in
+      try trial.run(on: machine.with(cancellation))
     }
-    guard isUnderWay else { return [trial.result(.notTried, "this machine has no thread left")] }
     // What it has opened may be used by others, so only what has not ended is cancelled.
-    if let results = try answer.wait(limit, unless: machine.host.cancellation, until: { $0 }) { return results }
+    switch answer[0] {
+    case .success(let results): return results
+    case .failure(let error): return [trial.failure(error)]
+    case nil: break
+    }
     cancellation.raise()
     return [
       trial.result(
         .failed, "it did not end within \(Amount.duration(limit))",
         hint: "See whether what it asks answers, and run the same command again.")
     ]
-  }
-
-  private static func attempt(_ trial: any Trial, _ machine: MachineContext) -> [TrialResult] {
-    do {
-      return try trial.run(on: machine)
-    } catch {
-      return [trial.failure(error)]
-    }
   }
 }
