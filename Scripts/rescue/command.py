@@ -19,6 +19,8 @@ EXPLANATION = """
 SNAPSHOT is `latest`, an ID as `list` shows it or its beginning, or NAME/SEQUENCE; --name NAME says of which source.
 SEGMENT is the name that PostgreSQL has for it. Where the logs of several clusters are archived, NAME is NAME/SYSTEM.
 What was removed `list` says so of; `latest` passes over it, and by its ID it is restored as long as it is there.
+A source that was renamed is listed by the name under which it is stored, with the one by which it is CALLED; any of
+its names will do.
 Where archives are in shards over several targets, --with DIRECTORY names that of another target, once for each: any as
 many as the scheme has shards of data are enough.
 A sealed repository is opened with --identity FILE or --passphrase-file FILE (else HOLDFAST_IDENTITY_FILE and
@@ -75,7 +77,8 @@ def main(arguments: list[str]) -> int:
         elif options.snapshot:
             verify(repository, [repository.find(options.snapshot, options.name)])
         else:
-            verify(repository, [each for each in repository.snapshots() if options.name in (None, each.name)])
+            name = repository.stored_name(options.name)
+            verify(repository, [each for each in repository.snapshots() if name in (None, each.name)])
     except Refused as error:
         note(str(error))
     except OSError as error:

@@ -28,6 +28,7 @@ WEAKNESS = [1, 5, 6, 7, 2, 8, 3, 4]  # of these classes, the weakest last
 MOST_BAD_PAGES = 1024
 RESERVED = b".holdfast-restore"
 
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", re.ASCII)
 TITLE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]{0,63})/(?!0{10})[0-9]{10}")  # NAME/SEQUENCE
 NUMBER = re.compile(r"(?!0{10})[0-9]{10}", re.ASCII)
 ID, DIGEST, TEXT = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{64}"), re.compile("(?s).*")
@@ -56,6 +57,10 @@ WAL_FILE = re.compile(r"[0-9A-F]{24}(\.partial|\.unfinished|\.[0-9A-F]{8}\.backu
 NOTES = {
     "repository": ID, "source": TEXT, "revision": int, "time": TIME, "highest": int,
     "notes": [{"snapshot": ID, "sequence": int, "tags": [TEXT]}], "program": TEXT,
+}
+NAMES = {
+    "repository": ID, "revision": int, "time": TIME,
+    "sources": [{"source": NAME, "name": NAME, "earlier": [NAME]}], "program": TEXT,
 }
 REMOVAL = {"revision": int, "time": TIME}
 BY_TARGET = "removals-by-target"  # a feature of notes of which a removal spares targets

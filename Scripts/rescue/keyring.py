@@ -38,6 +38,7 @@ class Keyring:
         self.path, self.repository, self.read_json = path, repository, read_json
         self.revisions: list[Revision] = []
         self.identities: dict[str, Identity] = {}
+        self.pruners: set[str] = set()  # the keys of all who may prune by any revision
         self.add_revisions(first)
 
     def add_revisions(self, first: str) -> None:
@@ -70,6 +71,7 @@ class Keyring:
                 check_shape(each.get("revoked"), {"accepted": [DIGEST]}, f"{key}: writer {each['key']}: revoked")
                 check_shape(each["revoked"].get("notes", []), [DIGEST], f"{key}: writer {each['key']}: revoked: notes")
                 each["accepted"] = {*each["revoked"]["accepted"], *each["revoked"].get("notes", [])}
+        self.pruners.update(each["key"] for each in value["writers"] if each.get("mayPrune", True) is True)
         signer = value["signature"]["key"]
         if before:
             demand(before.writers.keys() <= writers.keys(), f"{key}: a writer has left the list")
@@ -109,6 +111,12 @@ class Keyring:
         """That a writer who counts has signed a revision of notes."""
         check_shape(value, {"signature": SIGNATURE}, key)
         self.check_writer(key, b"notes", value, line, digest)
+
+    def check_names(self, key: str, value: dict[str, Any], line: bytes, digest: str) -> None:
+        """That a writer who counts, and may or might prune, has signed a revision of the names of sources."""
+        check_shape(value, {"signature": SIGNATURE}, key)
+        self.check_writer(key, b"names", value, line, digest)
+        demand(value["signature"]["key"] in self.pruners, f"{key}: is signed by a writer that may not prune")
 
     def drop_removals(self, notes: dict[str, Any]) -> None:
         """Takes out what nobody has removed who may prune (section 12)."""

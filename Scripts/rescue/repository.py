@@ -1,12 +1,12 @@
-"""What a repository tells of snapshots, of what was removed, and of PostgreSQL's log (sections 5, 11 and 12)."""
+"""What a repository tells of snapshots, removals, names and PostgreSQL's log (sections 5, 11, 12 and 17)."""
 from __future__ import annotations
 
 import functools, itertools, re
 from pathlib import Path
 from typing import Any, Iterator
 
-from .format import (ENVELOPE, NOTES, NUMBER, REMOVAL, TITLE, WAL, WAL_FILE, WAL_MANIFEST, WAL_NAME, LogFile, Object,
-                     Snapshot, check_shape)
+from .format import (ENVELOPE, NAMES, NOTES, NUMBER, REMOVAL, TITLE, WAL, WAL_FILE, WAL_MANIFEST, WAL_NAME, LogFile,
+                     Object, Snapshot, check_shape)
 from .objects import Objects
 from .problems import PROBLEMS, Refused, demand, noting
 
@@ -17,6 +17,7 @@ class Repository(Objects):
     def __init__(self, path: str, others: list[str] | None = None):
         super().__init__(path, others)
         self.notes = functools.lru_cache(maxsize=None)(self.read_notes)
+        self.renamed = functools.lru_cache(maxsize=None)(self.read_names)
 
     def titles(self) -> list[str]:
         """All snapshots, by source and sequence. A directory without manifest.json is none, nor is one with a dot."""
@@ -65,11 +66,51 @@ class Repository(Objects):
             demand(value.get("signature") is None, f"{key}: is signed, and the repository is not sealed")
         return value
 
+    def read_names(self) -> list[dict[str, Any]]:
+        """The sources that were renamed (section 17), as the highest revision of their names says that can be read."""
+        value: dict[str, Any] = {"sources": []}
+        with noting("names"):
+            before = None
+            found = sorted(path.name for path in Path(self.path, "names").glob("*.json"))
+            for number, name in enumerate(found, 1):
+                demand(name == f"{number:010d}.json", f"names: revision {number} is missing")
+                value, before = self.names_revision(f"names/{name}", number, before)
+        return value["sources"]
+
+    def names_revision(self, key: str, number: int, before: str | None) -> tuple[dict[str, Any], str]:
+        value, digest, line = self.read_json(key, NAMES)
+        demand((value["repository"], value["revision"], value.get("previous", "")) == (self.id, number, before),
+               f"{key}: does not follow the one before it")
+        names = [{each["source"], each["name"], *each["earlier"]} for each in value["sources"]]
+        demand(len(set().union(*names)) == sum(map(len, names)), f"{key}: gives one name to two sources")
+        if self.keyring:
+            self.keyring.check_names(key, value, line, digest)
+        else:
+            demand(value.get("signature") is None, f"{key}: is signed, and the repository is not sealed")
+        return value, digest
+
+    def stored_name(self, name: str | None) -> str | None:
+        """The name under which the source is stored that has or had this one."""
+        for each in self.renamed():
+            if name in (each["source"], each["name"], *each["earlier"]):
+                return each["source"]
+            if name in (other + ".stored" for other in (each["name"], *each["earlier"]) if other != each["source"]):
+                return name[:-len(".stored")]  # another source, begun under a name of this one
+        return name
+
+    def called_name(self, name: str) -> str:
+        """The name by which the source is called that is stored under this one."""
+        return next((each["name"] for each in self.renamed() if each["source"] == name), name)
+
     def is_removed(self, snapshot: Snapshot) -> bool:
         return bool(self.notes(snapshot.name).get(snapshot.id, {}).get("removed"))
 
     def find(self, wanted: str, name: str | None) -> Snapshot:
         """The snapshot that a person means."""
+        name = self.stored_name(name)
+        if "/" in wanted:
+            source, _, sequence = wanted.partition("/")
+            wanted = f"{self.stored_name(source)}/{sequence}"
         titles = [title for title in self.titles() if name in (None, title.partition("/")[0])]
         if wanted == "latest":
             sources = itertools.groupby(titles, lambda title: title.partition("/")[0])
@@ -97,6 +138,8 @@ class Repository(Objects):
 
     def log_keys(self, name: str, file: str) -> list[str]:
         """The manifests of all copies of a file of the log (section 11). Behind the name may stand the system."""
+        source, slash, system = name.partition("/")
+        name = f"{self.stored_name(source)}{slash}{system}"
         directory = "history" if file.endswith(".history") else file[:16]
         if not WAL_FILE.fullmatch(file) or not WAL_NAME.fullmatch(name):
             raise Refused(f"{name} {file}: is not the name of a file of PostgreSQL's log")

@@ -10,6 +10,7 @@ from .repository import Repository
 
 def list_snapshots(repository: Repository) -> None:
     for each in repository.snapshots():
+        called = repository.called_name(each.name)
         state, path = each.value["state"], show(each.value["source"]["path"].encode("utf-8", "replace"))
         if repository.keyring:
             path = "(sealed)"
@@ -18,7 +19,8 @@ def list_snapshots(repository: Repository) -> None:
                 path = show(key.label) if key else path
         print(f"{each.title}  {each.id}  {each.kind:12}  {each.value['time']['started']}  {state['files']} files  "
               f"{state['bytes']} bytes  {each.value['consistency']}  {path}"
-              + ("  REMOVED" if repository.is_removed(each) else ""))
+              + ("  REMOVED" if repository.is_removed(each) else "")
+              + (f"  CALLED {called}" if called != each.name else ""))
 
 
 def verify(repository: Repository, snapshots: list[Snapshot]) -> None:

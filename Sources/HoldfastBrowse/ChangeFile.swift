@@ -44,7 +44,7 @@ final class ChangeFile: @unchecked Sendable {
   private var isRefused = false
 
   init(of source: SourceName, in repository: Identifier, directory: Path, files: FileSystem, bytesMax: UInt64) {
-    name = "changes-\(repository)-\(source)"
+    name = "changes-\(repository)-\(source.key)"
     header = Self.magic + repository.bytes
     (self.directory, self.files, self.bytesMax) = (directory, files, bytesMax)
     try? open(of: source)

@@ -27,7 +27,7 @@ extension Lease {
 
   /// Returns the error of a run that finds the lease with `holdfast watch`; `nil` if something else holds it.
   package static func watchError(on name: SourceName, of repository: Repository) -> EngineError? {
-    guard let watch = try? LeaseNumbers(store: repository.store, name: name.text).newest()?.record, watch.beat != nil,
+    guard let watch = try? LeaseNumbers(store: repository.store, name: name.key).newest()?.record, watch.beat != nil,
       !watch.isGivenBack
     else { return nil }
     // Anyone who can write to the store can write this.
@@ -52,7 +52,7 @@ extension Lease {
     let isNear = store.capabilities.isNear
     var listing: Future<[String]>?
     let lease = try take(
-      name.text, in: store, host: repository.host, waits: waits, outlasts: outlasts,
+      name.key, in: store, host: repository.host, waits: waits, outlasts: outlasts,
       after: repository.ahead?.takeLook(at: name),
       givenBackBy: isNear ? nil : repository.errands,
       onCreation: {

@@ -60,9 +60,9 @@ final class SnapshotCatalog: Sendable {
   /// - Parameter warn: gets what is damaged or cannot be read, possibly again and again.
   /// - Throws: when there is no such source, or the repository cannot be read.
   init(_ wanted: [SourceName], of repository: Repository, warn: @escaping @Sendable (String) -> Void) throws {
-    (self.wanted, self.repository, self.warn) = (wanted, repository, warn)
+    self.wanted = try wanted.flatMap { try repository.catalog.knownSources($0) }
+    (self.repository, self.warn) = (repository, warn)
     readAt = Mutex(repository.host.clock.uptime())
-    for name in wanted { _ = try repository.catalog.knownSources(name) }
     try read()
   }
 

@@ -105,6 +105,10 @@ package struct ScrubText {
       warnings.append("\(result.target) is behind: it has not the newest list of targets")
       add(Self.syncHint)
     }
+    if result.hasOldNames {
+      warnings.append("\(result.target) is behind: it has not the newest names of sources")
+      add(Self.syncHint)
+    }
     if let failure = result.failure {
       warnings.append("\(result.target) could not be scrubbed: \(failure.message)")
       add(failure.hint)

@@ -7,6 +7,8 @@ internal import HoldfastSystem
 package struct SourceListJSON: Encodable {
   private struct Source: Encodable {
     let source: String
+    /// The name under which it is stored; another one than `source` if it was renamed.
+    let stored: String
     /// The number of its snapshots; of a source that is removed, those that are not deleted yet.
     let snapshotCount: Int
     let storedBytes: UInt64
@@ -22,7 +24,7 @@ package struct SourceListJSON: Encodable {
   package init(_ sources: [SourceOverview]) {
     self.sources = sources.map {
       Source(
-        source: $0.name.text, snapshotCount: $0.snapshots, storedBytes: $0.storedBytes,
+        source: $0.name.text, stored: $0.name.key, snapshotCount: $0.snapshots, storedBytes: $0.storedBytes,
         newestTime: Known($0.newest.map(TimeText.utc)), removedTime: Known($0.removal?.time.description),
         collected: $0.removal?.isCollected ?? false)
     }
@@ -38,6 +40,19 @@ package struct SourceUndeletedJSON: Encodable {
   package init(_ source: SourceName, undeleted: Int) { (self.source, snapshotCount) = (source.text, undeleted) }
 }
 
+/// `holdfast source rename --json`.
+package struct SourceRenamedJSON: Encodable {
+  let source: String
+  /// The name that it had before.
+  let earlier: String
+  /// The name under which it is stored.
+  let stored: String
+
+  package init(from before: SourceName, to after: SourceName) {
+    (source, earlier, stored) = (after.text, before.text, after.key)
+  }
+}
+
 /// `holdfast source list` for people.
 package enum SourceListText {
   package static func lines(_ sources: [SourceOverview]) -> [String] {
@@ -45,7 +60,7 @@ package enum SourceListText {
     for source in sources {
       table.add([
         source.name.text, Amount.count(UInt64(source.snapshots), "snapshot"), Amount.bytes(source.storedBytes),
-        state(source),
+        state(source) + (source.name.text == source.name.key ? "" : "; stored as \(source.name.key)"),
       ])
     }
     return table.lines

@@ -12,6 +12,8 @@ package struct TargetResultJSON: Encodable {
     let removed: [String]
     /// Snapshots that only the target had, and that were brought home.
     let brought: [String]
+    /// True if the source was removed, and comes back with what is brought home.
+    let back: Bool
     /// Snapshots that only the target has.
     let onlyThere: [String]
     /// Snapshots that home has removed and the target keeps by its own retention.
@@ -44,7 +46,7 @@ package struct TargetResultJSON: Encodable {
       let removed = isDryRun ? one.plan?.collected ?? [] : one.removed
       return Source(
         source: one.source.text, copied: copied.map(\.id.description), removed: removed.map(\.id.description),
-        brought: one.brought.map(\.id.description),
+        brought: one.brought.map(\.id.description), back: one.isBack,
         onlyThere: one.onlyThere.map(\.id.description), keptThere: one.plan?.keptThere.map(\.id.description) ?? [],
         diverged: one.plan?.diverged ?? [],
         bytes: one.plan?.bytes ?? 0, behind: one.behind,

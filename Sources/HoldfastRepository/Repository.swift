@@ -13,6 +13,8 @@ package struct Repository: Sendable {
   package let keyring: KeyringStore
   /// Its list of targets, and which numbers are given here.
   package let targets: TargetListStore
+  /// The names of its sources.
+  package let names: SourceNameStore
   /// The notes on its snapshots.
   package private(set) var notes: NotesStore
   /// The runs on its sources.
@@ -62,11 +64,15 @@ package struct Repository: Sendable {
     self.machine = MachineRecords(machine, of: descriptor.repository, at: store.places, files: host.files)
     keyring = KeyringStore(history, of: descriptor, in: store, keys, known)
     targets = TargetListStore(store, descriptor, keyring, as: target, host: host)
+    names = SourceNameStore(
+      store: RevisionStore(store, descriptor, keyring, host: host, needsPruning: true) { known?.check($0) })
     notes = NotesStore(
       store: store, descriptor: descriptor, keyring: keyring, targets: targets, memory: known, host: host)
     journal = Journal(in: store)
     catalog = Catalog(
-      store: store, descriptor: descriptor, keyring: keyring, notes: notes, journal: journal, memory: known, host: host)
+      store: store, descriptor: descriptor, keyring: keyring, names: names, notes: notes, journal: journal,
+      memory: known,
+      host: host)
     containers = ContainerStore(in: store, of: descriptor.repository, keyring.sealed, host: host)
   }
 
@@ -89,11 +95,12 @@ package struct Repository: Sendable {
   ) throws -> Repository {
     // Everything that does not depend on the descriptor is requested together with it.
     let keyringNames = store.meanwhile { try store.children(of: Keys.keyring) }
+    // The store remembers what it has listed.
+    if !store.capabilities.isNear { _ = store.meanwhile { try store.children(of: Keys.names) } }
     let ahead =
       store.capabilities.isNear
       ? nil : source.map { RunAhead(on: $0, takesLease: takesLease, in: store, host: host) }
     let isFarAndWide = looksAround && !store.capabilities.isNear
-    // The store remembers what it has listed.
     if isFarAndWide { _ = store.meanwhile { try store.children(of: Keys.sources) } }
     let journals = isFarAndWide ? Journal.lookAround(in: store) : nil
     let object: any ReadableBytes
@@ -173,11 +180,14 @@ package struct Repository: Sendable {
     (self.store, descriptor, host, keyring) = (store, known.descriptor, known.host, known.keyring)
     (memory, machine) = (nil, known.machine)
     targets = TargetListStore(store, descriptor, keyring, as: nil, host: host)
+    // A source is called as home says, also where a target is behind.
+    names = known.names
     notes = NotesStore(
       store: store, descriptor: descriptor, keyring: keyring, targets: targets, memory: nil, host: host)
     journal = Journal(in: store)
     catalog = Catalog(
-      store: store, descriptor: descriptor, keyring: keyring, notes: notes, journal: journal, memory: nil, host: host)
+      store: store, descriptor: descriptor, keyring: keyring, names: names, notes: notes, journal: journal, memory: nil,
+      host: host)
     containers = ContainerStore(in: store, of: descriptor.repository, keyring.sealed, host: host)
     isHome = false
   }

@@ -18,7 +18,7 @@ package final class RunAhead: Sendable {
   init(on source: SourceName, takesLease: Bool, in store: any Store, host: Host) {
     self.source = source
     names = store.meanwhile { try store.names(below: Keys.source(source)) }
-    look = Mutex(takesLease ? store.meanwhile { try Lease.look(at: source.text, in: store, host: host) } : nil)
+    look = Mutex(takesLease ? store.meanwhile { try Lease.look(at: source.key, in: store, host: host) } : nil)
   }
 
   /// Returns when the source is listed, or could not be listed.

@@ -14,7 +14,9 @@ struct FirstSnapshot {
   /// Refuses to continue the snapshots of another machine or of another directory, and to vouch for them.
   /// - Parameter isConfigured: true if this machine has the source in its configuration.
   func check(isConfigured: Bool) throws {
-    guard let repository = site.repository, let newest = try newest(in: repository) else { return }
+    guard let repository = site.repository else { return }
+    let name = try repository.names.sourceToBackUp(name)
+    guard let newest = try newest(in: repository) else { return }
     let remembered = repository.memory?.head(of: name)?.path
     let recorded = newest.envelope.isSealed ? remembered : newest.envelope.source.path
     let path = site.contents.path
@@ -29,6 +31,7 @@ struct FirstSnapshot {
 
   /// Returns the newest snapshot of the source; `nil` if there is none.
   func newest(in repository: Repository) throws -> Snapshot? {
+    let name = try repository.names.source(name)
     guard try repository.catalog.isKnown(name), try !repository.catalog.sequences(of: name).isEmpty else { return nil }
     return try SnapshotSelector(.latest, source: name).choose(in: repository.catalog) { _ in }
   }

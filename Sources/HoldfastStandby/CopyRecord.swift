@@ -57,7 +57,7 @@ struct StandbyIdentity: Hashable, Codable {
   let repository: Identifier
   let source: String
 
-  init(repository: Identifier, source: SourceName) { (self.repository, self.source) = (repository, source.text) }
+  init(repository: Identifier, source: SourceName) { (self.repository, self.source) = (repository, source.key) }
 
   init?(parsing bytes: [UInt8]) {
     guard let identity = try? JSONDecoder().decode(StandbyIdentity.self, from: Data(bytes)), identity.format == 1 else {

@@ -74,7 +74,7 @@ package final class Standby {
     // Parts of the reading run on other threads, and what they warn of is told on this one.
     let warnings = Warnings()
     defer { warnings.take().forEach(progress.warn) }
-    let (repository, heard) = try open(warnings)
+    let (repository, source, heard) = try open(warnings)
     var pass = StandbyPass(
       repository: repository, source: source, directory: directory, directoryPath: place.path,
       isRoot: context.machine.environment.isRoot, discardsChanges: discardsChanges, progress: progress)
@@ -103,15 +103,16 @@ package final class Standby {
   }
 
   /// Opens the repository, and listens to the heartbeat of the source.
-  private func open(_ warnings: Warnings) throws -> (Repository, SourcePulse.State) {
+  private func open(_ warnings: Warnings) throws -> (Repository, SourceName, SourcePulse.State) {
     do {
       let repository = try context.openToRead(
         from: options.place, limit: options.limit, olderCopy: options.olderCopy, for: source
       ) { warnings.add($0) }
-      let numbers = LeaseNumbers(store: repository.store, name: source.text)
+      let source = try repository.names.source(source)
+      let numbers = LeaseNumbers(store: repository.store, name: source.key)
       let heard = try pulse.look(at: numbers, now: clock.uptime())
       tellOfPulse(heard)
-      return (repository, heard)
+      return (repository, source, heard)
     } catch {
       pulse.interrupt()
       throw error

@@ -187,9 +187,10 @@ package final class SourceWatch {
     let repository = try context.openHome { notices.tell(Notice(.warning, $0, of: source.name)) }.repository
     let terms =
       beatsRarely ? Self.rareTerms : LeaseTerms(duration: source.watch.lease, renewal: source.watch.heartbeat)
+    let name = try repository.names.source(source.name)
     func take(waits: Bool) throws -> Lease? {
       try Lease.take(
-        source.name.text, in: repository.store, host: machine.host, terms: terms, waits: waits,
+        name.key, in: repository.store, host: machine.host, terms: terms, waits: waits,
         content: { [board] in board.beat }, observers: observers)
     }
     var lease = try take(waits: false)
@@ -198,7 +199,7 @@ package final class SourceWatch {
       lease = try take(waits: true)
     }
     // What cannot be read is reported by the next verify.
-    if let chain = try? RunHistory(of: source.name, in: repository, onDamage: { _ in }).newestChain,
+    if let chain = try? RunHistory(of: name, in: repository, onDamage: { _ in }).newestChain,
       let full = chain.last
     {
       let links = chain.reversed().map { WatchedChain.Link($0.kind, storedBytes: $0.storedBytes) }

@@ -123,6 +123,9 @@ import Testing
     done("source", "list")
     for name in ["old-shop", "shop"] { done("backup", "source", "--name", name) }
     done("source", "list")
+    done("source", "rename", "old-shop", "older-shop")
+    done("source", "rename", "older-shop", "old-shop")
+    done("source", "rename", "old-shop", "shop", status: 1)
     done("source", "remove", "old-shop", "--dry-run")
     done("source", "remove", "old-shop", "--yes")
     done("source", "list")

@@ -357,7 +357,7 @@ extension Envelope: SignedManifest {
 /// A snapshot as it is stored: its envelope, and the digest of its manifest.
 package struct Snapshot: Hashable, Sendable {
   /// Its archives may have been dropped from memory: see `withoutArchives`.
-  package private(set) var envelope: Envelope
+  package var envelope: Envelope
   /// The digest of the manifest, by which children name this snapshot.
   package let digest: Digest
 

@@ -9,10 +9,11 @@ package enum Keys {
   package static let sources = "sources/"
   package static let keyring = "keyring/"
   package static let targets = "targets/"
+  package static let names = "names/"
   package static let wal = "wal/"
   package static let manifestName = "manifest.json"
 
-  package static func source(_ name: SourceName) -> String { "\(sources)\(name)/" }
+  package static func source(_ name: SourceName) -> String { "\(sources)\(name.key)/" }
 
   package static func snapshot(_ name: SourceName, _ sequence: UInt64) -> String {
     source(name) + digits(sequence) + "/"
@@ -22,6 +23,9 @@ package enum Keys {
 
   /// A revision of the list of targets.
   package static func targetList(_ revision: UInt64) -> String { targets + digits(revision) + ".json" }
+
+  /// A revision of the names of sources.
+  package static func names(_ revision: UInt64) -> String { names + digits(revision) + ".json" }
 
   /// The directory of the revisions of the notes on a source.
   package static func notes(_ name: SourceName) -> String { source(name) + notesName }
@@ -42,7 +46,7 @@ package enum Keys {
   package static let journals = "journal/"
 
   /// The directory of the journal of a source, whose objects have ascending numbers.
-  package static func journal(_ name: SourceName) -> String { "\(journals)\(name)/" }
+  package static func journal(_ name: SourceName) -> String { "\(journals)\(name.key)/" }
 
   package static func journal(_ name: SourceName, _ number: UInt64) -> String { journal(name) + digits(number) }
 
@@ -51,10 +55,10 @@ package enum Keys {
   package static func isManifest(_ key: String) -> Bool { key.hasSuffix(".json") }
 
   /// True if the object under a key stays until a prune removes it: it belongs to a snapshot, to the keyring, to the
-  /// list of targets or to archived log, or is the descriptor. Leases, the journal and the objects of a probe are
-  /// removed soon.
+  /// list of targets, to the names of sources or to archived log, or is the descriptor. Leases, the journal and the
+  /// objects of a probe are removed soon.
   package static func isLasting(_ key: String) -> Bool {
-    key == descriptor || [sources, keyring, targets, wal].contains { key.hasPrefix($0) }
+    key == descriptor || [sources, keyring, targets, names, wal].contains { key.hasPrefix($0) }
   }
 
   /// Returns the folder of the source to which a key or prefix belongs, if it is that of a snapshot or of notes.
@@ -70,17 +74,18 @@ package enum Keys {
   }
 
   /// Returns those folders that contain a key or prefix and that a run lists once with everything below them, the outer
-  /// one first: the folder of all sources, and the folder of one source.
+  /// one first: the folder of all sources, and the folder of one source; or that of the names of sources.
   package static func listedFolders(_ key: String) -> [String] {
-    key.hasPrefix(sources) ? [sources] + [sourceFolder(key)].compactMap(\.self) : []
+    if key.hasPrefix(names) { return [names] }
+    return key.hasPrefix(sources) ? [sources] + [sourceFolder(key)].compactMap(\.self) : []
   }
 
   /// The folder whose objects need each other in a target, of those that are in all targets: what is of one source, the
-  /// archived log of one source, or the keyring with the descriptor and the list of targets. `nil` for
-  /// what stays at home.
+  /// archived log of one source, or the keyring with the descriptor, the list of targets and the names of
+  /// sources. `nil` for what stays at home.
   package static func targetFolder(_ key: String) -> String? {
     if let folder = sourceFolder(key) { return folder }
-    if key == descriptor || key.hasPrefix(keyring) || key.hasPrefix(targets) { return keyring }
+    if key == descriptor || [keyring, targets, names].contains(where: { key.hasPrefix($0) }) { return keyring }
     let parts = key.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
     return key.hasPrefix(wal) && parts.count == 3 ? "\(wal)\(parts[1])/" : nil
   }
@@ -105,8 +110,10 @@ package enum Keys {
   package static func isBody(_ key: String) -> Bool { key.split(separator: "/").last?.hasPrefix(bodyPrefix) ?? false }
 
   /// True if a machine keeps the object under a key of a remote repository: the manifests, bodies and notes of a
-  /// source.
-  package static func isKept(_ key: String) -> Bool { sourceFolder(key) != nil && (isManifest(key) || isBody(key)) }
+  /// source, and the names of sources.
+  package static func isKept(_ key: String) -> Bool {
+    key.hasPrefix(names) || (sourceFolder(key) != nil && (isManifest(key) || isBody(key)))
+  }
 
   /// True if a key lies in the folder of a snapshot: that of a sequence number.
   package static func isOfSnapshot(_ key: String) -> Bool {
@@ -136,7 +143,7 @@ package enum Keys {
 
   // MARK: The archive of write-ahead logs
 
-  package static func wal(_ name: SourceName) -> String { "\(wal)\(name)/" }
+  package static func wal(_ name: SourceName) -> String { "\(wal)\(name.key)/" }
 
   package static func wal(_ name: SourceName, _ system: SystemIdentifier) -> String { "\(wal(name))\(system)/" }
 
@@ -147,7 +154,7 @@ package enum Keys {
 
   /// Returns the name of the lock under which a file is pushed to the log of a cluster. It contains slashes, so it is
   /// never the name of a source's lock.
-  package static func walLock(_ name: SourceName, _ system: SystemIdentifier) -> String { "wal/\(name)/\(system)" }
+  package static func walLock(_ name: SourceName, _ system: SystemIdentifier) -> String { "wal/\(name.key)/\(system)" }
 
   /// - Parameter copy: 1 for the first manifest of a file; 2 or more when it is archived again beside damaged ones.
   package static func walManifest(

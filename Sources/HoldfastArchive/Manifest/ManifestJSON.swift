@@ -118,6 +118,8 @@ extension Keyring: VersionedManifest {}
 
 extension TargetList: VersionedManifest {}
 
+extension SourceNames: VersionedManifest {}
+
 /// A manifest with a signature over its own line (format.md, section 9).
 protocol SignedManifest: VersionedManifest, Encodable {
   var signature: Signature? { get set }

@@ -107,7 +107,12 @@ package struct TargetList: Hashable, Sendable, Codable {
 
 // MARK: - Bytes
 
-extension TargetList {
+extension TargetList: RevisedManifest {
+  package static var folder: String { Keys.targets }
+  package static var title: String { "the list of targets" }
+  package static var areMany: Bool { false }
+  package static func key(_ revision: UInt64) -> String { Keys.targetList(revision) }
+
   package var isSealed: Bool { features.contains(Feature.sealed) }
 
   /// Optional fields are written as `null` and never left out.
@@ -130,18 +135,13 @@ extension TargetList {
 
   /// Returns the bytes of its object.
   /// - Parameter key: the key of the writer, when the repository is sealed.
-  package func serialized(signedBy key: SigningKey? = nil) throws -> [UInt8] {
-    var unsigned = self
-    unsigned.signature = nil
-    return try ManifestJSON.encode(key.map { try unsigned.signed(by: $0) } ?? unsigned)
+  package func serialized(signedBy key: SigningKey? = nil) throws -> [UInt8] { try serializedSigned(by: key) }
+
+  package static func parse(_ bytes: [UInt8], name: String) throws -> (contents: TargetList, digest: Digest) {
+    try parseSigned(bytes, name: name)
   }
 
-  fileprivate func check(_ name: String) throws {
-    guard (1...Limits.revisionsMax).contains(revision), time.isSound,
-      program.utf8.count <= Limits.manifestTextBytesMax
-    else {
-      throw DamageError(name, "its revision, its time or its program is not sound")
-    }
+  package func check(after previous: TargetList?, _ name: String) throws {
     guard (1...Self.membersMax).contains(targets.count), targets.allSatisfy(\.isSound),
       Set(targets.map(\.name)).count == targets.count, member(home) != nil
     else { throw DamageError(name, "its targets are not sound") }
@@ -151,6 +151,7 @@ extension TargetList {
       (OwnNumbers.modulus...Limits.sequenceMax).contains(residuesFrom)
     else { throw DamageError(name, "its residues are not sound") }
     guard hasSoundShards else { throw DamageError(name, "its shards are not sound") }
+    try checkResidues(after: previous, name)
   }
 
   /// True if each position belongs to one target, and home has one.
@@ -162,7 +163,7 @@ extension TargetList {
   }
 
   /// Checks that no two targets that were ever in the list can give the same number.
-  fileprivate func checkResidues(after previous: TargetList?, _ name: String) throws {
+  private func checkResidues(after previous: TargetList?, _ name: String) throws {
     guard let previous else {
       guard retired.isEmpty, member(home)?.residue == nil else {
         throw DamageError(name, "its home is not the first one")
@@ -195,30 +196,9 @@ extension TargetList: SignedManifest {
   static var domain: String { "holdfast-1 targets" }
 }
 
-/// A revision of the list of targets as it is stored: its contents and its digest.
-package struct TargetListRevision: Hashable, Sendable {
-  package let list: TargetList
-  package let digest: Digest
+/// A revision of the list of targets as it is stored.
+package typealias TargetListRevision = SignedRevision<TargetList>
 
-  /// - Parameter previous: the revision before; `nil` for the first.
-  /// - Throws: `FormatError` for a newer format, `DamageError` for contents that are not valid. The keyring
-  ///   decides whether the signer is allowed to write it.
-  package init(
-    parsing bytes: [UInt8], after previous: TargetListRevision?, of descriptor: Descriptor, name: String
-  ) throws {
-    let (line, digest) = try ManifestJSON.verify(bytes, name: name)
-    list = try ManifestJSON.decode(TargetList.self, from: line, name: name)
-    self.digest = digest
-    guard list.repository == descriptor.repository else { throw DamageError(name, "it belongs to another repository") }
-    guard list.isSealed == (list.signature != nil), list.isSealed == descriptor.isSealed else {
-      throw DamageError(
-        name, "it is \(descriptor.isSealed ? "not signed in a sealed" : "signed in an unsealed") repository")
-    }
-    if list.isSealed { try list.checkSignature(line: line, name: name) }
-    guard list.revision == (previous?.list.revision ?? 0) + 1, list.previous == previous?.digest else {
-      throw DamageError(name, "it does not follow the revision before it")
-    }
-    try list.check(name)
-    try list.checkResidues(after: previous?.list, name)
-  }
+extension SignedRevision<TargetList> {
+  package var list: TargetList { contents }
 }

@@ -51,7 +51,7 @@ package struct WALManifest: Hashable, Sendable, Codable {
 
   /// The context that a code of the file's contents is bound to.
   package static func context(_ source: SourceName, _ system: SystemIdentifier, _ file: WALFileName) -> [UInt8] {
-    Array("\(source)\n\(system)\n\(file)\n".utf8)
+    Array("\(source.key)\n\(system)\n\(file)\n".utf8)
   }
 
   package func encode(to encoder: any Encoder) throws {

@@ -164,7 +164,7 @@ package struct BackupCommand: ParsableCommand {
     let opened = try ConfiguredSource(settings, in: repository, at: context, linger: targets.linger)
     watch.opened(repository, source: opened.settings.name)
     // A chosen name is used even if there is no snapshot yet: the first backup may fail for weeks.
-    if let name { watch.parts = [RunRecord.Part(name)] }
+    if name != nil { watch.parts = [RunRecord.Part(opened.settings.name)] }
     let progress = watch.makeProgress()
     defer { progress.end() }
     let options = opened.backupOptions(kind: kind, isDryRun: dryRun, waitsForLock: wait)

@@ -101,7 +101,7 @@ struct DrillCommand: ParsableCommand {
     let progress = watch.makeProgress()
     defer { progress.end() }
     let (chosen, isOlder) = try choose(in: repository, progress)
-    let configured = try context.configuredSources().first { $0.name == chosen.sourceName }?.drill
+    let configured = try context.configuredSources(in: repository).first { $0.name == chosen.sourceName }?.drill
     var task = DrillTask(try settings(configured ?? DrillSettings(), machine), at: context)
     (task.isOlder, task.isDryRun, task.keepsData) = (isOlder, dryRun, keep)
     let report = try task.perform(on: chosen, in: repository, openingTime: openingTime, watch, progress)

@@ -81,7 +81,8 @@ struct ListCommand: ParsableCommand {
     var damage: [DamageError] = []
     let snapshots = Self.newestLast(
       try repository.catalog.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) })
-    let told = try source.name.map { try [repository.catalog.newerThanPresent(of: $0)].compactMap { $0 } }
+    let name = try source.name.map { try repository.names.source($0) }
+    let told = try name.map { try [repository.catalog.newerThanPresent(of: $0)].compactMap { $0 } }
     for newer in try told ?? repository.catalog.newerThanPresent()
     where !damage.contains(where: { $0.object == newer.object }) {
       damage.append(newer)

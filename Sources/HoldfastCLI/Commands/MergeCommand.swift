@@ -61,7 +61,7 @@ struct MergeCommand: ParsableCommand {
     defer { progress.end() }
     var options = Merge.Options(SnapshotSelector(snapshot, source: source.name))
     options.compression = compression
-    let configured = try context.configuredSources()
+    let configured = try context.configuredSources(in: repository)
     options.parity = { [parity] name in parity ?? configured.first { $0.name == name }?.parity }
     options.isDryRun = dryRun
     options.waitsForLock = wait

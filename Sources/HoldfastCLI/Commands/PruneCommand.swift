@@ -120,7 +120,7 @@ struct PruneCommand: ParsableCommand {
     watch.opened(repository, source: source.name)
     var options = Prune.Options(policy: rules.policy)
     if let grace { options.grace = grace }
-    if !rules.areGiven { options.sourceRules = try configuredRules(context) }
+    if !rules.areGiven { options.sourceRules = try configuredRules(context, repository) }
     options.source = source.name
     options.isDryRun = dryRun
     options.waitsForLock = wait
@@ -151,9 +151,11 @@ struct PruneCommand: ParsableCommand {
   }
 
   /// Returns the rules of the configuration for the sources of this repository.
-  private func configuredRules(_ context: RepositoryContext) throws -> [SourceName: Prune.Rules] {
+  private func configuredRules(
+    _ context: RepositoryContext, _ repository: Repository
+  ) throws -> [SourceName: Prune.Rules] {
     var found: [SourceName: Prune.Rules] = [:]
-    for source in try context.configuredSources() {
+    for source in try context.configuredSources(in: repository) {
       guard let policy = source.retention else { continue }
       found[source.name] = Prune.Rules(policy: policy, grace: grace ?? source.grace)
     }

@@ -50,7 +50,7 @@ struct ReportCommand: ParsableCommand {
   private func facts(_ machine: MachineContext) throws -> ReportFacts {
     let context = try location.context(machine, of: source.name)
     let repository = try context.open(looksAround: source.name == nil)
-    let configured = try context.configuredSources()
+    let configured = try context.configuredSources(in: repository)
     let statuses = try SourceStatus.read(from: repository, of: source.name, expected: configured.map(\.name)) { name in
       Objectives(configured.first { $0.name == name }?.objectives)
     }

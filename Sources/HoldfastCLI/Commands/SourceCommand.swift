@@ -10,9 +10,11 @@ internal import HoldfastSystem
 
 struct SourceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "source", abstract: "Show and remove the sources of a repository.",
+    commandName: "source", abstract: "Show, rename and remove the sources of a repository.",
     discussion: HelpEnd.text("holdfast source list", "holdfast source remove old-shop --dry-run"),
-    subcommands: [SourceListCommand.self, SourceRemoveCommand.self, SourceUndeleteCommand.self])
+    subcommands: [
+      SourceListCommand.self, SourceRenameCommand.self, SourceRemoveCommand.self, SourceUndeleteCommand.self,
+    ])
 }
 
 struct SourceListCommand: ParsableCommand {
@@ -84,8 +86,9 @@ struct SourceRemoveCommand: ParsableCommand {
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let context = try location.context(machine, writer: writer, of: name)
     let repository = try context.openToWrite(for: name, takesLease: !dryRun) { Console.warn($0) }
+    let name = try repository.names.source(name)
     watch.opened(repository, source: name)
-    let settings = try context.configuredSources().first { $0.name == name }
+    let settings = try context.configuredSources(in: repository).first { $0.name == name }
     var options = Prune.Options(policy: .removingSource)
     options.grace = grace ?? settings?.grace ?? options.grace
     (options.source, options.isDryRun, options.waitsForLock) = (name, dryRun, wait)
@@ -105,7 +108,7 @@ struct SourceRemoveCommand: ParsableCommand {
       SourceRemovalText(report, of: name, grace: options.grace).lines.forEach(Console.output)
       Console.transfer(machine)
     }
-    try tell(report, isConfigured: settings != nil, repository, watch)
+    try tell(report, of: name, isConfigured: settings != nil, repository, watch)
     try Outcome.end(report.exitStatus)
   }
 
@@ -123,19 +126,19 @@ struct SourceRemoveCommand: ParsableCommand {
     } else if !going.isEmpty {
       let bytes = going.reduce(UInt64(0)) { $0.saturatingAdding($1.bytes) }
       try Confirmation.ask(
-        "delete \(Amount.count(UInt64(going.count), "snapshot")) of the removed source \(name) for good, \(Amount.bytes(bytes)); it CANNOT be undone?",
+        "delete \(Amount.count(UInt64(going.count), "snapshot")) of the removed source \(known.name) for good, \(Amount.bytes(bytes)); it CANNOT be undone?",
         cancellation)
     }
   }
 
   private func question(_ known: SourceOverview, _ options: Prune.Options) -> String {
     let undo = options.grace > .zero ? "; it can be undone for \(options.grace)" : "; it CANNOT be undone"
-    return "remove the source \(name) with \(Amount.count(UInt64(known.snapshots), "snapshot")), "
+    return "remove the source \(known.name) with \(Amount.count(UInt64(known.snapshots), "snapshot")), "
       + "\(Amount.bytes(known.storedBytes))\(known.newest.map { ", the newest of \(TimeText.local($0))" } ?? "")\(undo)?"
   }
 
   private func tell(
-    _ report: Prune.Report, isConfigured: Bool, _ repository: Repository, _ watch: RunWatch
+    _ report: Prune.Report, of name: SourceName, isConfigured: Bool, _ repository: Repository, _ watch: RunWatch
   ) throws {
     if let problem = report.memoryProblem {
       let text =
@@ -176,7 +179,7 @@ struct SourceUndeleteCommand: ParsableCommand {
   func run() throws {
     let context = try location.context(location.machine(output), writer: writer, of: name)
     let repository = try context.openToWrite { Console.warn($0) }
-    _ = try repository.catalog.knownSources(name)
+    let name = try repository.catalog.knownSources(name)[0]
     let count = try repository.notes.undelete(name)
     if output.json { return try Console.json(SourceUndeletedJSON(name, undeleted: count)) }
     if !output.quiet { Console.output("called back \(name) with \(Amount.count(UInt64(count), "snapshot"))") }

@@ -203,7 +203,7 @@ private struct RepositoryReading {
   ) throws {
     let repository = try context.open(looksAround: source == nil)
     context.warnOfOtherHome(than: repository) { Console.warn($0) }
-    let configured = try context.configuredSources()
+    let configured = try context.configuredSources(in: repository)
     statuses = try SourceStatus.read(from: repository, of: source, expected: configured.map(\.name)) { name in
       promised(configured.first { $0.name == name }?.objectives)
     }

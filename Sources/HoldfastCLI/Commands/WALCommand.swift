@@ -132,10 +132,12 @@ struct WALPushCommand: ParsableCommand {
     options.ahead = try ahead.ahead(context) ?? Self.usualAhead
     options.workers = try ahead.workers(context)
     let receipts = WALReceipts(try machine.memory(), at: context.location.description, of: log.name, on: machine.host)
-    let report =
-      try WALPush.acknowledged(options, by: receipts, on: machine.host)
-      ?? WALPush(repository: context.openToWrite { Console.warn($0) }, options: options, receipts: receipts).run()
-    try show(report, machine)
+    if let report = try WALPush.acknowledged(options, by: receipts, on: machine.host) {
+      return try show(report, machine)
+    }
+    let repository = try context.openToWrite { Console.warn($0) }
+    options.source = try repository.names.source(log.name)
+    try show(WALPush(repository: repository, options: options, receipts: receipts).run(), machine)
   }
 
   private func show(_ report: WALPush.Report, _ machine: MachineContext) throws {
@@ -191,7 +193,9 @@ struct WALFetchCommand: ParsableCommand {
     options.ahead = isRecovery ? try ahead.ahead(context) ?? Self.usualAhead : ahead.ahead ?? 0
     if let workers = try ahead.workers(context) { options.workers = workers }
     if WALFetch.takeSpooled(options, on: machine.host) { return }
-    try WALFetch(repository: context.open(), options: options).run()
+    let repository = try context.open()
+    options.source = try repository.names.source(log.name)
+    try WALFetch(repository: repository, options: options).run()
   }
 
   /// True if a command line is one of `wal fetch`, even if the rest of it is wrong.

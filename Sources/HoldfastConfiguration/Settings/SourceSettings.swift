@@ -40,7 +40,7 @@ package struct SourceSettings: Hashable, Sendable {
   /// The default name of the file that gets the output of a command.
   package static let usualFileName = "stdin"
 
-  package let name: SourceName
+  package var name: SourceName
   /// True if the name was chosen, or is that of the directory.
   package internal(set) var isNameChosen = true
   package let subject: Subject

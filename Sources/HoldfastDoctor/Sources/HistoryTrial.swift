@@ -2,6 +2,7 @@ internal import HoldfastArchive
 internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastOperations
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// Reads the manifests of a source: none may be damaged, and the newest snapshot must not be too old.
@@ -23,8 +24,15 @@ struct HistoryTrial: Trial {
       ]
     }
     let history = try opening.history()
-    let damage = history.damage[source.name] ?? []
-    return damaged(damage) + [newest(in: history, now: machine.host.clock.now())]
+    let names = try opening.use().names
+    let stored = try names.source(source.name)
+    let renamed = try names.renaming(of: source.name).map { text in
+      result(
+        .failed, "\(text): its backups are refused",
+        hint: "Write \(stored) instead of \(source.name) in the configuration.", name: "name")
+    }
+    return [renamed].compactMap(\.self) + damaged(history.damage[stored] ?? [])
+      + [newest(of: stored, in: history, now: machine.host.clock.now())]
   }
 
   private func damaged(_ damage: [String]) -> [TrialResult] {
@@ -34,13 +42,13 @@ struct HistoryTrial: Trial {
     return lines + [result(.failed, "\(damage.count - Self.damageMax) more are damaged", hint: hint, name: "manifests")]
   }
 
-  private func newest(in history: Opening.History, now: Timestamp) -> TrialResult {
+  private func newest(of name: SourceName, in history: Opening.History, now: Timestamp) -> TrialResult {
     let again = "Run `holdfast backup \(source.name)`."
     let limit = source.ageLimit
     // An objective that cannot be shown to be met is missed.
     let verdict: TrialVerdict = limit?.isObjective == true ? .failed : .warning
-    guard let newest = history.newest[source.name] else {
-      guard history.begun.contains(source.name) || history.damage[source.name]?.isEmpty == false else {
+    guard let newest = history.newest[name] else {
+      guard history.begun.contains(name) || history.damage[name]?.isEmpty == false else {
         return result(verdict, "it was never backed up", hint: again)
       }
       return result(
@@ -49,7 +57,7 @@ struct HistoryTrial: Trial {
     let envelope = newest.envelope
     let text = "begun \(TimeText.local(envelope.started)), \(envelope.kind.rawValue) \(newest.id.short)"
     guard let limit else { return result(.ok, text) }
-    guard let complete = history.newestComplete[source.name] else {
+    guard let complete = history.newestComplete[name] else {
       return result(verdict, "\(text); none of its snapshots is complete", hint: again)
     }
     let age = now - complete.envelope.started

@@ -52,7 +52,7 @@ struct LogTrial: Trial {
   ) throws -> TrialResult {
     let begun = machine.host.clock.uptime()
     let segment = try check.endSegment()
-    let archive = WALArchive(repository, of: source.name)
+    let archive = try WALArchive(repository, of: repository.names.source(source.name))
     let interval = repository.store.capabilities.isNear ? Self.lookInterval : Self.farLookInterval
     while true {
       repository.store.refresh()

@@ -81,13 +81,14 @@ package struct Backup {
   package func run() throws -> Report {
     let begun = host.clock.uptime()
     let writer = try repository.keyring.writer()
-    let source = try BackupSource(options, repositoryDirectory: repository.store.directory, files: host.files)
+    var source = try BackupSource(options, repositoryDirectory: repository.store.directory, files: host.files)
+    source.name = try repository.names.sourceToBackUp(source.name)
     let lease =
       try options.isDryRun
       ? nil : Lease.take(on: source.name, of: repository, waits: options.waitsForLock, progress: progress)
     defer { lease?.end() }
     guard let lease else { return try run(source, writer, under: nil, begun: begun) }
-    return try lease.whileHeld { try run(source, writer, under: lease, begun: begun) }
+    return try lease.whileHeld { [source] in try run(source, writer, under: lease, begun: begun) }
   }
 
   /// - Parameters:

@@ -11,7 +11,8 @@ struct BackupSource {
   /// The absolute path of the directory, without symbolic links; for a command the name of the file that gets its
   /// output.
   let path: Path
-  let name: SourceName
+  /// The name as the operator said it, until the repository has said which source that is.
+  var name: SourceName
   private let options: Backup.Options
 
   /// - Parameter repositoryDirectory: the directory of the repository, if it is on this machine.

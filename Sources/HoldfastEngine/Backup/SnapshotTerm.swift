@@ -56,6 +56,7 @@ struct SnapshotTerm {
     var keys = [Keys.descriptor]
     if let newest = repository.keyring.reference?.revision { keys += (1...newest).map { Keys.keyring($0) } }
     keys += try repository.targets.revisions().map { Keys.targetList($0.list.revision) }
+    keys += try repository.names.store.reading().sound.map { Keys.names($0.contents.revision) }
     let notes = try repository.notes.read(name).notes.revision
     if notes > 0 { keys.append(Keys.notes(name, notes)) }
     let envelopes = (chain?.snapshots.map(\.envelope) ?? []) + [envelope]

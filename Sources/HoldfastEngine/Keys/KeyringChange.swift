@@ -125,9 +125,10 @@ package struct KeyringChange: Sendable {
     }
     let accepted = snapshots.filter { $0.envelope.signature?.key == key }.map(\.digest)
     let noted = try repository.notes.digests(signedBy: key, of: repository.catalog.sourceNames())
-    let listed = try repository.targets.digests(signedBy: key)
+    let listed = try repository.targets.store.digests(signedBy: key)
+    let named = try repository.names.store.digests(signedBy: key)
     keyring.writers[index].revoked = Keyring.Writer.Revocation(
-      accepted: Set(accepted).union(logs), notes: Set(noted).union(listed))
+      accepted: Set(accepted).union(logs), notes: Set(noted).union(listed).union(named))
     return keyring.writers[index]
   }
 

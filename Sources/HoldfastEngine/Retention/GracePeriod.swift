@@ -53,7 +53,7 @@ extension GracePeriod {
     _ host: Host
   ) {
     record.update(
-      removals, of: source.text, grace: length, boot: host.bootID, uptime: host.clock.uptime(), now: host.clock.now())
+      removals, of: source.key, grace: length, boot: host.bootID, uptime: host.clock.uptime(), now: host.clock.now())
   }
 }
 

@@ -159,15 +159,16 @@ package struct Prune {
 
   /// - Throws: `EngineError` if no rule says what to keep: then next to nothing would be kept.
   package func run() throws -> Report {
-    guard options.source.map({ options.rules(of: $0) != nil }) ?? options.hasRules else {
+    let source = try options.source.map { try repository.names.source($0) }
+    guard source.map({ options.rules(of: $0) != nil }) ?? options.hasRules else {
       throw EngineError(
-        .usage, "no rule says what to keep\(options.source.map { " of \($0)" } ?? "")",
+        .usage, "no rule says what to keep\(source.map { " of \($0)" } ?? "")",
         hint:
           "Say at least one of --keep-last, --keep-daily and the like, or set `keep` for the source in the configuration; --dry-run shows what would go.",
         exitStatus: .usage)
     }
     if !options.isDryRun { try repository.keyring.sealed?.checkMayPrune() }
-    let names = try repository.catalog.knownSources(options.source)
+    let names = try repository.catalog.knownSources(source)
     var report = Report(isDryRun: options.isDryRun)
     for name in names {
       guard let rules = options.rules(of: name) else { continue }

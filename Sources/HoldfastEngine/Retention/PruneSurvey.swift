@@ -235,7 +235,7 @@ struct PruneSurvey: Sendable {
 
   private func item(of snapshot: Snapshot, _ notes: SourceNotes) -> WaitingRecord.Item? {
     removal(of: snapshot, notes).map {
-      WaitingRecord.Item(source: name.text, snapshot: snapshot.id, revision: $0.revision, target: target)
+      WaitingRecord.Item(source: name.key, snapshot: snapshot.id, revision: $0.revision, target: target)
     }
   }
 

@@ -28,8 +28,8 @@ extension RunHistory {
     if try repository.catalog.isKnown(name) {
       items = try repository.catalog.allSnapshots(of: name, onDamage: onDamage).map { RunHistory.Item($0) }
     }
-    verifyRound = repository.machine.load(VerifyProgress.self).rounds[name.text]
-    lastDrill = repository.machine.load(DrillProgress.self).drills[name.text]
+    verifyRound = repository.machine.load(VerifyProgress.self).rounds[name.key]
+    lastDrill = repository.machine.load(DrillProgress.self).drills[name.key]
   }
 }
 
@@ -38,7 +38,7 @@ extension MachineRecords {
   /// - Parameter time: the time at which the verify began.
   package func remember(provedFrom first: Int, count: Int, of name: SourceName, at time: Timestamp) throws {
     try change(VerifyProgress.self) { record in
-      record.rounds[name.text] = VerifyRound(next: (first + count) % VerifyRound.parts, time: time)
+      record.rounds[name.key] = VerifyRound(next: (first + count) % VerifyRound.parts, time: time)
     }
   }
 }
@@ -46,7 +46,7 @@ extension MachineRecords {
 extension MachineRecords {
   /// Remembers that a source was drilled.
   package func remember(_ drill: LastDrill, of name: SourceName) throws {
-    try change(DrillProgress.self) { $0.drills[name.text] = drill }
+    try change(DrillProgress.self) { $0.drills[name.key] = drill }
   }
 }
 

@@ -68,11 +68,13 @@ package struct Scrub: Sendable {
       case .failure(let failure): results[index].failure = describe(failure)
       }
     }
-    let lists = try ScrubTargetLists(opened.map(\.target), reference)
-    for (position, list) in lists.comparisons.enumerated() {
-      opened[position].faults += list.faults
+    let lists = try ScrubRevisions(opened.map(\.target), reference.targets.store)
+    let names = try ScrubRevisions(opened.map(\.target), reference.names.store)
+    for (position, (list, named)) in zip(lists.comparisons, names.comparisons).enumerated() {
+      opened[position].faults += list.faults + named.faults
       results[opened[position].index].hasOldTargets = list.isBehind
-      results[opened[position].index].failure = list.failure
+      results[opened[position].index].hasOldNames = named.isBehind
+      results[opened[position].index].failure = list.failure ?? named.failure
     }
     let sources = try sources(opened.map(\.target))
     for (index, target, faults) in opened
@@ -136,6 +138,7 @@ package struct Scrub: Sendable {
       let synced = try sync.run(options.source)
       results[index].hasOldKeyring = synced.failure != nil
       results[index].hasOldTargets = synced.failure != nil
+      results[index].hasOldNames = synced.failure != nil && results[index].hasOldNames
       isAllInStep = isAllInStep && synced.isInStep
       for number in results[index].sources.indices
       where !results[index].sources[number].behind.isNone {
@@ -195,7 +198,7 @@ package struct Scrub: Sendable {
       targets.flatMap { target in
         try target.repository.catalog.sourceNames() + target.repository.catalog.loggedSourceNames()
       })
-    guard let source = options.source else { return names.sorted() }
+    guard let source = try options.source.map({ try reference.names.source($0) }) else { return names.sorted() }
     // Without this check, a mistyped name would look like a source without faults.
     guard names.contains(source) || targets.isEmpty else {
       throw EngineError(
@@ -207,8 +210,8 @@ package struct Scrub: Sendable {
 
   // MARK: The catalog
 
-  /// Repairs the descriptor, the keyring and the list of targets. They belong to no source: the lease on the first
-  /// source keeps two scrubs apart.
+  /// Repairs the descriptor, the keyring, the list of targets and the names of sources. They belong to no source: the
+  /// lease on the first source keeps two scrubs apart.
   private func repairCatalog(
     _ faults: [ScrubFault], at target: ScrubTarget, _ all: [ScrubTarget], _ source: SourceName?
   ) throws -> [ScrubFinding] {

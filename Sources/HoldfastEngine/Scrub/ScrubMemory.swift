@@ -20,14 +20,14 @@ extension MachineRecords {
         if result.isMarkNew, place.mark == nil { place.mark = result.mark }
         if !place.isAt(PlaceIdentity(result.location, result.mark)) { place = anew }
         for source in result.sources {
-          var memory = place.sources[source.source.text] ?? SourceMemory()
+          var memory = place.sources[source.source.key] ?? SourceMemory()
           if result.isDamaged(source) {
             memory = SourceMemory()
             memory.isDamaged = true
           } else if source.isProof {
             memory.note(proof)
           }
-          place.sources[source.source.text] = memory
+          place.sources[source.source.key] = memory
         }
         record.targets[result.target] = place
       }

@@ -40,7 +40,7 @@ extension MachineRecords {
   /// - Parameter place: the identity of the target now.
   package func scrubs(of source: SourceName, at target: String, in place: PlaceIdentity) -> SourceMemory {
     let known = load(ScrubRecord.self).targets[target]
-    return known.flatMap { $0.isAt(place) ? $0.sources[source.text] : nil } ?? SourceMemory()
+    return known.flatMap { $0.isAt(place) ? $0.sources[source.key] : nil } ?? SourceMemory()
   }
 
   /// Remembers that a source is damaged at a target, until a scrub has proved all of it again.
@@ -51,7 +51,7 @@ extension MachineRecords {
       if !known.isAt(place) { known = anew }
       var memory = SourceMemory()
       memory.isDamaged = true
-      known.sources[source.text] = memory
+      known.sources[source.key] = memory
       record.targets[target] = known
     }
   }

@@ -96,13 +96,15 @@ package struct ScrubResult: Sendable {
   package internal(set) var mark: Identifier?
   /// True if this scrub has marked the place.
   package internal(set) var isMarkNew = false
-  /// The findings about the descriptor, the keyring and the list of targets.
+  /// The findings about the descriptor, the keyring, the list of targets and the names of sources.
   package internal(set) var findings: [ScrubFinding] = []
   package internal(set) var sources: [SourceScrub] = []
   /// True if home has a newer revision of the keyring.
   package internal(set) var hasOldKeyring = false
   /// True if home has a newer revision of the list of targets.
   package internal(set) var hasOldTargets = false
+  /// True if home has a newer revision of the names of sources.
+  package internal(set) var hasOldNames = false
   /// The reason why the findings could not be noted at home; `nil` when they were, or when there is nothing to note.
   package internal(set) var unnoted: (any OperatorError)?
   /// The reason why the target could not be scrubbed; `nil` when the results are in `sources`.
@@ -118,14 +120,14 @@ package struct ScrubResult: Sendable {
   package var exitStatus: ExitStatus {
     .worst(
       of: findings.map(\.exitStatus) + sources.map(\.exitStatus)
-        + [hasOldKeyring || hasOldTargets ? .incomplete : .done, Self.status(of: failure)])
+        + [hasOldKeyring || hasOldTargets || hasOldNames ? .incomplete : .done, Self.status(of: failure)])
   }
 
   /// True if all that was looked at is sound or repaired, nothing is behind, and nothing failed.
   package var isSound: Bool { exitStatus == .done }
 
   /// True if a sync has something to copy.
-  var isBehind: Bool { hasOldKeyring || hasOldTargets || sources.contains { !$0.behind.isNone } }
+  var isBehind: Bool { hasOldKeyring || hasOldTargets || hasOldNames || sources.contains { !$0.behind.isNone } }
 
   /// Returns the exit status of a failure. A target that could not be reached is incomplete, not damaged.
   static func status(of failure: (any OperatorError)?) -> ExitStatus {

@@ -20,10 +20,12 @@ extension SourceStatus {
     let journal = repository.journal
     // If this cannot be read, reading the journal of each source reports the reason.
     let journals = try journal.listIfReadable(name)
-    let noted = journals?.sources ?? []
+    let noted = try (journals?.sources ?? []).map { try repository.names.source(stored: $0) }
+    let name = try name.map { try repository.names.source($0) }
+    let expected = try expected.map { try repository.names.source($0) }
     // A source that is missing as a whole is damage if this machine has seen it; `allSnapshots` reports that.
     let present = try name.map { try repository.catalog.isKnown($0) ? [$0] : [] } ?? repository.catalog.sourceNames()
-    let known = Set(present).union(repository.memory?.sources ?? [])
+    let known = Set(present).union(try repository.catalog.seenSources())
     let names =
       try name.map { [$0] }
       ?? known.union(noted).union(expected).sorted().filter {
@@ -64,7 +66,7 @@ extension SourceStatus {
   private static func newestLeases(
     of names: [SourceName], in store: any Store
   ) throws -> [SourceName: LeaseRecord] {
-    let prefix = LeaseNumbers.prefix + (names.count == 1 ? names[0].text + "/" : "")
+    let prefix = LeaseNumbers.prefix + (names.count == 1 ? names[0].key + "/" : "")
     var newest: [SourceName: UInt64] = [:]
     try store.forEachEntry(below: prefix, .everything) { entry in
       let parts = (prefix + entry.name).dropFirst(LeaseNumbers.prefix.count).split(separator: "/", maxSplits: 1)
@@ -77,7 +79,7 @@ extension SourceStatus {
     let records = Mutex<[SourceName: LeaseRecord]>([:])
     try SideBySide.run(found.count, threads: store.connections) { index in
       let (name, number) = found[index]
-      let bytes = try? LeaseNumbers(store: store, name: name.text).bytes(of: number)
+      let bytes = try? LeaseNumbers(store: store, name: name.key).bytes(of: number)
       guard let record = bytes.flatMap({ LeaseRecord(parsing: $0) }) else { return }
       records.withLock { $0[name] = record }
     }

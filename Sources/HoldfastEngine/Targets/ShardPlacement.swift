@@ -42,7 +42,8 @@ package struct ShardPlacement: Sendable {
   /// - Throws: a signal, or an error of home.
   package func run(_ source: SourceName? = nil, isDryRun: Bool = false) throws -> [PlacementResult] {
     var results = shards.members.map { PlacementResult($0.name) }
-    let sources = try source.map { [$0] } ?? home.catalog.sourceNames() + home.catalog.loggedSourceNames()
+    let sources =
+      try source.map { [try home.names.source($0)] } ?? home.catalog.sourceNames() + home.catalog.loggedSourceNames()
     for source in Set(sources).sorted() {
       let items = try items(of: source)
       for (index, member) in shards.members.enumerated() where results[index].failure == nil {

@@ -8,6 +8,8 @@ package struct SyncResult: Sendable {
   package internal(set) var copied: [Snapshot] = []
   /// The snapshots that only the target had, and that home has now.
   package internal(set) var brought: [Snapshot] = []
+  /// True if the source was removed at home, and is not any more because of what was brought, or would be.
+  package internal(set) var isBack = false
   /// The snapshots that were removed at the target.
   package internal(set) var removed: [Snapshot] = []
   /// The snapshots that only the target has.
@@ -61,6 +63,11 @@ package struct SyncResult: Sendable {
   /// - Parameter target: the name of the target.
   package func warnings(at target: String) -> [String] {
     var warnings: [String] = []
+    if isBack {
+      warnings.append(
+        "the source \(source) was removed, and comes back: \(target) has snapshots of it that home did not know when it was removed; if they may go, run `holdfast source remove \(source)` again"
+      )
+    }
     if let first = onlyThere.first {
       warnings.append(
         "\(target) has \(Amount.count(UInt64(onlyThere.count), "snapshot")) of \(source), \(first.id.short) first, that home does not have, and nobody has removed: kept"

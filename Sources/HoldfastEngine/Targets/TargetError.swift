@@ -1,3 +1,4 @@
+internal import HoldfastArchive
 package import HoldfastModel
 internal import HoldfastStore
 
@@ -14,6 +15,10 @@ package enum TargetError: OperatorError, Equatable {
   case forkedTargets(revision: UInt64, target: String, home: String)
   /// The target has a revision of the list of targets that home does not have.
   case newerTargets(revision: UInt64, target: String, home: String)
+  /// Both have a revision of the names of sources with this number, and not the same.
+  case forkedNames(revision: UInt64, target: String, home: String)
+  /// The target has a revision of the names of sources that home does not have.
+  case newerNames(revision: UInt64, target: String, home: String)
   /// Both have an object under this key, a manifest or a revision of notes, and they differ.
   case forked(key: String, target: String, home: String)
   /// The target has a revision of the notes on a source that home does not have.
@@ -40,6 +45,10 @@ package enum TargetError: OperatorError, Equatable {
       "revision \(revision) of the list of targets in \(target) is another one than in \(home)"
     case .newerTargets(let revision, let target, let home):
       "\(target) has revision \(revision) of the list of targets, which is not in \(home)"
+    case .forkedNames(let revision, let target, let home):
+      "revision \(revision) of the names of sources in \(target) is another one than in \(home)"
+    case .newerNames(let revision, let target, let home):
+      "\(target) has revision \(revision) of the names of sources, which is not in \(home)"
     case .forked(let key, let target, let home): "\(key) in \(target) is another one than in \(home)"
     case .newerNotes(let key, let target, let home): "\(target) has \(key), which is not in \(home)"
     case .notesApart(let there, let here):
@@ -64,6 +73,10 @@ package enum TargetError: OperatorError, Equatable {
       "Two machines changed the list, each without the other. Compare `holdfast target list --repository LOCATION` at both, and empty the place whose list is wrong, after what only it has was restored."
     case .newerTargets:
       "Another target was promoted, or home was put back. Run `holdfast target list --repository LOCATION` at both: put the one that is home by the newer list first in the configuration."
+    case .forkedNames:
+      "Two machines renamed a source, each without the other. Compare `holdfast source list --repository LOCATION` at both, and empty the place whose names are wrong, after what only it has was restored."
+    case .newerNames:
+      "Sources are renamed at home only: home was put back, or is not the first target of the list. Compare `holdfast source list --repository LOCATION` at both."
     case .notesApart(let there, let here):
       "Compare `holdfast list --deleted` with `holdfast list --deleted --from TARGET`. To keep what home says, say there again what it lacks (`holdfast tag`, `pin`, `undelete`, `prune`), and remove \(there.folders) in \(there.location); to keep what the target says, remove \(here.folders) in \(here.location). Then run `holdfast sync`."
     case .forked, .newerNotes:
@@ -80,14 +93,38 @@ package enum TargetError: OperatorError, Equatable {
     case .absent: .noRepository
     case .otherRepository, .sameLocation, .locked: .usage
     case .notListed: .incomplete
-    case .forkedKeyring, .newerKeyring, .forkedTargets, .newerTargets, .forked, .newerNotes, .notesApart: .dataLoss
+    case .forkedKeyring, .newerKeyring, .forkedTargets, .newerTargets, .forkedNames, .newerNames, .forked, .newerNotes,
+      .notesApart:
+      .dataLoss
     }
   }
 
   package var scope: ErrorScope {
     switch self {
     case .absent, .notListed, .otherRepository, .sameLocation, .locked: .usage
-    case .forkedKeyring, .newerKeyring, .forkedTargets, .newerTargets, .forked, .newerNotes, .notesApart: .repository
+    case .forkedKeyring, .newerKeyring, .forkedTargets, .newerTargets, .forkedNames, .newerNames, .forked, .newerNotes,
+      .notesApart:
+      .repository
     }
+  }
+}
+
+extension TargetError {
+  /// Two places have different revisions of something under one number.
+  static func forked<Contents: RevisedManifest>(
+    _ contents: Contents.Type, revision: UInt64, target: String, home: String
+  ) -> TargetError {
+    contents.folder == Keys.names
+      ? .forkedNames(revision: revision, target: target, home: home)
+      : .forkedTargets(revision: revision, target: target, home: home)
+  }
+
+  /// A target has a revision of something that home does not have.
+  static func newer<Contents: RevisedManifest>(
+    _ contents: Contents.Type, revision: UInt64, target: String, home: String
+  ) -> TargetError {
+    contents.folder == Keys.names
+      ? .newerNames(revision: revision, target: target, home: home)
+      : .newerTargets(revision: revision, target: target, home: home)
   }
 }

@@ -4,8 +4,8 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Compares a store with home by what everything else rests on: the descriptor, the keyring and the list of targets. Of
-/// keyring and list, the target has a beginning of home's revisions, and gets the others.
+/// Compares a store with home by what everything else rests on: the descriptor, the keyring, the list of targets and
+/// the names of sources. Of all but the descriptor, the target has a beginning of home's revisions, and gets the others.
 struct TargetIdentity {
   private let home: Repository
   private let store: any Store
@@ -17,17 +17,20 @@ struct TargetIdentity {
   }
 
   /// Opens the repository in the store.
-  /// - Parameter isDryRun: true if the keyring and the list of targets stay as they are.
-  /// - Throws: `TargetError` when it is no target of this repository, or its keyring or its list of targets does not
-  ///   continue in home's.
+  /// - Parameter isDryRun: true if keyring, list of targets and names of sources stay as they are.
+  /// - Throws: `TargetError` when it is no target of this repository, or its keyring, its list of targets or its names
+  ///   of sources do not continue in home's.
   func open(isDryRun: Bool) throws -> Repository {
     try checkDescriptor()
     let missing = try missingRevisions()
-    let lists = TargetListCopy(from: home, to: store)
+    let lists = RevisionCopy(of: home.targets.store, from: home, to: store)
     let missingLists = try lists.missing()
+    let names = RevisionCopy(of: home.names.store, from: home, to: store)
+    let missingNames = try names.missing()
     if !isDryRun {
       try bring(missing)
       try lists.bring(missingLists)
+      try names.bring(missingNames)
     }
     // The target is older than home as long as it is behind. The memory of this machine was checked when home was
     // opened.

@@ -142,6 +142,6 @@ package struct TargetListChange: Sendable {
 
   /// Makes the list durable in the repository that was opened, if it has changed.
   package func publish() throws {
-    if isChanged { try repository.targets.publish(list) }
+    if isChanged { try repository.targets.store.publish(list) }
   }
 }

@@ -29,7 +29,9 @@ package struct TargetStanding: Sendable {
     let target =
       try home.map { try TargetIdentity(of: store, home: $0, as: name).open(isDryRun: true) }
       ?? Repository.open(store, host: host, acceptsOlder: true, target: name)
-    let names = try source.map { [$0] } ?? target.catalog.sourceNames() + (home?.catalog.sourceNames() ?? [])
+    let names =
+      try source.map { [try (home ?? target).names.source($0)] }
+      ?? (home?.catalog.sourceNames() ?? []) + target.catalog.sourceNames()
     let mark = try PlaceMark.read(in: store)
     return try Set(names).sorted().map { name in
       var standing = try read(name, in: target, home: home)

@@ -80,6 +80,7 @@ package struct TargetSync: Sendable {
   package func run(_ source: SourceName? = nil, isDryRun: Bool = false) throws -> TargetResult {
     var result = TargetResult(name, at: store.location)
     do {
+      let source = try source.map { try home.names.source($0) }
       guard store.capabilities.objectLock == nil else { throw TargetError.locked(target: store.location) }
       let target = try TargetIdentity(of: store, home: home, as: name).open(isDryRun: isDryRun)
       defer { target.errands.wait() }
@@ -101,15 +102,21 @@ package struct TargetSync: Sendable {
   private static func sources(of home: Repository, _ target: Repository) throws -> [SourceName] {
     try Set(
       [home, target].flatMap { repository in
-        try repository.catalog.sourceNames() + repository.catalog.loggedSourceNames() + repository.journal.sources()
+        try repository.catalog.sourceNames() + repository.catalog.loggedSourceNames()
+          + repository.catalog.journaledSourceNames()
       }
     ).sorted()
   }
 
   private func run(_ source: SourceName, _ target: Repository, isDryRun: Bool) throws -> SyncResult {
+    // What cannot be read is told by the sync itself.
+    func isRemoved() -> Bool { (try? home.catalog.removal(of: source)).flatMap { $0 } != nil }
+    let wasRemoved = isRemoved()
     var returned = SyncResult(source)
     var result = try run(source, target, isDryRun: isDryRun, &returned)
     result.add(returned: returned)
+    let isReturning = isDryRun ? returned.plan?.snapshots.isEmpty == false : !result.brought.isEmpty && !isRemoved()
+    result.isBack = wasRemoved && isReturning
     return result
   }
 

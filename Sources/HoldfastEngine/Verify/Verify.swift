@@ -109,6 +109,7 @@ package struct Verify {
   ///   - source: the only source to verify; `nil` for all.
   package func run(_ snapshot: Snapshot?, source: SourceName? = nil) throws -> Report {
     let begun = repository.host.clock.uptime()
+    let source = try source.map { try repository.names.source($0) }
     var report = Report()
     report.isClosed = try !repository.keyring.hasIdentity()
     let all =

@@ -27,7 +27,7 @@ struct VerifyRest {
     if source == nil {
       try lookAround()
       names = Set(try repository.catalog.sourceNames())
-      try look(.repairable) { _ in names.formUnion(try journal.sources()) }
+      try look(.repairable) { names.formUnion(try $0.repository.catalog.journaledSourceNames()) }
     }
     let ofSource = Dictionary(grouping: snapshots, by: \.sourceName)
     for name in names.sorted() {
@@ -71,7 +71,7 @@ struct VerifyRest {
 
   private mutating func lookAround() throws {
     let known = [
-      Keys.descriptor, Keys.place, Keys.sources, Keys.keyring, Keys.targets, Keys.wal, Keys.journals,
+      Keys.descriptor, Keys.place, Keys.sources, Keys.keyring, Keys.targets, Keys.names, Keys.wal, Keys.journals,
       LeaseNumbers.prefix,
       StoreProbe.prefix, "locks/",
     ]
@@ -85,7 +85,22 @@ struct VerifyRest {
     }
     // Other targets have it too.
     try look(.repairable) { _ = try $0.repository.targets.newest() }
+    try look(.repairable) { try $0.lookAtNames() }
     try look(.repairable) { try $0.lookAtLeases() }
+  }
+
+  /// Reads the names of sources, and finds sources that a host has begun under a name of another one.
+  private mutating func lookAtNames() throws {
+    if let problem = try repository.names.problem() {
+      let object = (problem as? DamageError)?.object ?? (problem as? FormatError)?.object ?? Keys.names
+      add(problem.isDamage ? .repairable : .note, object, problem.message)
+    }
+    for source in try repository.catalog.sourceNames() where try repository.names.isAstray(source) {
+      add(
+        .note, Keys.source(source),
+        "\(Keys.source(source)): a host that did not know of a rename began it under a name of another source; it is called \(source)"
+      )
+    }
   }
 
   /// Reports foreign objects beside the leases. Leases keep running commands apart, and contain nothing that is needed

@@ -64,6 +64,7 @@ package struct WALStatus {
   /// - Parameter name: one source; `nil` for all.
   package func run(_ name: SourceName?) throws -> [Log] {
     let sources = try repository.catalog.loggedSourceNames()
+    let name = try name.map { try repository.names.source($0) }
     if let name, !sources.contains(name) {
       throw EngineError(
         .usage, "no write-ahead log is archived for \(name)",

@@ -32,6 +32,8 @@ package struct RepositoryContext: Sendable {
   package let keys: RepositoryKeys
   /// The configured target that is used: home, unless the command names another one; `nil` when it is not configured.
   package private(set) var target: TargetSettings?
+  /// The chosen source, as it was named.
+  private let source: SourceName?
   /// The location as it was written; a path is absolute.
   private var spelled: StoreLocation
   /// The name as it was typed, possibly with a mistake.
@@ -40,8 +42,9 @@ package struct RepositoryContext: Sendable {
 
   private init(
     _ machine: MachineContext, _ spelled: StoreLocation, _ found: Configured?, named: String?,
-    _ request: RepositoryRequest
+    of source: SourceName? = nil, _ request: RepositoryRequest
   ) {
+    self.source = source
     self.machine = machine
     self.spelled = spelled
     configured = found?.repository
@@ -60,7 +63,7 @@ package struct RepositoryContext: Sendable {
     let text = request.repository ?? environment.text("HOLDFAST_REPOSITORY")
     let named = request.repository ?? environment.value("HOLDFAST_REPOSITORY")
     if let found = try Self.configured(text, machine, of: source) {
-      self.init(machine, try StoreLocation(found.target.location), found, named: named, request)
+      self.init(machine, try StoreLocation(found.target.location), found, named: named, of: source, request)
       return
     }
     guard let text, !text.isEmpty else {
@@ -71,7 +74,7 @@ package struct RepositoryContext: Sendable {
       throw EngineError(
         .usage, "no repository is named", hint: "Say --repository DIR, or set HOLDFAST_REPOSITORY.", exitStatus: .usage)
     }
-    self.init(machine, try machine.location(text), nil, named: named, request)
+    self.init(machine, try machine.location(text), nil, named: named, of: source, request)
   }
 
   /// Finds the repositories that a command means which can show several: the one that is named, or that of the chosen
@@ -102,7 +105,7 @@ package struct RepositoryContext: Sendable {
     let found =
       named.map { Configured(repository: $0, source: source) }
       ?? Configured(at: location, in: settings, on: machine, source: source)
-    self.init(machine, location, found, named: text, request)
+    self.init(machine, location, found, named: text, of: source.name, request)
   }
 
   /// Makes the context for a configured repository, at home.
@@ -177,10 +180,15 @@ package struct RepositoryContext: Sendable {
     return moved
   }
 
-  /// Returns the configured sources that are backed up to it; none when it was named by its path.
-  package func configuredSources() throws -> [SourceSettings] {
+  /// Returns the configured sources that are backed up to it, as the repository calls them; none when it was named by
+  /// its path.
+  package func configuredSources(in repository: Repository) throws -> [SourceSettings] {
     guard let configured, let settings = try machine.loader().load() else { return [] }
-    return settings.sources.filter { $0.repository == configured.name }
+    return try settings.sources.filter { $0.repository == configured.name }.map { source in
+      var source = source
+      source.name = try repository.names.source(source.name)
+      return source
+    }
   }
 
   /// The location; for a directory its path without symbolic links.
@@ -256,6 +264,10 @@ package struct RepositoryContext: Sendable {
       warn(
         "the repository is not compared with what this machine has seen of it (--older-copy): its newest snapshots, and who may no longer write, may be missing in it"
       )
+    }
+    if let renamed = try source.flatMap({ try repository.names.renaming(of: $0) }) { warn(renamed) }
+    if let problem = try repository.names.problem() {
+      warn("sources may be shown by earlier names: \(problem.message)")
     }
     if let problem = repository.memory?.problem {
       warn(

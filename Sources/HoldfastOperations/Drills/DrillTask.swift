@@ -52,8 +52,8 @@ package struct DrillTask {
     (options.isDryRun, options.keepsData, options.openingTime) = (isDryRun, keepsData, openingTime)
     let configured = try context.machine.loader().load()
     (options.timeout, options.isOlder) = (settings.timeout, isOlder)
-    options.restoreWithin = try context.configuredSources().first { $0.name == snapshot.sourceName }?.objectives
-      .restoreWithin
+    options.restoreWithin = try context.configuredSources(in: repository).first { $0.name == snapshot.sourceName }?
+      .objectives.restoreWithin
     options.isRoot = context.machine.environment.isRoot
     options.forbidden = forbidden(for: snapshot, configured)
     return options

@@ -203,6 +203,7 @@ final class RunDigest {
   private func lastGood(of source: SourceName) -> DigestResult.LastGood {
     guard let repository = collected[source]?.repository else { return .unknown("the repository was not opened") }
     do {
+      let source = try repository.names.source(source)
       guard try repository.catalog.isKnown(source) else { return .none }
       let notes = try repository.notes.read(source).notes
       let snapshots = try repository.catalog.allSnapshots(of: source, onDamage: { _ in })

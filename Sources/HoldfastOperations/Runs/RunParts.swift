@@ -121,7 +121,8 @@ extension RunRecord {
   private static func sources(of object: String, among all: [SourceName]) -> [SourceName] {
     guard let place = [Keys.sources, Keys.journals].first(where: { object.hasPrefix($0) }) else { return all }
     let name = object.dropFirst(place.count).prefix { $0 != "/" }
-    return SourceName(String(name)).map { [$0] } ?? all
+    let own = all.filter { $0.key == name }
+    return own.isEmpty ? SourceName(String(name)).map { [$0] } ?? all : own
   }
 }
 

@@ -74,6 +74,7 @@ package final class RunWatch {
   /// - Parameter source: the source of the run, if it is known and exists in the repository; `nil` for its only source.
   package func opened(_ repository: Repository, source: SourceName?) {
     if repository.isHome { journal = JournalWriter(repository: repository, notices: notices) }
+    let source = source.map { (try? repository.names.source($0)) ?? $0 }
     (errands, parityUses) = (repository.errands, repository.containers.parityUses)
     if let source {
       // A mistyped name or directory is no source.

@@ -10,7 +10,10 @@ internal import HoldfastSystem
 /// A source with its settings and its open repository. The settings come from a configuration, or from the command line
 /// alone.
 package struct ConfiguredSource {
+  /// The settings, with the source as the repository calls it.
   package let settings: SourceSettings
+  /// The name of the source in the configuration, or on the command line.
+  private let givenName: SourceName
   let repository: Repository
   let cache: StateCache
   /// The targets that its runs write to.
@@ -32,7 +35,9 @@ package struct ConfiguredSource {
     _ settings: SourceSettings, in repository: Repository, at context: RepositoryContext, linger: TimeSpan? = nil,
     away: AwayTargets = AwayTargets()
   ) throws {
-    self.settings = settings
+    var resolved = settings
+    resolved.name = try repository.names.source(settings.name)
+    (self.settings, givenName) = (resolved, settings.name)
     self.repository = repository
     self.context = context
     cache = try context.machine.cache()
@@ -49,7 +54,7 @@ package struct ConfiguredSource {
     }
     // Of disks that take turns at a place, the lease is on one.
     if let held = run.held, held.lease.location == repository.location, held.repository == repository.id {
-      repository.held = (held.source, held.lease)
+      repository.held = (try repository.names.source(held.source), held.lease)
     }
     try self.init(settings, in: repository, at: place, linger: run.linger, away: run.away)
   }
@@ -72,7 +77,10 @@ package struct ConfiguredSource {
   package func backupOptions(
     kind: SnapshotKind?, isDryRun: Bool = false, waitsForLock: Bool = false
   ) -> Backup.Options {
-    Backup.Options(
+    var settings = settings
+    // The backup refuses a name that is no longer the present one.
+    settings.name = givenName
+    return Backup.Options(
       settings, serverInEnvironment: context.machine.environment.postgres,
       kind: kind, isDryRun: isDryRun, waitsForLock: waitsForLock)
   }

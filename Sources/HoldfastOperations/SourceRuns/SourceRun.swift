@@ -55,9 +55,9 @@ package struct SourceRun {
     _ plan: (_ history: RunHistory, _ opens: Bool, _ mayPrune: Bool) -> RunPlan
   ) throws -> RunPlan {
     let progress = WatchedProgress(run.observer.makeProgress(), watch: nil, of: source.name)
-    let history = try RunHistory(of: source.name, in: opened.repository) { progress.warn($0.message) }
+    let history = try RunHistory(of: opened.settings.name, in: opened.repository) { progress.warn($0.message) }
     let opens =
-      try (!mayMerge && source.drill.every == nil) || opened.repository.catalog.opensNewest(of: source.name)
+      try (!mayMerge && source.drill.every == nil) || opened.repository.catalog.opensNewest(of: opened.settings.name)
     // Without a writer key, the prune itself reports that.
     let mayPrune = source.retention == nil || (try? opened.repository.keyring.mayPrune()) ?? true
     return plan(history, opens, mayPrune)
@@ -136,8 +136,8 @@ package struct SourceRun {
   /// True if a step is still useful: if no snapshot could be taken, no older one is removed, but stored data is
   /// verified.
   private func isWorthwhile(_ step: RunPlan.Step, after done: [Done], _ opened: ConfiguredSource) -> Bool {
-    if case .verify = step { return (try? opened.repository.catalog.isKnown(source.name)) ?? true }
-    if case .drill = step { return (try? opened.repository.catalog.isKnown(source.name)) ?? true }
+    if case .verify = step { return (try? opened.repository.catalog.isKnown(opened.settings.name)) ?? true }
+    if case .drill = step { return (try? opened.repository.catalog.isKnown(opened.settings.name)) ?? true }
     return !done.contains { $0.line.step.isTake && $0.outcome.error != nil }
   }
 
@@ -205,7 +205,7 @@ package struct SourceRun {
   private func merge(
     _ opened: ConfiguredSource, _ watch: RunWatch, _ progress: any ProgressObserver
   ) throws -> SourceOutcome {
-    var options = Merge.Options(SnapshotSelector(.latest, source: source.name))
+    var options = Merge.Options(SnapshotSelector(.latest, source: opened.settings.name))
     options.compression = opened.compression
     options.parity = { [parity = source.parity] _ in parity }
     let (report, pass) = try opened.runTargets.inOnePass(on: \.chain.tip.sourceName, progress) { repository in
@@ -219,7 +219,7 @@ package struct SourceRun {
     var result = outcome(.done, text)
     result.snapshot = SourceOutcome.Snapshot(envelope)
     guard let pass else { return result }
-    let copies = try opened.runTargets.bringUp(source.name, envelope.sequence, after: pass, progress)
+    let copies = try opened.runTargets.bringUp(opened.settings.name, envelope.sequence, after: pass, progress)
     watch.tell(copies, of: source.name)
     (result.status, result.summary) = (copies.exitStatus, "\(text); \(copies.summary)")
     return result
@@ -228,7 +228,7 @@ package struct SourceRun {
   private func prune(_ opened: ConfiguredSource, _ watch: RunWatch) throws -> SourceOutcome {
     var options = Prune.Options(policy: source.retention ?? RetentionPolicy())
     options.grace = source.grace
-    options.source = source.name
+    options.source = opened.settings.name
     opened.targets.rule(&options)
     let report = try Prune(repository: opened.repository, options: options).run()
     watch.parts = report.sources.map { RunRecord.Part($0) }
@@ -269,7 +269,7 @@ package struct SourceRun {
     options.share = Double(count) / Double(VerifyRound.parts)
     options.begin = Double(first) / Double(VerifyRound.parts)
     let report = try Verify(repository: opened.repository, options: options, progress: progress).run(
-      nil, source: source.name)
+      nil, source: opened.settings.name)
     watch.parts = RunRecord.parts(of: report, nil, share: options.share, begin: options.begin)
     do {
       try opened.repository.notes.notePassed(report, share: options.share)
@@ -278,7 +278,7 @@ package struct SourceRun {
       progress.warn("what was found is not noted in the repository: \(describe(error).message)")
     }
     do {
-      try opened.repository.machine.remember(provedFrom: first, count: count, of: source.name, at: began)
+      try opened.repository.machine.remember(provedFrom: first, count: count, of: opened.settings.name, at: began)
     } catch {
       let reason = describe(error).message
       progress.warn("this machine cannot remember what it has proved: \(reason); set HOLDFAST_STATE_DIR")
@@ -302,7 +302,9 @@ package struct SourceRun {
     _ opened: ConfiguredSource, _ watch: RunWatch, besides report: Verify.Report
   ) throws -> Bool {
     let told = Set(report.snapshots.lazy.filter { !$0.isSound }.map(\.snapshot.id))
-    let damaged = try opened.repository.notes.standingDamage(of: source.name).filter { !told.contains($0.snapshot) }
+    let damaged = try opened.repository.notes.standingDamage(of: opened.settings.name).filter {
+      !told.contains($0.snapshot)
+    }
     for note in damaged {
       watch.tell(
         Notice(

@@ -30,7 +30,7 @@ package struct StateCache: Sendable {
     let files = repository.host.files
     guard let directory else { return nil }
     let own = isMade ? try OwnDirectory(making: directory, files: files) : try OwnDirectory(directory, files: files)
-    return try [repository.id.description, source.text].reduce(own?.directory) { folder, name in
+    return try [repository.id.description, source.key].reduce(own?.directory) { folder, name in
       guard let folder else { return nil }
       if isMade, try files.statusIfPresent(of: Path(name), in: folder) == nil {
         try files.makeDirectory(Path(name), in: folder)

@@ -9,6 +9,7 @@ package struct Catalog: Sendable {
   var store: any Store
   let descriptor: Descriptor
   let keyring: KeyringStore
+  package let names: SourceNameStore
   var notes: NotesStore
   let journal: Journal
   let memory: RepositoryMemory?
@@ -19,12 +20,31 @@ package struct Catalog: Sendable {
   /// The names of all sources, in ascending order. A remote store lists everything below them for this, so code that
   /// needs only one source uses `isKnown`.
   package func sourceNames() throws -> [SourceName] {
-    try store.children(of: Keys.sources).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
+    try called(Self.names(in: try store.children(of: Keys.sources)))
   }
 
   /// The names of all sources with archived log, in ascending order.
   package func loggedSourceNames() throws -> [SourceName] {
-    try store.children(of: Keys.wal).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
+    try called(Self.names(in: try store.children(of: Keys.wal)))
+  }
+
+  /// The names of all sources with a journal, in ascending order.
+  package func journaledSourceNames() throws -> [SourceName] {
+    try called(journal.sources())
+  }
+
+  private static func names(in listing: [String]) -> [SourceName] {
+    listing.compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
+  }
+
+  /// Returns sources that are known as they are stored, with the names by which they are called.
+  private func called(_ stored: [SourceName]) throws -> [SourceName] {
+    try stored.map { try names.source(stored: $0) }.sorted()
+  }
+
+  /// The sources of which this machine has seen snapshots.
+  package func seenSources() throws -> [SourceName] {
+    try (memory?.sources ?? []).map { try names.source(stored: $0) }
   }
 
   /// The sequences that have a directory, in ascending order, committed or not.
@@ -69,7 +89,7 @@ package struct Catalog: Sendable {
   /// - Throws: `DamageError` or `FormatError` when it is not valid, or does not belong here.
   package func snapshot(_ bytes: [UInt8], of source: SourceName, _ sequence: UInt64) throws -> Snapshot {
     let key = Keys.manifest(source, sequence)
-    let snapshot = try Snapshot(parsing: bytes, name: key)
+    var snapshot = try Snapshot(parsing: bytes, name: key)
     guard snapshot.sourceName == source, snapshot.sequence == sequence else {
       throw DamageError(key, "it belongs to \(snapshot.sourceName)/\(snapshot.sequence)")
     }
@@ -77,6 +97,7 @@ package struct Catalog: Sendable {
       throw DamageError(key, "it belongs to another repository")
     }
     try checkSigner(of: snapshot, key: key)
+    snapshot.envelope.source.name = try names.source(stored: source)
     return snapshot
   }
 
@@ -117,12 +138,15 @@ package struct Catalog: Sendable {
   }
 
   /// Returns all sources, or one.
+  /// - Parameter name: any name of the source.
   /// - Throws: when there is no source of that name.
   package func knownSources(_ name: SourceName?) throws -> [SourceName] {
     // A source that has disappeared is damage if this machine has seen snapshots of it.
-    let seen = memory?.sources ?? []
-    guard let name else { return Set(try sourceNames()).union(seen).sorted() }
+    let seen = try seenSources()
+    guard let given = name else { return Set(try sourceNames()).union(seen).sorted() }
+    let name = try names.source(given)
     guard try seen.contains(name) || isKnown(name) || loggedSourceNames().contains(name) else {
+      if let problem = try names.problem() { throw problem }
       throw EngineError(
         .usage, "there is no source \(name) in \(store.location)", hint: "Run `holdfast list` to see all sources.")
     }

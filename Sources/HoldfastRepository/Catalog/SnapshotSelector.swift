@@ -41,6 +41,7 @@ package struct SnapshotSelector: Sendable {
     in catalog: Catalog, onDamage: (DamageError) -> Void
   ) throws -> (chosen: Snapshot, all: [Snapshot]) {
     var damaged: [DamageError] = []
+    let source = try source.map { try catalog.names.source($0) }
     // A removed snapshot is found only by its ID.
     let all = try catalog.allSnapshots(of: source, includingRemoved: name != .latest && at == nil) {
       damaged.append($0)

@@ -145,7 +145,8 @@ extension Catalog {
   /// Returns the same for every source that exists or has a journal.
   package func newerThanPresent() throws -> [DamageError] {
     let journals = try journal.listIfReadable()
-    return try Set(try sourceNames()).union(journals?.sources ?? []).sorted().compactMap {
+    let written = try (journals?.sources ?? []).map { try names.source(stored: $0) }
+    return try Set(try sourceNames()).union(written).sorted().compactMap {
       try newerThanPresent(of: $0, in: journals)
     }
   }

@@ -31,7 +31,7 @@ package struct Journal: Sendable {
     }
   }
 
-  /// The sources that have a journal.
+  /// The sources that have a journal, as they are stored.
   package func sources() throws -> [SourceName] {
     try store.children(of: Keys.journals).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
   }

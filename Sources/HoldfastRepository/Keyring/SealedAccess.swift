@@ -49,6 +49,11 @@ package final class SealedAccess: Sendable {
 
   package var keyring: Keyring { revision.keyring }
 
+  /// True if a writer has the right to prune by any revision of the keyring.
+  func mightPrune(_ writer: PublicKey) -> Bool {
+    (history + [revision]).contains { $0.keyring.mayPrune(writer) }
+  }
+
   /// The identities; empty when this run can only verify stored bytes.
   package func identities() throws -> [RecoveryIdentity] {
     try fetched.withLock { fetched in

@@ -36,6 +36,8 @@ package struct ClientMemory: Sendable {
     var heads: [String: Head]
     /// The newest revision of the notes that was seen, by source.
     var notes: [String: Envelope.KeyringReference]?
+    /// The newest revision of the names of sources that was seen.
+    var names: Envelope.KeyringReference?
 
     /// Returns the newest values of both: what a long run saw at its beginning replaces nothing newer.
     func merged(with other: Record) -> Record {
@@ -48,6 +50,7 @@ package struct ClientMemory: Sendable {
         newest.path = newest.path ?? mine.path ?? others.path
         return newest
       }
+      if let others = other.names, others.revision > names?.revision ?? 0 { merged.names = others }
       if let others = other.notes {
         merged.notes = (notes ?? [:]).merging(others) { $1.revision > $0.revision ? $1 : $0 }
       }

@@ -81,7 +81,7 @@ package final class RepositoryMemory: Sendable {
   package var sources: [SourceName] { record.withLock { $0.heads.keys.compactMap { SourceName($0) } } }
 
   package func head(of source: SourceName) -> ClientMemory.Record.Head? {
-    record.withLock { $0.heads[source.text] }
+    record.withLock { $0.heads[source.key] }
   }
 
   /// Compares the snapshots of a source with those that were seen, and remembers the newest.
@@ -110,7 +110,7 @@ package final class RepositoryMemory: Sendable {
   /// - Parameter highest: the highest revision that exists, readable or not.
   /// - Returns: the damage, if something is missing or was exchanged; otherwise `nil`.
   func check(_ revision: NotesRevision?, highest: UInt64, of source: SourceName) -> DamageError? {
-    if let seen = record.withLock({ $0.notes?[source.text] }) {
+    if let seen = record.withLock({ $0.notes?[source.key] }) {
       let key = Keys.notes(source, seen.revision)
       if let revision, revision.notes.revision == seen.revision, revision.digest != seen.digest {
         return DamageError(key, "it is another revision of the notes than this machine has seen under this number")
@@ -123,15 +123,43 @@ package final class RepositoryMemory: Sendable {
     return nil
   }
 
+  /// Compares the names of sources with those that were seen, and remembers the newest.
+  /// - Parameter revisions: those that could be read, in ascending order.
+  /// - Returns: the damage, if something is missing or was exchanged; otherwise `nil`.
+  func check(_ revisions: [SignedRevision<SourceNames>]) -> DamageError? {
+    if let seen = record.withLock({ $0.names }) {
+      let key = Keys.names(seen.revision)
+      guard let found = revisions.first(where: { $0.contents.revision == seen.revision }) else {
+        return DamageError(key, "it is missing, and this machine has seen it: the repository was put back")
+      }
+      guard found.digest == seen.digest else {
+        return DamageError(
+          key, "it is another revision of the names of sources than this machine has seen under this number")
+      }
+    }
+    if let newest = revisions.last { remember(newest) }
+    return nil
+  }
+
+  private func remember(_ revision: SignedRevision<SourceNames>) {
+    let reference = Envelope.KeyringReference(revision: revision.contents.revision, digest: revision.digest)
+    let changed: ClientMemory.Record? = record.withLock { record in
+      guard record.names?.revision ?? 0 < reference.revision else { return nil }
+      record.names = reference
+      return record
+    }
+    if let changed { save(changed) }
+  }
+
   /// Returns the highest revision of the notes that was seen.
-  func highestNotes(of source: SourceName) -> UInt64 { record.withLock { $0.notes?[source.text]?.revision ?? 0 } }
+  func highestNotes(of source: SourceName) -> UInt64 { record.withLock { $0.notes?[source.key]?.revision ?? 0 } }
 
   func remember(_ revision: NotesRevision) {
     let changed: ClientMemory.Record? = record.withLock { record in
       let reference = Envelope.KeyringReference(revision: revision.notes.revision, digest: revision.digest)
-      let known = record.notes?[revision.notes.source.text]
+      let known = record.notes?[revision.notes.source.key]
       if let known, known.revision >= reference.revision { return nil }
-      record.notes = (record.notes ?? [:]).merging([revision.notes.source.text: reference]) { $1 }
+      record.notes = (record.notes ?? [:]).merging([revision.notes.source.key: reference]) { $1 }
       return record
     }
     if let changed { save(changed) }
@@ -149,9 +177,9 @@ package final class RepositoryMemory: Sendable {
   /// - Parameter path: the path of the source, if this run took the snapshot.
   package func remember(_ snapshot: Snapshot, path: Path?) {
     let changed: ClientMemory.Record? = record.withLock { record in
-      let known = record.heads[snapshot.sourceName.text]
+      let known = record.heads[snapshot.sourceName.key]
       if path == nil, let known, known.sequence >= snapshot.sequence { return nil }
-      record.heads[snapshot.sourceName.text] = ClientMemory.Record.Head(
+      record.heads[snapshot.sourceName.key] = ClientMemory.Record.Head(
         sequence: snapshot.sequence, digest: snapshot.digest, path: path?.description ?? known?.path)
       return record
     }

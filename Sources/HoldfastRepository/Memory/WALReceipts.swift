@@ -87,7 +87,7 @@ package struct WALReceipts: Sendable {
   }
 
   private func memoryFile(_ file: WALFileName) -> MemoryFile {
-    let name = Hasher.digest(Array("\(source)\n\(file)".utf8)).description.prefix(32)
+    let name = Hasher.digest(Array("\(source.key)\n\(file)".utf8)).description.prefix(32)
     return .location(location, kind: MemoryFile.receiptKind + name)
   }
 }

@@ -57,7 +57,14 @@ import Testing
     TestFiles.write("two", to: shop.shop.source.appending("two"))
     let away = try shop.backup(.full, at: "cloud")
     try remove(shop)
-    #expect(try shop.sync("cloud").isInStep)
+    let result = try shop.sync("cloud")
+    #expect(result.isInStep)
+    // Whoever removed it is told that it is there again, and only once.
+    #expect(
+      result.sources.flatMap { $0.warnings(at: "cloud") } == [
+        "the source source was removed, and comes back: cloud has snapshots of it that home did not know when it was removed; if they may go, run `holdfast source remove source` again"
+      ])
+    #expect(try shop.sync("cloud").sources.allSatisfy { !$0.isBack })
     #expect(try shop.expectSound("home") == [away])
     #expect(try shop.open("home").catalog.removal(of: Self.name) == nil)
   }

@@ -3,29 +3,29 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastStore
 
-/// Compares the list of targets as all targets of a repository have it. Each revision is taken from the first target
-/// that has it sound.
-struct ScrubTargetLists {
-  /// The comparison of one target with the others.
-  struct Comparison {
-    var faults: [ScrubFault] = []
-    /// True if home has a newer revision. A sync copies it.
-    var isBehind = false
-    /// The reason why an operator must decide which list is right, or why the list could not be read.
-    var failure: (any OperatorError)?
-  }
+/// The comparison of one target with the others in what is said in revisions.
+struct RevisionComparison {
+  var faults: [ScrubFault] = []
+  /// True if home has a newer revision. A sync copies it.
+  var isBehind = false
+  /// The reason why an operator must decide which revisions are right, or why they could not be read.
+  var failure: (any OperatorError)?
+}
 
+/// Compares the list of targets, or the names of sources, as all targets of a repository have them. Each revision is
+/// taken from the first target that has it sound.
+struct ScrubRevisions<Contents: RevisedManifest> {
   private typealias Revisions = [UInt64: Result<[UInt8], DamageError>]
 
   /// The sound revisions, from the first on, with their bytes.
-  private var history: [(revision: TargetListRevision, bytes: [UInt8])] = []
+  private var history: [(revision: SignedRevision<Contents>, bytes: [UInt8])] = []
   /// The comparisons, one for each target.
-  private(set) var comparisons: [Comparison]
+  private(set) var comparisons: [RevisionComparison]
 
   /// - Parameter targets: home first.
   /// - Throws: a signal.
-  init(_ targets: [ScrubTarget], _ reference: Repository) throws {
-    comparisons = targets.map { _ in Comparison() }
+  init(_ targets: [ScrubTarget], _ reference: RevisionStore<Contents>) throws {
+    comparisons = targets.map { _ in RevisionComparison() }
     var read: [Revisions] = []
     for (index, target) in targets.enumerated() {
       do {
@@ -37,7 +37,7 @@ struct ScrubTargetLists {
         read.append([:])
       }
     }
-    findHistory(targets, read, reference.targets)
+    findHistory(targets, read, reference)
     let home = targets.firstIndex(where: \.isHome).flatMap {
       comparisons[$0].failure == nil ? $0 : nil
     }
@@ -45,22 +45,22 @@ struct ScrubTargetLists {
     for (index, target) in targets.enumerated() where comparisons[index].failure == nil {
       let last = read[index].keys.max() ?? 0
       if let newest, let home, last > newest {
-        comparisons[index].failure = TargetError.newerTargets(
-          revision: newest + 1, target: target.location, home: targets[home].location)
+        comparisons[index].failure = TargetError.newer(
+          Contents.self, revision: newest + 1, target: target.location, home: targets[home].location)
         continue
       }
       comparisons[index].isBehind = last < newest ?? 0
-      comparisons[index].faults = faults(read[index], reference.targets)
+      comparisons[index].faults = faults(read[index], reference)
     }
   }
 
   /// Returns the bytes of all revisions that a target lists.
   private static func revisions(at target: ScrubTarget) throws -> Revisions {
-    let names = Set(try target.repository.store.children(of: Keys.targets))
+    let names = Set(try target.repository.store.children(of: Contents.folder))
     var revisions: Revisions = [:]
     for number in 1...min(UInt64(names.count) + 1, Limits.revisionsMax) {
-      let key = Keys.targetList(number)
-      guard names.contains(String(key.dropFirst(Keys.targets.count))) else { continue }
+      let key = Contents.key(number)
+      guard names.contains(String(key.dropFirst(Contents.folder.count))) else { continue }
       do {
         if let bytes = try target.bytes(key) { revisions[number] = .success(bytes) }
       } catch let damage as DamageError {
@@ -72,7 +72,7 @@ struct ScrubTargetLists {
 
   /// Takes each revision from the first target that has it sound. Another target with another sound one has a fork.
   private mutating func findHistory(
-    _ targets: [ScrubTarget], _ read: [Revisions], _ lists: TargetListStore
+    _ targets: [ScrubTarget], _ read: [Revisions], _ lists: RevisionStore<Contents>
   ) {
     let newest = read.compactMap { $0.keys.max() }.max() ?? 0
     for number in stride(from: 1, through: newest, by: 1) {
@@ -84,8 +84,8 @@ struct ScrubTargetLists {
         else { continue }
         if let first {
           guard history.last?.bytes != bytes else { continue }
-          comparisons[index].failure = TargetError.forkedTargets(
-            revision: number, target: targets[index].location, home: targets[first].location)
+          comparisons[index].failure = TargetError.forked(
+            Contents.self, revision: number, target: targets[index].location, home: targets[first].location)
         } else {
           first = index
           history.append((found, bytes))
@@ -96,9 +96,9 @@ struct ScrubTargetLists {
   }
 
   /// Returns the revisions that are damaged, or missing although newer ones are there.
-  private func faults(_ revisions: Revisions, _ lists: TargetListStore) -> [ScrubFault] {
+  private func faults(_ revisions: Revisions, _ lists: RevisionStore<Contents>) -> [ScrubFault] {
     stride(from: 1, through: revisions.keys.max() ?? 0, by: 1).compactMap { number in
-      let key = Keys.targetList(number)
+      let key = Contents.key(number)
       let right = number <= UInt64(history.count) ? history[Int(number) - 1].bytes : nil
       let previous =
         number > 1 && number <= UInt64(history.count) + 1 ? history[Int(number) - 2].revision : nil
@@ -126,6 +126,9 @@ struct ScrubTargetLists {
     }
   }
 
+}
+
+extension ScrubRevisions<TargetList> {
   /// Returns the numbers that a target gives to snapshots and to revisions of notes, by the newest sound revision;
   /// those of home if the list does not have the target.
   func ownNumbers(of name: String) -> OwnNumbers {
