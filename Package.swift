@@ -189,6 +189,7 @@ let package = Package(
     testsOfEngine("Restore"),
     testsOfEngine("Sealing"),
     testsOfEngine("Target"),
+    testsOfEngine("Serving"),
     tests(
       of: "Query",
       [

@@ -18,7 +18,8 @@ USAGE = """
 EXPLANATION = """
 SNAPSHOT is `latest`, an ID as `list` shows it or its beginning, or NAME/SEQUENCE; --name NAME says of which source.
 SEGMENT is the name that PostgreSQL has for it. Where the logs of several clusters are archived, NAME is NAME/SYSTEM.
-What was removed `list` says so of; `latest` passes over it, and by its ID it is restored as long as it is there.
+What was removed, or came late from a host that had been overtaken (DIVERGED), `list` says so of; `latest` passes over
+it, and by its ID it is restored as long as it is there.
 A source that was renamed is listed by the name under which it is stored, with the one by which it is CALLED; any of
 its names will do.
 Where archives are in shards over several targets, --with DIRECTORY names that of another target, once for each: any as

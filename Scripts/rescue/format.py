@@ -63,6 +63,8 @@ NAMES = {
     "sources": [{"source": NAME, "name": NAME, "earlier": [NAME]}], "program": TEXT,
 }
 REMOVAL = {"revision": int, "time": TIME}
+ERA, ERA_FROM = {"serving": TEXT, "since": int, "highest": int, "time": TIME}, {"sequence": int, "snapshot": ID}
+ERAS = "eras"  # a feature of notes that say which hosts have served the source
 BY_TARGET = "removals-by-target"  # a feature of notes of which a removal spares targets
 
 # An archive or a body: where it lies, and what its envelope says of it; the revision of the keyring, or 0.
@@ -99,6 +101,8 @@ class Snapshot:
             check_shape(self.parent, PARENT, f"{title}: parent")
         elif self.parent is not None:
             raise Damaged(f"{title}: is a full and has a parent")
+        check_shape(value.get("lease", 0), int, f"{title}: lease")
+        self.lease = value.get("lease", 0)
         self.place = value["sequence"], value["sequence"]  # in the order of the source
         if "merged" in value:
             check_shape(value["merged"], MERGED, f"{title}: merged")

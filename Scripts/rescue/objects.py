@@ -4,7 +4,7 @@ from __future__ import annotations
 import functools, hashlib, json, os, zlib
 from typing import Any, Callable, NamedTuple
 
-from .format import (BODY, BY_TARGET, DESCRIPTOR, DIGEST, FRAME, HEADER, MOST_ENVELOPE, MOST_FRAMES, MOST_PLAIN,
+from .format import (BODY, BY_TARGET, DESCRIPTOR, DIGEST, ERAS, FRAME, HEADER, MOST_ENVELOPE, MOST_FRAMES, MOST_PLAIN,
                      MOST_PREAMBLE, MOST_RECORDS, MOST_SEAL_NUMBER, MOST_STORED, NOTES, STORED, TAG, TRAILER, ZLIB,
                      ZSTANDARD, LogFile, Object, Snapshot, check_shape)
 from .parity import END, Layout, Repaired, check_parity
@@ -82,8 +82,8 @@ class Objects:
             raise Damaged(f"{key}: is not JSON: {error}") from None
         check_shape(value, {}, key)
         features = value.get("features")
-        if shape is NOTES and isinstance(features, list):  # notes alone may have one more (section 12)
-            features = [each for each in features if each != BY_TARGET]
+        if shape is NOTES and isinstance(features, list):  # notes alone may have more (section 12)
+            features = [each for each in features if each not in (BY_TARGET, ERAS)]
         if value.get("format") != 1 or features not in ([], ["sealed"], ["parity"], ["parity", "sealed"]):
             raise Refused(f"{key}: format {value.get('format')!r} with features {value.get('features')!r}; "
                           "this tool knows format 1, without features or with 'parity' or 'sealed'")

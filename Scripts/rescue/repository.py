@@ -5,8 +5,8 @@ import functools, itertools, re
 from pathlib import Path
 from typing import Any, Iterator
 
-from .format import (ENVELOPE, NAMES, NOTES, NUMBER, REMOVAL, TITLE, WAL, WAL_FILE, WAL_MANIFEST, WAL_NAME, LogFile,
-                     Object, Snapshot, check_shape)
+from .format import (ENVELOPE, ERA, ERA_FROM, ERAS, NAMES, NOTES, NUMBER, REMOVAL, TITLE, WAL, WAL_FILE, WAL_MANIFEST,
+                     WAL_NAME, LogFile, Object, Snapshot, check_shape)
 from .objects import Objects
 from .problems import PROBLEMS, Refused, demand, noting
 
@@ -41,19 +41,26 @@ class Repository(Objects):
             with noting(title):
                 yield self.snapshot(title)
 
-    def read_notes(self, name: str) -> dict[str, dict[str, Any]]:
-        """What is noted of the snapshots of a source, by ID (section 12): the highest revision that counts."""
+    def read_notes(self, name: str) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+        """What is noted of the snapshots of a source, by ID, and of the hosts that served it (section 12): the highest
+        revision that counts."""
         found = (path.parent.name for path in Path(self.path, "sources", name, "notes").glob("*/notes.json"))
         for number in sorted(filter(NUMBER.fullmatch, found), reverse=True):
             with noting(f"sources/{name}/notes"):
-                return {note["snapshot"]: note for note in self.notes_revision(name, number)["notes"]}
-        return {}
+                value = self.notes_revision(name, number)
+                return {note["snapshot"]: note for note in value["notes"]}, value.get("eras", [])
+        return {}, []
 
     def notes_revision(self, name: str, number: str) -> dict[str, Any]:
         key = f"sources/{name}/notes/{number}/notes.json"
         value, digest, line = self.read_json(key, NOTES)
         demand((value["repository"], value["source"], value["revision"]) == (self.id, name, int(number)),
                f"{key}: is a revision of other notes")
+        demand((ERAS in value["features"]) == ("eras" in value), f"{key}: contradicts itself about the hosts that serve")
+        check_shape(value.get("eras", []), [ERA], f"{key}: eras")
+        for era in value.get("eras", []):
+            if era.get("from", "") is not None:
+                check_shape(era.get("from"), ERA_FROM, f"{key}: since {era['since']}: from")
         sequences = [note["sequence"] for note in value["notes"]]
         demand(sequences == sorted(set(sequences)), f"{key}: its notes are not in order")
         for note in value["notes"]:
@@ -103,7 +110,12 @@ class Repository(Objects):
         return next((each["name"] for each in self.renamed() if each["source"] == name), name)
 
     def is_removed(self, snapshot: Snapshot) -> bool:
-        return bool(self.notes(snapshot.name).get(snapshot.id, {}).get("removed"))
+        return bool(self.notes(snapshot.name)[0].get(snapshot.id, {}).get("removed"))
+
+    def is_diverged(self, snapshot: Snapshot) -> bool:
+        """Whether another host had taken over while it was under way: it is the newest for nothing."""
+        return any(snapshot.value["sequence"] > era["highest"] and snapshot.lease < era["since"]
+                   for era in self.notes(snapshot.name)[1])
 
     def find(self, wanted: str, name: str | None) -> Snapshot:
         """The snapshot that a person means."""
@@ -126,13 +138,13 @@ class Repository(Objects):
         return self.snapshot(found[0])
 
     def latest(self, titles: list[str]) -> Snapshot | None:
-        """Of one source, and not removed; it is not the last when that is merged from an older one (section 5)."""
+        """Of one source, neither removed nor diverged; not the last when that is merged from an older one (section 5)."""
         best: Snapshot | None = None
         for title in reversed(titles):
             if best and int(title.partition("/")[2]) <= best.place[0]:
                 break  # its place is no higher than its sequence
             each = self.snapshot(title)
-            if not self.is_removed(each) and (best is None or each.place > best.place):
+            if not self.is_removed(each) and not self.is_diverged(each) and (best is None or each.place > best.place):
                 best = each
         return best
 

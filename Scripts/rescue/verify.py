@@ -20,6 +20,7 @@ def list_snapshots(repository: Repository) -> None:
         print(f"{each.title}  {each.id}  {each.kind:12}  {each.value['time']['started']}  {state['files']} files  "
               f"{state['bytes']} bytes  {each.value['consistency']}  {path}"
               + ("  REMOVED" if repository.is_removed(each) else "")
+              + ("  DIVERGED" if repository.is_diverged(each) else "")
               + (f"  CALLED {called}" if called != each.name else ""))
 
 

@@ -12,7 +12,7 @@ internal import HoldfastSystem
 final class ChangeFile: @unchecked Sendable {
   // Sendable without a lock, because one thread appends, and others read meanwhile only what was there when it was
   // opened.
-  private static let magic = Array("HFCHNGS1".utf8)
+  private static let magic = Array("HFCHNGS2".utf8)
   private static let outlineOffset = 8
   private static let headCount = outlineOffset + SnapshotOutline.byteCount + 4
   /// Longer lists are not kept: reading them costs no less than reading the body.

@@ -30,8 +30,9 @@ struct SourceSnapshots {
     let notes = try repository.notes.read(name)
     notes.damage.forEach(onDamage)
     let present = all.filter { snapshot in
-      // A removed snapshot is looked at only when it is named.
-      notes.notes[snapshot.id, snapshot.sequence].removed == nil || snapshot.id == choice.snapshot?.id
+      // A removed snapshot, and a diverged one, is looked at only when it is named.
+      let isCounted = notes.notes[snapshot.id, snapshot.sequence].removed == nil && !notes.notes.isDiverged(snapshot)
+      return isCounted || snapshot.id == choice.snapshot?.id
     }.sorted(by: SnapshotOutline.isOlder)
     let chosen = choice.indexes(in: present).map { present[$0] }
     guard let newest = present.last, !chosen.isEmpty else { return nil }

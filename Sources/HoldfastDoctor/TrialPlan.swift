@@ -27,6 +27,9 @@ struct TrialPlan {
       trials.append(SourceTrial(source: source, settings: settings))
       trials.append(HistoryTrial(source: source, opening: Self.opening(of: source, among: openings)))
     }
+    trials += settings.sources.filter { $0.failover.host != nil }.compactMap { source in
+      Self.opening(of: source, among: openings).map { ServingTrial(source: source, opening: $0) }
+    }
     trials += servers.map { LoginTrial(source: $0) }
     for source in servers where source.postgres != nil {
       guard let opening = Self.opening(of: source, among: openings) else { continue }

@@ -30,6 +30,10 @@ package enum Limits {
   package static let extendedAttributesBytesMax = 1 << 20
   /// The highest number of a snapshot of a source, and of a revision of its notes: ten digits.
   package static let sequenceMax: UInt64 = 9_999_999_999
+  /// The highest number of a lease: ten digits.
+  package static let leaseNumberMax: UInt64 = 9_999_999_999
+  /// The times that the hosts of a source may take turns in serving it.
+  package static let erasMax = 10_000
   package static let chainLengthMax = 100_000
   package static let sizeMax: UInt64 = 1 << 62
   package static let pageSizeMin = 512

@@ -195,6 +195,15 @@ package struct PrometheusText {
   }
 
   private mutating func addWatches(_ statuses: [SourceStatus]) {
+    let roles = statuses.compactMap { status in
+      status.serving.map { role in
+        (labels: ["source": status.name.text, "host": role.serving.text], value: Double(role.since) as Double?)
+      }
+    }
+    add("serving_since_number", "The number of the lease since which this host serves the source.", roles)
+    each("diverged_snapshots", "Snapshots that were under way when another host took over.", statuses) {
+      $0.serving.map { _ in Double($0.diverged.count) }
+    }
     each("watch_beat_age_seconds", "Time since the last heartbeat of the watch, by the clocks of both hosts.", statuses)
     {
       $0.watch?.age?.seconds

@@ -31,7 +31,7 @@ package struct SnapshotTree {
       if snapshot.sourceName != lastSource { lines += Self.heading(snapshot.envelope) }
       lastSource = snapshot.sourceName
       let details = Self.details(
-        snapshot.envelope, noted(snapshot), isOutOfOrder: isOutOfOrder.contains(snapshot.id))
+        snapshot, noted(snapshot), isOutOfOrder: isOutOfOrder.contains(snapshot.id))
       lines += Self.lines(row, details: details.joined(separator: "; "))
     }
     self.lines = lines
@@ -72,8 +72,10 @@ package struct SnapshotTree {
   private static let indent = String(repeating: " ", count: 6)
 
   /// Returns what is unusual about a snapshot.
-  private static func details(_ envelope: Envelope, _ note: SourceNotes.Note, isOutOfOrder: Bool) -> [String] {
+  private static func details(_ snapshot: Snapshot, _ note: SourceNotes.Note, isOutOfOrder: Bool) -> [String] {
     var details: [String] = []
+    let envelope = snapshot.envelope
+    if snapshot.isDiverged { details.append("DIVERGED: another host had taken over") }
     if let removed = note.removed { details.append(removed.isCollected ? "COLLECTED" : "REMOVED") }
     if envelope.incomplete > 0 {
       details.append("INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency.name)")

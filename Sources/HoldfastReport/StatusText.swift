@@ -61,6 +61,11 @@ package enum StatusText {
       let age = log.lag.map { "\(Amount.age($0)) ago" } ?? "in the future"
       table.add(["WAL", "\(log.newest) archived \(age)"])
     }
+    if let role = status.serving { table.add(["serving", "\(role.serving), since number \(role.since) of the lease"]) }
+    if let first = status.diverged.first {
+      let count = Amount.count(UInt64(status.diverged.count), "snapshot")
+      table.add(["diverged", "\(count), \(first.short) first: another host had taken over"])
+    }
     if let watch = status.watch { table.add(["watched", watched(watch)]) }
     if status.objectives.maxAge != nil {
       let share = status.availability.map { Amount.share($0) } ?? unknown

@@ -39,6 +39,10 @@ package struct Repository: Sendable {
   /// if there is none. `nil` when the run knows no other targets.
   package var highestElsewhere: (@Sendable (_ source: SourceName, _ known: UInt64) -> UInt64)?
 
+  /// Returns the name by which this host is known to those that take turns in serving a source; `nil` if it has none.
+  /// It is asked only where a host was announced.
+  package var hostName: @Sendable (SourceName) -> HostName? = { _ in nil }
+
   /// The lease on a source that is held for longer than one run. Runs on that source use it, and do not take another.
   package var held: (source: SourceName, lease: Lease)?
 

@@ -191,13 +191,15 @@ package final class SourceWatch {
     func take(waits: Bool) throws -> Lease? {
       try Lease.take(
         name.key, in: repository.store, host: machine.host, terms: terms, waits: waits,
-        content: { [board] in board.beat }, observers: observers)
+        content: { [board] in board.beat }, observers: observers, as: { repository.hostName(name) },
+        admits: Lease.admission(to: name, of: repository))
     }
     var lease = try take(waits: false)
     if lease == nil {
       notices.tell(Notice(.warning, "another run has the lease on \(source.name): waiting for it", of: source.name))
       lease = try take(waits: true)
     }
+    try lease?.settleRole(of: name, in: repository)
     // What cannot be read is reported by the next verify.
     if let chain = try? RunHistory(of: name, in: repository, onDamage: { _ in }).newestChain,
       let full = chain.last

@@ -221,6 +221,29 @@ class RestoreTests(Case):
             self.assertEqual((status, out.count("REMOVED")), (1, 2))
             self.assertIn("sources/home/notes", err)
 
+    def test_diverged(self) -> None:
+        """What came late from a host that was overtaken is said to be; `latest` passes over it, and it restores."""
+        for data, lease in ((b"1", 4), (b"2", 5), (b"late", 6), (b"4", 8)):
+            self.writer.snapshot([root(), file(b"a", data)], edit=lambda envelope: envelope.update(lease=lease))
+        ids = [self.writer.snapshots["home", number]["envelope"]["snapshot"] for number in (1, 2, 3, 4)]
+        era = {"serving": "b", "since": 8, "highest": 2, "from": {"sequence": 2, "snapshot": ids[1]}, "time": TIME}
+        put_notes(self.writer, 1, self.writer.line(notes(self.writer, 1, [], features=["eras"], eras=[era])))
+        status, out, err = self.run_rescue("list")
+        self.assertEqual((status, [line.endswith("DIVERGED") for line in out.splitlines()], err),
+                         (0, [False, False, True, False], ""))
+        for snapshot, data in (("latest", b"4"), (ids[2], b"late")):
+            self.assertEqual((self.restore(snapshot) / "a").read_bytes(), data)
+        # A host that has taken over and has no snapshot yet: the newest is that with which it began.
+        later = {**era, "since": 9, "from": {"sequence": 2, "snapshot": ids[1]}}
+        put_notes(self.writer, 2, self.writer.line(notes(self.writer, 2, [], features=["eras"], eras=[era, later])))
+        self.assertEqual((self.restore("latest") / "a").read_bytes(), b"2")
+        for change in ({"features": []}, {"eras": [{**era, "since": "8"}]}, {"eras": [{**era, "from": {}}]}):
+            value = {**notes(self.writer, 3, [], features=["eras"], eras=[era]), **change}
+            put_notes(self.writer, 3, self.writer.line(value))
+            status, out, err = self.run_rescue("list")
+            self.assertEqual(status, 1)
+            self.assertIn("sources/home/notes", err)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -360,6 +360,9 @@ package struct Snapshot: Hashable, Sendable {
   package var envelope: Envelope
   /// The digest of the manifest, by which children name this snapshot.
   package let digest: Digest
+  /// True if it was under way when another host took over the source. The notes on the source say so, and whoever
+  /// reads them together sets this (`Catalog.allSnapshots`).
+  package var isDiverged = false
 
   /// - Throws: `FormatError` for a newer format, `DamageError` for anything but a valid manifest.
   package init(parsing bytes: [UInt8], name: String) throws {

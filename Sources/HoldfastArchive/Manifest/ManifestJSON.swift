@@ -97,7 +97,9 @@ package enum Feature {
   package static let erasure = "erasure"
   /// Notes say that a snapshot is removed at some targets and not at others (format.md, section 12).
   static let removalsByTarget = "removals-by-target"
-  static let known: Set = [sealed, parity, erasure, removalsByTarget]
+  /// Notes that name the hosts which have taken turns in serving the source.
+  static let eras = "eras"
+  static let known: Set = [sealed, parity, erasure, removalsByTarget, eras]
 }
 
 /// A manifest that states the version of its format.

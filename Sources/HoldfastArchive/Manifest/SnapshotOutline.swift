@@ -13,12 +13,14 @@ package struct SnapshotOutline: Sendable, Equatable {
   package let parent: Envelope.Parent?
   /// The time at which it was begun.
   package let started: Timestamp
+  /// The number of the lease under which it was committed; `nil` if it was none.
+  package let lease: UInt64?
   package let body: ObjectReference
 
   package init(_ snapshot: Snapshot) {
     (id, source, sequence) = (snapshot.id, snapshot.sourceName, snapshot.sequence)
     (standsFor, digest, parent) = (snapshot.standsFor, snapshot.digest, snapshot.envelope.parent)
-    (started, body) = (snapshot.envelope.started, snapshot.envelope.body)
+    (started, body, lease) = (snapshot.envelope.started, snapshot.envelope.body, snapshot.envelope.lease)
   }
 
   /// Sorts the snapshots of one source as `Snapshot.isOlder` does.
@@ -31,14 +33,14 @@ package struct SnapshotOutline: Sendable, Equatable {
 
 extension SnapshotOutline {
   /// The length of every outline in bytes.
-  package static let byteCount = 4 * 8 + 4 + 3 * Identifier.byteCount + 3 * Digest.byteCount + 8
+  package static let byteCount = 5 * 8 + 4 + 3 * Identifier.byteCount + 3 * Digest.byteCount + 8
   private static let noBytes = [UInt8](repeating: 0, count: Digest.byteCount)
 
   /// The outline without its source, for a file of this machine.
   package var bytes: [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(Self.byteCount)
-    for number in [sequence, standsFor, UInt64(bitPattern: started.seconds), parent?.sequence ?? 0] {
+    for number in [sequence, standsFor, UInt64(bitPattern: started.seconds), parent?.sequence ?? 0, lease ?? 0] {
       bytes.appendLittleEndian(number)
     }
     bytes.appendLittleEndian(started.nanoseconds)
@@ -51,7 +53,7 @@ extension SnapshotOutline {
   /// - Parameter bytes: as `bytes` gives them. `nil` if they are not so many.
   package init?(bytes: [UInt8], of source: SourceName) {
     guard bytes.count == Self.byteCount else { return nil }
-    var rest = bytes[36...]
+    var rest = bytes[44...]
     func take(_ count: Int) -> ArraySlice<UInt8> {
       defer { rest = rest.dropFirst(count) }
       return rest.prefix(count)
@@ -62,7 +64,9 @@ extension SnapshotOutline {
     self.source = source
     (sequence, standsFor) = (bytes.littleEndian(at: 0), bytes.littleEndian(at: 8))
     started = Timestamp(
-      seconds: Int64(bitPattern: bytes.littleEndian(at: 16)), nanoseconds: bytes.littleEndian(at: 32))
+      seconds: Int64(bitPattern: bytes.littleEndian(at: 16)), nanoseconds: bytes.littleEndian(at: 40))
+    let leaseNumber: UInt64 = bytes.littleEndian(at: 32)
+    lease = leaseNumber == 0 ? nil : leaseNumber
     let parentSequence: UInt64 = bytes.littleEndian(at: 24)
     (id, digest) = (identifiers[0], digests[0])
     parent =

@@ -123,6 +123,8 @@ package struct SourceNotes: Hashable, Sendable, Codable {
   package var highest: UInt64
   /// In ascending order of sequence, each number once.
   package var notes: [Note]
+  /// The hosts that have served the source, the newest last; `nil` if none was ever announced.
+  package internal(set) var eras: [Era]?
   package var program: String
   package var signature: Signature?
 
@@ -194,7 +196,7 @@ extension SourceNotes {
 // MARK: - Bytes
 
 extension SourceNotes {
-  /// Optional fields are written as `null` and never left out.
+  /// Optional fields are written as `null` and never left out, but for `eras`.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(format, forKey: .format)
@@ -205,6 +207,7 @@ extension SourceNotes {
     try container.encode(time, forKey: .time)
     try container.encode(highest, forKey: .highest)
     try container.encode(notes, forKey: .notes)
+    try container.encodeIfPresent(eras, forKey: .eras)
     try container.encode(program, forKey: .program)
     try container.encode(signature, forKey: .signature)
   }
@@ -214,8 +217,9 @@ extension SourceNotes {
   package func serialized(signedBy key: SigningKey? = nil) throws -> [UInt8] {
     var unsigned = self
     unsigned.signature = nil
-    unsigned.features.removeAll { $0 == Feature.removalsByTarget }
+    unsigned.features.removeAll { $0 == Feature.removalsByTarget || $0 == Feature.eras }
     if speaksOfTargets { unsigned.features.append(Feature.removalsByTarget) }
+    if eras != nil { unsigned.features.append(Feature.eras) }
     return try ManifestJSON.encode(key.map { try unsigned.signed(by: $0) } ?? unsigned)
   }
 
@@ -228,6 +232,7 @@ extension SourceNotes {
     guard zip(notes, notes.dropFirst()).allSatisfy({ $0.sequence < $1.sequence }), (notes.first?.sequence ?? 1) >= 1,
       (notes.last?.sequence ?? 1) <= Limits.sequenceMax
     else { throw DamageError(name, "its notes are not in order") }
+    guard areErasSound else { throw DamageError(name, "what it says of the hosts that serve is not sound") }
     for note in notes where !note.isSound(in: revision) {
       throw DamageError(name, "its note on number \(note.sequence) is not sound")
     }
@@ -282,6 +287,9 @@ package struct NotesRevision: Hashable, Sendable {
     self.digest = digest
     guard notes.speaksOfTargets == notes.features.contains(Feature.removalsByTarget) else {
       throw DamageError(name, "what it says about targets contradicts itself")
+    }
+    guard (notes.eras != nil) == notes.features.contains(Feature.eras) else {
+      throw DamageError(name, "what it says about the hosts that serve contradicts itself")
     }
     guard notes.isSealed == (notes.signature != nil) else {
       throw DamageError(name, "what it says about sealing contradicts itself")

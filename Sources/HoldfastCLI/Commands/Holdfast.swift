@@ -11,7 +11,7 @@ package struct Holdfast: ParsableCommand {
     version: Program.nameAndVersion,
     subcommands: [
       SetupCommand.self, Init.self, CheckCommand.self, BackupCommand.self, RunSourcesCommand.self, WatchCommand.self,
-      StandbyCommand.self,
+      StandbyCommand.self, ServingCommand.self,
       ListCommand.self, Show.self, Diff.self, LsCommand.self, FindCommand.self, HistoryCommand.self,
       RestoreCommand.self, DrillCommand.self, CatCommand.self, MountCommand.self, QueryCommand.self, BisectCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,

@@ -40,7 +40,9 @@ struct ListCommand: ParsableCommand {
     }
 
     var json: ListJSON {
-      ListJSON(snapshots.map { SnapshotJSON($0.envelope, noted($0)) }, damage: damage, location: location)
+      ListJSON(
+        snapshots.map { SnapshotJSON($0.envelope, noted($0), isDiverged: $0.isDiverged) }, damage: damage,
+        location: location)
     }
 
     var lines: [String] {
@@ -80,7 +82,9 @@ struct ListCommand: ParsableCommand {
     let repository = try context.open(copy, looksAround: source.name == nil)
     var damage: [DamageError] = []
     let snapshots = Self.newestLast(
-      try repository.catalog.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) })
+      try repository.catalog.allSnapshots(
+        of: source.name, includingRemoved: deleted, includingDiverged: true
+      ) { damage.append($0) })
     let name = try source.name.map { try repository.names.source($0) }
     let told = try name.map { try [repository.catalog.newerThanPresent(of: $0)].compactMap { $0 } }
     for newer in try told ?? repository.catalog.newerThanPresent()

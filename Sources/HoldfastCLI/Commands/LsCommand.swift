@@ -68,7 +68,9 @@ struct LsCommand: ParsableCommand {
     let isDigits = !text.isEmpty && text.utf8.allSatisfy { Character(Unicode.Scalar($0)).isHexDigit }
     let isSnapshot =
       try isDigits
-      && repository.catalog.allSnapshots(of: source.name, includingRemoved: true, onDamage: { _ in }).contains {
+      && repository.catalog.allSnapshots(
+        of: source.name, includingRemoved: true, includingDiverged: true, onDamage: { _ in }
+      ).contains {
         $0.id.description.hasPrefix(text.lowercased())
       }
     return isSnapshot ? (name, root) : (.latest, TypedPath(text))

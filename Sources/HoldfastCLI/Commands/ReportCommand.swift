@@ -74,11 +74,12 @@ struct ReportCommand: ParsableCommand {
     _ status: SourceStatus, _ policy: RetentionPolicy?, _ repository: Repository
   ) throws -> ReportFacts.Source {
     let isThere = try repository.catalog.isKnown(status.name)
-    let all = isThere ? try repository.catalog.allSnapshots(of: status.name, includingRemoved: true) { _ in } : []
+    let all = isThere ? try repository.catalog.allSnapshots(of: status.name, includingRemoved: true, includingDiverged: true) { _ in }
+      : []
     let notes = try repository.notes.read(status.name)
     let journal = try repository.journal.entriesIfReadable(of: status.name)
     return ReportFacts.Source(
-      status, snapshots: all.filter { notes.removal(of: $0) == nil }, notes: notes.notes.notes,
+      status, snapshots: all.filter { notes.removal(of: $0) == nil && !$0.isDiverged }, notes: notes.notes.notes,
       runs: SourceStatus.counted(journal, of: status.name, in: repository),
       kept: KeptSnapshots(all, notes, policy: policy, in: repository),
       log: try WALArchive(repository, of: status.name).amount())

@@ -34,7 +34,7 @@ struct Show: ParsableCommand {
     let noted = try repository.notes.read(chosen.sourceName).notes[chosen]
     defer { repository.warnOfParityUses() }
     if output.json {
-      let snapshot = SnapshotJSON(chosen.envelope, noted)
+      let snapshot = SnapshotJSON(chosen.envelope, noted, isDiverged: chosen.isDiverged)
       guard files else { return try Console.json(snapshot) }
       return try JSONStream.write(snapshot, array: "entries") { stream in
         try chosen.forEachEntry(in: repository) { try stream.add(EntryJSON($0)) }

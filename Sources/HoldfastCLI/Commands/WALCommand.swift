@@ -131,6 +131,7 @@ struct WALPushCommand: ParsableCommand {
     options.replacesUnfinished = replaceUnfinished
     options.ahead = try ahead.ahead(context) ?? Self.usualAhead
     options.workers = try ahead.workers(context)
+    options.host = machine.hostName(for: log.name, context.configuredSource)
     let receipts = WALReceipts(try machine.memory(), at: context.location.description, of: log.name, on: machine.host)
     if let report = try WALPush.acknowledged(options, by: receipts, on: machine.host) {
       return try show(report, machine)

@@ -106,7 +106,7 @@ struct Schema: Sendable {
             KeyRule("drilled-within", .text(.duration)),
           ], context: "objectives")),
     ]
-    return subject + capture + log + keeping + [makeWatch()]
+    return subject + capture + log + keeping + [makeWatch(), makeFailover()]
   }
 
   private static func makeWatch() -> KeyRule {
@@ -119,6 +119,10 @@ struct Schema: Sendable {
           KeyRule("levels", .map([span("differential"), span("merge")], context: "levels"), use: .directories),
           span("heartbeat"), span("lease"),
         ], context: "watch"), use: .directories)
+  }
+
+  private static func makeFailover() -> KeyRule {
+    KeyRule("failover", .map([KeyRule("host", .text(.name), variable: "HOLDFAST_HOST")], context: "failover"))
   }
 
   private static func makeDrill() -> [KeyRule] {

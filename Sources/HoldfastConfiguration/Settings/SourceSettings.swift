@@ -72,6 +72,7 @@ package struct SourceSettings: Hashable, Sendable {
   package internal(set) var verify = Verify()
   package internal(set) var drill = DrillSettings()
   package internal(set) var watch = WatchSettings()
+  package internal(set) var failover = FailoverSettings()
   package internal(set) var objectives = Objectives()
 
   var runsCommands: Bool {

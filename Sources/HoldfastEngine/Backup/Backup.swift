@@ -97,8 +97,9 @@ package struct Backup {
   private func run(
     _ source: BackupSource, _ writer: WriterKey?, under lease: Lease?, begun: TimeSpan
   ) throws -> Report {
-    try repository.catalog.checkIsNotRemoved(source.name)
-    let newest = try newest(of: source.name, under: lease)
+    let notes = try repository.catalog.checkIsNotRemoved(source.name)
+    try lease?.settleRole(of: source.name, in: repository, notes)
+    let newest = try newest(of: source.name, notes, under: lease)
     try source.checkHistory(newest, in: repository)
     let base = try BaseChoice(repository: repository, options: options, cache: cache, progress: progress)
       .choose(newest, of: source.name, cacheKey: writer?.cacheKey)
@@ -127,8 +128,9 @@ package struct Backup {
   /// Returns the newest snapshot of the source, and makes it durable first: a new snapshot must not build on one that a
   /// power cut may take away.
   /// - Parameter lease: the lease on the source; `nil` for a dry run.
-  private func newest(of name: SourceName, under lease: Lease?) throws -> Snapshot? {
-    let newest = try repository.catalog.newestSnapshot(of: name, removingLeftoversUnder: lease, progress: progress)
+  private func newest(of name: SourceName, _ notes: SourceNotes, under lease: Lease?) throws -> Snapshot? {
+    let newest = try repository.catalog.newestSnapshot(
+      of: name, notes, removingLeftoversUnder: lease, progress: progress)
     if !options.isDryRun {
       try repository.store.settle(below: newest.map { Keys.snapshot(name, $0.sequence) } ?? Keys.source(name))
     }

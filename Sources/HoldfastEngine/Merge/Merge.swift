@@ -58,6 +58,7 @@ package struct Merge {
     let lease =
       try options.isDryRun ? nil : Lease.take(on: name, of: repository, waits: options.waitsForLock, progress: progress)
     defer { lease?.end() }
+    try lease?.settleRole(of: name, in: repository)
     let newest = try repository.catalog.newestSnapshot(of: name, removingLeftoversUnder: lease, progress: progress)
     if !options.isDryRun, let newest { try repository.store.settle(below: Keys.snapshot(name, newest.sequence)) }
 

@@ -51,6 +51,7 @@ extension RetentionPlan {
     let keyring = repository.keyring.sealed?.keyring
     let candidates = snapshots.map { snapshot in
       var candidate = RetentionCandidate(snapshot, notes[snapshot], keyring)
+      candidate.isDiverged = notes.isDiverged(snapshot)
       candidate.isUndecided = undecided.contains(snapshot.id)
       return candidate
     }

@@ -186,11 +186,11 @@ package struct Prune {
 
   /// - Returns: the plan as it was carried out.
   private func prune(_ name: SourceName, _ planner: PrunePlanner, _ report: inout Report) throws -> PrunePlan {
-    var lease = try Lease.take(on: name, of: repository, waits: false)
+    var lease = try take(name, waits: false)
     if lease == nil, let watch = Lease.watchError(on: name, of: repository) {
       throw Refusal(scope: watch.scope, message: watch.message, hint: watch.hint, exitStatus: .locked)
     }
-    if lease == nil, options.waitsForLock { lease = try Lease.take(on: name, of: repository, waits: true) }
+    if lease == nil, options.waitsForLock { lease = try take(name, waits: true) }
     defer { lease?.end() }
     guard let lease else {
       throw Refusal(
@@ -198,11 +198,25 @@ package struct Prune {
         hint: "Wait for it, or say --wait.",
         exitStatus: .locked)
     }
+    try Self.orRefuses { try lease.settleRole(of: name, in: repository) }
     var execution = PruneExecution(planner, of: name, under: lease)
     defer { report.memoryProblem = execution.memoryProblem ?? report.memoryProblem }
     let plan = try planner.plan(name, repository.notes.readToChange(name))
     try checkAgreed(plan)
     return try execution.run(plan)
+  }
+
+  private func take(_ name: SourceName, waits: Bool) throws -> Lease? {
+    try Self.orRefuses { try Lease.take(on: name, of: repository, waits: waits, serves: true) }
+  }
+
+  /// The source of another host keeps no other source from a prune.
+  private static func orRefuses<Value>(_ work: () throws -> Value) throws -> Value {
+    do {
+      return try work()
+    } catch let error as EngineError where error.exitStatus == .notServing {
+      throw Refusal(scope: error.scope, message: error.message, hint: error.hint, exitStatus: error.exitStatus)
+    }
   }
 
   /// Refuses if a snapshot would go that came after somebody was asked.

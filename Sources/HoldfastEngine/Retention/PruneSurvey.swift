@@ -40,7 +40,7 @@ struct PruneSurvey: Sendable {
     kept = plan.kept
     let pinned = policy.removesSource ? plan.lines.first { $0.isKept } : nil
     // A snapshot that cannot be read may build on any other.
-    let suspicious = snapshots.last { $0.isSuspicious(reading.notes) }
+    let suspicious = snapshots.last { $0.isSuspicious(reading.notes) && !reading.notes.isDiverged($0) }
     refusal =
       try damage.first.map { Self.refusal(name, $0) } ?? pinned.map { Self.refusal(name, $0) } ?? suspicious.map {
         Self.refusal(name, $0)

@@ -37,8 +37,12 @@ extension SourceStatus {
       try repository.host.cancellation.check()
       var facts = StatusComputation.Facts(name, snapshots: [])
       if known.contains(name) || !(noted.contains(name) || expected.contains(name)) {
-        facts.snapshots = try repository.catalog.allSnapshots(of: name) { facts.damage.append($0.message) }
+        let all = try repository.catalog.allSnapshots(of: name, includingDiverged: true) {
+          facts.damage.append($0.message)
+        }
+        (facts.snapshots, facts.diverged) = (all.filter { !$0.isDiverged }, all.filter(\.isDiverged).map(\.id))
         let notes = try repository.notes.read(name).notes
+        facts.notedRole = notes.lastEra?.role
         facts.notedDamage = notes.notes.filter { $0.damaged != nil && $0.removed == nil }.map(\.snapshot)
         facts.suspicious = Set(facts.snapshots.filter { $0.isSuspicious(notes) }.map(\.id))
       }

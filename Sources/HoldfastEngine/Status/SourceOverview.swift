@@ -28,9 +28,10 @@ package struct SourceOverview: Sendable {
   package init(_ name: SourceName, in repository: Repository, onDamage: (DamageError) -> Void) throws {
     self.name = name
     removal = try repository.catalog.removal(of: name)
-    let all = try repository.catalog.allSnapshots(of: name, includingRemoved: removal != nil, onDamage: onDamage)
+    let all = try repository.catalog.allSnapshots(
+      of: name, includingRemoved: removal != nil, includingDiverged: true, onDamage: onDamage)
     snapshots = all.count
     storedBytes = all.reduce(0) { $0.saturatingAdding($1.envelope.storedBytes) }
-    newest = all.map(\.envelope.started).max()
+    newest = all.filter { !$0.isDiverged }.map(\.envelope.started).max()
   }
 }

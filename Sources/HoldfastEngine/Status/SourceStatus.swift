@@ -112,6 +112,10 @@ package struct SourceStatus: Sendable {
   package var suspicions: [Suspicion] = []
   package var journalDamage: [String] = []
 
+  /// The host that serves the source; `nil` if none was ever announced.
+  package var serving: ServingRole?
+  /// The snapshots that were under way when another host took over. They count for nothing else here.
+  package var diverged: [Identifier] = []
   /// The watch of the source; `nil` if nobody watches it.
   package var watch: WatchStatus?
   /// The archived write-ahead log of a PostgreSQL source; `nil` if none is archived.

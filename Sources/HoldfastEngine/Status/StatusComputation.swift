@@ -24,6 +24,10 @@ package struct StatusComputation {
     package var unsignedDrills = 0
     /// The newest number of the source's lease; `nil` if there is none.
     package var lease: LeaseRecord?
+    /// The newest role in the notes; `nil` if no host was ever announced.
+    package var notedRole: ServingRole?
+    /// The IDs of the snapshots that were under way when another host took over. They are not among `snapshots`.
+    package var diverged: [Identifier] = []
     /// The newest archived file of the log of a PostgreSQL source, and the time at which it was archived.
     package var newestLog: (file: WALFileName, archived: Timestamp)?
 
@@ -66,6 +70,8 @@ package struct StatusComputation {
     status.journalDamage = facts.journalDamage
     status.log = facts.newestLog.map { LogStatus(newest: $0.file, archived: $0.archived, lag: age(of: $0.archived)) }
     status.watch = facts.lease.flatMap { WatchStatus($0) { age(of: $0) } }
+    let standing = ServingStanding(number: 0, reading: facts.lease?.serving ?? .none, noted: facts.notedRole)
+    (status.serving, status.diverged) = (standing.role, facts.diverged)
     status.suspicions = facts.snapshots.filter { facts.suspicious.contains($0.id) }.sorted { Snapshot.isOlder($1, $0) }
       .map {
         SourceStatus.Suspicion(

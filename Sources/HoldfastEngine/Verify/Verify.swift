@@ -114,7 +114,9 @@ package struct Verify {
     report.isClosed = try !repository.keyring.hasIdentity()
     let all =
       try snapshot == nil
-      ? repository.catalog.allSnapshots(of: source, includingRemoved: true) { report.unreadable.append($0) } : []
+      ? repository.catalog.allSnapshots(of: source, includingRemoved: true, includingDiverged: true) {
+        report.unreadable.append($0)
+      } : []
     let snapshots = try snapshot.map { try repository.catalog.chain(to: $0).snapshots } ?? notRemoved(all)
     if !report.isClosed { try checkIdentities(for: snapshots) }
     if let expected = options.expectedHead {

@@ -24,6 +24,9 @@ package struct WALPush {
     package var replacesUnfinished = false
     /// The number of further segments that are archived with it, if the server has them ready.
     package var ahead = 0
+    /// The name of this host, if hosts take turns in serving the source: then the push is refused where another one
+    /// serves. `nil` if this host has no name: then nobody is asked, which would cost each push a round trip.
+    package var host: HostName?
     /// The number of files that are archived at once; `nil` for as many as the store takes requests, four at most.
     package var workers: Int?
 
@@ -66,6 +69,7 @@ package struct WALPush {
 
   package func run() throws -> Report {
     let writer = try archive.repository.keyring.writer()
+    try checkServes()
     let source = try WALSourceFile(options.path, files: host.files)
     let system = try source.system(options, in: archive, files: host.files)
     // A writer without the right to remove leftovers can push nevertheless.
@@ -84,6 +88,16 @@ package struct WALPush {
       return try WALFilePush(source, in: session, WALPushTurn()).run()
     }
     return try run(source, and: following, session, receipts)
+  }
+
+  /// - Throws: `EngineError` if another host serves the source.
+  private func checkServes() throws {
+    guard let own = options.host else { return }
+    let standing = try ServingStanding(of: options.source, in: archive.repository)
+    if standing.reading == .unclear {
+      throw LeaseError.roleUnclear(name: options.source.text, location: archive.repository.location)
+    }
+    if let role = standing.role { try ServingRefusal.check(role, is: own, of: options.source) }
   }
 
   /// Returns the segments to archive with it: none if their receipts could not be kept.

@@ -7,6 +7,7 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
   case noRepository = 10
   case locked = 11
   case wrongKey = 12
+  case notServing = 13
   case repairableDamage = 20
   case dataLoss = 21
   case drillFailed = 22
@@ -25,6 +26,7 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
     case .noRepository: "there is no repository at that place"
     case .locked: "another run holds the lock"
     case .wrongKey: "wrong key"
+    case .notServing: "another host serves the source"
     case .repairableDamage: "damage that costs no snapshot any data"
     case .dataLoss: "damage that costs data"
     case .drillFailed: "a drill failed: what was restored is not what it should be"
@@ -45,14 +47,15 @@ extension ExitStatus: Comparable {
     case .incomplete: 2
     case .objectiveMissed: 3
     case .locked: 4
-    case .usage: 5
-    case .wrongKey: 6
-    case .noRepository: 7
-    case .failed: 8
-    case .fetchFailed: 9
-    case .drillFailed: 10
-    case .dataLoss: 11
-    case .interrupted: 12
+    case .notServing: 5
+    case .usage: 6
+    case .wrongKey: 7
+    case .noRepository: 8
+    case .failed: 9
+    case .fetchFailed: 10
+    case .drillFailed: 11
+    case .dataLoss: 12
+    case .interrupted: 13
     }
   }
 

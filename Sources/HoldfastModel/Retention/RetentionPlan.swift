@@ -44,7 +44,7 @@ package struct RetentionPlan: Hashable, Sendable {
   }
 
   private mutating func judge(now: Timestamp) -> Judged {
-    let present = lines.indices.filter { lines[$0].candidate.time <= now }
+    let present = lines.indices.filter { lines[$0].candidate.time <= now && !lines[$0].candidate.isDiverged }
     var judged = Judged()
     // A merge by a writer without the right to prune chose its own number and time. It must not displace another
     // snapshot, and its time says nothing about clocks.
@@ -67,7 +67,7 @@ package struct RetentionPlan: Hashable, Sendable {
   /// True if a merged full stands for the snapshot: no rule counts the same state twice.
   private func isReplaced(_ index: Int) -> Bool {
     lines[(index + 1)...].prefix { $0.candidate.standsFor == lines[index].candidate.standsFor }
-      .contains(where: \.candidate.mayReplace)
+      .contains { $0.candidate.mayReplace && !$0.candidate.isDiverged }
   }
 
   private mutating func keep(_ index: Int?, _ reason: RetentionReason) {
@@ -80,15 +80,17 @@ package struct RetentionPlan: Hashable, Sendable {
 
   /// Keeps the snapshots that no policy may remove unless the source is removed as a whole.
   private mutating func keepWhatIsNeverRemoved(now: Timestamp) {
-    let newest = lines.indices.last
+    let counted = lines.indices.filter { !lines[$0].candidate.isDiverged }
+    for index in lines.indices where lines[index].candidate.isDiverged { keep(index, .diverged) }
+    let newest = counted.last
     keep(newest, .newest)
     // The snapshot with the highest number must stay, because machines remember that number of a repository.
     let last = lines.indices.max { lines[$0].candidate.sequence < lines[$1].candidate.sequence }
     if last != newest { keep(last, .lastMade) }
-    let complete = lines.indices.last { !lines[$0].candidate.isIncomplete }
+    let complete = counted.last { !lines[$0].candidate.isIncomplete }
     if complete != newest { keep(complete, .newestComplete) }
     // A full of which all bytes were read is preferred to one of which no data or only a part was read.
-    let proved = lines.indices.filter { lines[$0].candidate.kind == .full && lines[$0].candidate.provedShare != nil }
+    let proved = counted.filter { lines[$0].candidate.kind == .full && lines[$0].candidate.provedShare != nil }
     keep(proved.last { lines[$0].candidate.provedShare == 100 } ?? proved.last, .provedFull)
     for index in lines.indices where lines[index].candidate.time > now { keep(index, .ahead) }
   }

@@ -52,6 +52,8 @@ package struct RetentionCandidate: Hashable, Sendable {
   package var provedShare: Int?
   /// True if home has never decided about it: it was taken at another target, and did not come home yet.
   package var isUndecided = false
+  /// True if it was under way when another host took over the source. It is kept, and counts for no rule.
+  package var isDiverged = false
 
   package init(id: Identifier, sequence: UInt64, kind: SnapshotKind, parent: Identifier?, time: Timestamp) {
     (self.id, self.sequence, self.kind, self.parent, self.time) = (id, sequence, kind, parent, time)
@@ -69,6 +71,8 @@ package enum RetentionReason: Hashable, Sendable, CustomStringConvertible {
   case pinned(String)
   case tagged(Tag)
   case ahead
+  /// It was under way when another host took over the source.
+  case diverged
   /// Home does not have it, and has not removed it.
   case undecided
   case last(Int)
@@ -91,6 +95,7 @@ package enum RetentionReason: Hashable, Sendable, CustomStringConvertible {
     case .pinned(let reason): reason.isEmpty ? "pinned" : "pinned: \(reason)"
     case .tagged(let tag): "tagged \(tag)"
     case .ahead: "its time lies ahead"
+    case .diverged: "diverged: another host had taken over"
     case .undecided: "home does not have it yet"
     case .last(let count): "one of the last \(count)"
     case .within: "recent enough"

@@ -244,7 +244,7 @@ package struct RepositoryContext: Sendable {
         hint: "Say the one that `holdfast key list` shows.",
         exitStatus: .usage)
     }
-    let repository: Repository
+    var repository: Repository
     let own = try store(reading: limit)
     do {
       let opened = try Repository.open(
@@ -254,6 +254,7 @@ package struct RepositoryContext: Sendable {
           ?? configured?.expectedKeyring,
         acceptsOlder: olderCopy, for: source, takesLease: takesLease, looksAround: looksAround, target: targetName)
       repository = divided(opened, at: own, reading: limit)
+      repository.hostName = { [machine] in machine.hostName(for: $0) }
     } catch let error as EngineError where error.exitStatus == .noRepository {
       guard let likely = LikelyRepository(named, on: machine).name else { throw error }
       throw EngineError(

@@ -124,16 +124,23 @@ package struct Catalog: Sendable {
   }
 
   /// Returns all snapshots of all sources, or of one. `onDamage` gets damaged envelopes.
-  /// - Parameter includingRemoved: true if removed snapshots are included, as long as they exist.
+  /// - Parameters:
+  ///   - includingRemoved: true if removed snapshots are included, as long as they exist.
+  ///   - includingDiverged: true if snapshots are included that were under way when another host took over the source.
+  ///     They are named to people and copied, and never count as anything's newest.
   /// - Throws: when there is no source of that name: a mistyped name is not an empty history.
   package func allSnapshots(
-    of name: SourceName? = nil, includingRemoved: Bool = false, onDamage: (DamageError) -> Void
+    of name: SourceName? = nil, includingRemoved: Bool = false, includingDiverged: Bool = false,
+    onDamage: (DamageError) -> Void
   ) throws -> [Snapshot] {
     return try knownSources(name).flatMap { name in
       let sound = try committedSnapshots(of: name, onDamage: onDamage)
       let notes = try notes.read(name)
       notes.damage.forEach(onDamage)
-      return includingRemoved ? sound : sound.filter { notes.removal(of: $0) == nil }
+      let marked = notes.notes.markDiverged(sound)
+      return marked.filter { snapshot in
+        (includingRemoved || notes.removal(of: snapshot) == nil) && (includingDiverged || !snapshot.isDiverged)
+      }
     }
   }
 

@@ -42,8 +42,9 @@ package struct SnapshotSelector: Sendable {
   ) throws -> (chosen: Snapshot, all: [Snapshot]) {
     var damaged: [DamageError] = []
     let source = try source.map { try catalog.names.source($0) }
-    // A removed snapshot is found only by its ID.
-    let all = try catalog.allSnapshots(of: source, includingRemoved: name != .latest && at == nil) {
+    // A removed snapshot, and a diverged one, is found only by its ID.
+    let isNamed = name != .latest && at == nil
+    let all = try catalog.allSnapshots(of: source, includingRemoved: isNamed, includingDiverged: isNamed) {
       damaged.append($0)
       onDamage($0)
     }
@@ -75,7 +76,7 @@ package struct SnapshotSelector: Sendable {
 
   /// The next newer snapshot of the same source; `nil` for the newest.
   package static func newer(than chosen: Snapshot, among all: [Snapshot]) -> Snapshot? {
-    all.filter { $0.sourceName == chosen.sourceName && $0.sequence > chosen.sequence }.min(by: Snapshot.isOlder)
+    all.filter { !$0.isDiverged && $0.sourceName == chosen.sourceName && $0.sequence > chosen.sequence }.min(by: Snapshot.isOlder)
   }
 
   private func latest(_ candidates: [Snapshot], damaged: [DamageError]) throws -> Snapshot {

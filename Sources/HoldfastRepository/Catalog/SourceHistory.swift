@@ -6,12 +6,16 @@ internal import HoldfastSystem
 /// Finds what a run that adds a snapshot to a source must know of the earlier ones.
 extension Catalog {
   /// Returns the newest committed snapshot with a readable envelope, in the order of `standsFor`. A damaged envelope
-  /// gives a warning, and is skipped.
-  /// - Parameter lease: the lease under which leftovers of killed runs are removed; `nil` to leave them.
+  /// gives a warning, and is skipped, and so is a diverged snapshot.
+  /// - Parameters:
+  ///   - lease: the lease under which leftovers of killed runs are removed; `nil` to leave them.
+  ///   - notes: the notes on the source; `nil` to read them.
   package func newestSnapshot(
-    of name: SourceName, removingLeftoversUnder lease: Lease?, progress: any ProgressObserver
+    of name: SourceName, _ notes: SourceNotes? = nil, removingLeftoversUnder lease: Lease?,
+    progress: any ProgressObserver
   ) throws -> Snapshot? {
-    let found = try newestReadable(of: name, removingLeftoversUnder: lease, progress: progress)
+    let notes = try notes ?? self.notes.read(name).notes
+    let found = try newestReadable(of: name, notes, removingLeftoversUnder: lease, progress: progress)
     guard let head = memory?.head(of: name) else { return found.newest }
     if found.last.map({ $0.sequence < head.sequence }) ?? true {
       progress.warn(
@@ -28,7 +32,7 @@ extension Catalog {
   /// - Returns: the newest snapshot in the order of `standsFor`, and the one with the highest number. They differ if
   ///   the last action was a merge of an older snapshot.
   private func newestReadable(
-    of name: SourceName, removingLeftoversUnder lease: Lease?, progress: any ProgressObserver
+    of name: SourceName, _ notes: SourceNotes, removingLeftoversUnder lease: Lease?, progress: any ProgressObserver
   ) throws -> (newest: Snapshot?, last: Snapshot?) {
     var newest: Snapshot?
     var last: Snapshot?
@@ -38,7 +42,7 @@ extension Catalog {
       do {
         if let snapshot = try snapshotIfCommitted(name, sequence) {
           last = last ?? snapshot
-          if newest.map({ Snapshot.isOlder($0, snapshot) }) ?? true { newest = snapshot }
+          if !notes.isDiverged(snapshot), newest.map({ Snapshot.isOlder($0, snapshot) }) ?? true { newest = snapshot }
         } else if let lease, last == nil {
           try removeLeftover(of: name, sequence, under: lease, progress)
         }
@@ -131,7 +135,7 @@ extension Catalog {
   }
 
   /// Returns the highest number with a manifest; 0 for none.
-  private func highestPresent(of name: SourceName) throws -> UInt64 {
+  package func highestPresent(of name: SourceName) throws -> UInt64 {
     try sequences(of: name).last { sequence in
       do {
         return try manifest(of: name, sequence) != nil

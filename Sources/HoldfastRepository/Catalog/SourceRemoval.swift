@@ -9,7 +9,10 @@ extension Catalog {
   /// Returns the removal of a source, which tells when that was and if it can still be undone; `nil` for a source that
   /// is not removed.
   package func removal(of name: SourceName) throws -> SourceNotes.Removal? {
-    let notes = try notes.read(name).notes
+    try removal(of: name, notes.read(name).notes)
+  }
+
+  private func removal(of name: SourceName, _ notes: SourceNotes) throws -> SourceNotes.Removal? {
     // Nearly always this is the answer, and no manifest is read.
     guard let removal = notes.removalOfHighest else { return nil }
     let left = try committedSnapshots(of: name) { _ in }
@@ -18,8 +21,11 @@ extension Catalog {
 
   /// - Throws: `EngineError` for a source that is removed: a snapshot under its name would begin another history, and
   ///   nobody would notice.
-  package func checkIsNotRemoved(_ name: SourceName) throws {
-    guard let removal = try removal(of: name) else { return }
+  /// - Returns: its notes.
+  @discardableResult
+  package func checkIsNotRemoved(_ name: SourceName) throws -> SourceNotes {
+    let notes = try notes.read(name).notes
+    guard let removal = try removal(of: name, notes) else { return notes }
     throw EngineError(
       .usage,
       "the source \(name) was removed from the repository\(removal.isCollected ? ", and collected" : "") on \(removal.time)",

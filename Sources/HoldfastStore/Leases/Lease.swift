@@ -1,4 +1,4 @@
-internal import HoldfastModel
+package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
@@ -60,6 +60,30 @@ package final class Lease: Sendable {
   /// The fencing token: it is stored in what is committed under the lease, and grows with each holder.
   package var number: UInt64 { holder.number }
 
+  /// The host that serves, as the numbers of this lease say.
+  package var serving: RoleReading { holder.serving }
+
+  /// Says in the next number that another host, or the same one anew, serves from now on.
+  /// - Parameters:
+  ///   - host: the host that serves.
+  ///   - start: the snapshot with which it begins; `nil` if there is none.
+  ///   - highest: the highest number of a snapshot of the source.
+  ///   - floor: the number in which the role begins is higher than this one, too: that in which an earlier role began.
+  /// - Returns: the role, with the number in which it begins.
+  /// - Throws: `LeaseError` if the lease is lost. After any other error it is not known if the number is there; another
+  ///   call tells.
+  package func announce(
+    _ host: HostName, from start: ServingRole.Start?, highest: UInt64, above floor: UInt64 = 0
+  ) throws -> ServingRole {
+    try holder.announce(above: floor) { ServingRole(serving: host, since: $0, from: start, highest: highest) }
+  }
+
+  /// Says in the next number what an earlier one has said, which no number says any more. The number is higher than
+  /// that in which the role began.
+  package func restore(_ role: ServingRole) throws {
+    _ = try holder.announce(above: role.since) { _ in role }
+  }
+
   /// Makes sure that no other run can hold the lease. Called just before something is committed or removed.
   /// - Throws: `LeaseError`, which is transient, if another run holds the lease, or may hold it.
   package func checkHeld() throws { try holder.checkHeld() }
@@ -103,18 +127,24 @@ package final class Lease: Sendable {
   ///     case, for as long as its number says.
   ///   - outlasts: true to wait for a holder that may be dead; otherwise `nil` is returned at once.
   ///   - look: the result of an earlier look. It may be old: a number is created only once.
+  ///   - demanded: only the number after this one is tried, as `look` has found it free; `nil` if any may be. If another
+  ///     one came meanwhile, `nil` is returned.
   ///   - errands: gives the lease back in the background; `nil` if the caller waits for that.
   ///   - content: returns what the next number says of the holder's work.
   ///   - observers: learn what becomes of the lease.
+  ///   - maker: returns the configured name of this host; `nil` if it has none. It is called only if there is a role.
+  ///   - admits: is told what the newest number says of the host that serves, before the next number is created. It
+  ///     throws if this run may not follow it.
   ///   - onCreation: called when a number was created: what is listed from then on shows what earlier holders did. It
   ///     may be called although another run turns out to hold the lease.
   ///   - onWait: called once when the call has waited for seconds for a holder that may be dead.
   /// - Returns: `nil` when another run holds it.
   package static func take(
     _ name: String, in store: any Store, host: Host, terms: LeaseTerms = LeaseTerms(), random: Randomness = .system,
-    waits: Bool, outlasts: Bool = true, after look: LeaseLook? = nil, givenBackBy errands: Errands? = nil,
+    waits: Bool, outlasts: Bool = true, after look: LeaseLook? = nil,
+    following demanded: UInt64? = nil, givenBackBy errands: Errands? = nil,
     content: @escaping @Sendable () -> LeaseBeat? = { nil }, observers: [any HeartbeatObserver] = [],
-    onCreation: () -> Void = {}, onWait: () -> Void = {}
+    as maker: @escaping @Sendable () -> HostName? = { nil }, admits: (RoleReading) throws -> Void = { _ in }, onCreation: () -> Void = {}, onWait: () -> Void = {}
   ) throws -> Lease? {
     // An earlier lease of this run may be on its way back.
     errands?.wait()
@@ -125,8 +155,8 @@ package final class Lease: Sendable {
       holder: random.identifier(), term: terms.duration, locked: lock.showsThatOthersAreGone,
       host: Host.name, process: Host.processID, time: RecordedTime(host.clock.now()))
     let holder = LeaseHolder(
-      numbers, record, clock: host.clock, terms: terms, content: content, observers: observers)
-    let early = lock.showsThatOthersAreGone ? nil : look
+      numbers, record, clock: host.clock, terms: terms, content: content, observers: observers, maker: maker)
+    let early = lock.showsThatOthersAreGone && demanded == nil ? nil : look
     var watch = early?.watch ?? LeaseWatch(terms: terms, seesWhoIsGone: lock.showsThatOthersAreGone)
     // If somebody held the lease at the early look, it is looked at anew.
     var known = early?.freeNumber.map { LeaseWatch.Finding.free($0) }
@@ -136,15 +166,19 @@ package final class Lease: Sendable {
       try host.cancellation.check()
       let finding = try known ?? watch.look(at: numbers, clock: host.clock)
       known = nil
+      try admits(watch.serving)
       switch finding {
       case .free(let number):
+        if let demanded, number != demanded + 1 { return nil }
+        holder.begins(watch.serving)
         let isMine = try holder.ask(for: number) {
           store.refresh()
           onCreation()
         }
         if isMine { return Lease(holder, lock, terms, errands) }
+        if demanded != nil { return nil }
       case .held(let isAlive):
-        if isAlive && !waits || !outlasts { return nil }
+        if isAlive && !waits || !outlasts || demanded != nil { return nil }
         Pause.time(terms.look)
         if !isTold, host.clock.uptime() - begun >= Self.silenceMax {
           isTold = true

@@ -8,6 +8,8 @@ package enum LeaseError: OperatorError, Equatable {
   case notRenewed(name: String, location: String, reason: String)
   /// The manifest of a snapshot took so long to store that another run may have held the lease meanwhile.
   case committedLate(name: String, location: String)
+  /// The newest number names a host that serves, in a way that this program does not understand.
+  case roleUnclear(name: String, location: String)
   /// The highest possible number is in use.
   case noNumberLeft(name: String, location: String)
 
@@ -19,6 +21,8 @@ package enum LeaseError: OperatorError, Equatable {
       "the lease on \(name) in \(location) could not be renewed in time, so nothing was committed: \(reason)"
     case .committedLate(let name, let location):
       "the manifest of this snapshot took too long to store, and another run has taken over \(name) in \(location), or may have: the snapshot is there, but the other run may still remove it"
+    case .roleUnclear(let name, let location):
+      "the newest number of the lease on \(name) in \(location) says which host serves, but not in a way that this version understands: nothing was written"
     case .noNumberLeft(let name, let location): "no number is left for a lease on \(name) in \(location)"
     }
   }
@@ -26,6 +30,8 @@ package enum LeaseError: OperatorError, Equatable {
   package var hint: String? {
     switch self {
     case .taken, .notRenewed, .committedLate: "Run the same command again."
+    case .roleUnclear(let name, _):
+      "Use the version of holdfast that has written it. If it is damaged, look at \(LeaseNumbers.prefix)\(name)/ there, and remove the newest number when you know which host serves."
     case .noNumberLeft(let name, _): "Look at \(LeaseNumbers.prefix)\(name)/ there, and remove what is no lease."
     }
   }
@@ -35,6 +41,7 @@ package enum LeaseError: OperatorError, Equatable {
   package var scope: ErrorScope {
     switch self {
     case .taken, .notRenewed, .committedLate: .transient
+    case .roleUnclear: .repository
     case .noNumberLeft: .machine
     }
   }

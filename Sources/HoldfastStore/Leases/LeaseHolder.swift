@@ -1,4 +1,4 @@
-internal import HoldfastModel
+package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
@@ -18,6 +18,10 @@ package final class LeaseHolder: Sendable {
     /// again with the same content, by which the holder knows it as its own.
     var pending: (number: UInt64, since: TimeSpan, record: LeaseRecord)?
     var isLost = false
+    /// The host that serves, as every number repeats it.
+    var serving = RoleReading.none
+    /// The configured name of this host; `nil` before it was asked for.
+    var maker: HostName??
     /// Older numbers that nobody needs any more.
     var old: [UInt64] = []
     var isRemovalRefused = false
@@ -36,6 +40,7 @@ package final class LeaseHolder: Sendable {
   private let terms: LeaseTerms
   private let content: @Sendable () -> LeaseBeat?
   private let observers: [any HeartbeatObserver]
+  private let maker: @Sendable () -> HostName?
   private let term = Mutex(Term())
   /// Locked while a number is created.
   private let turn = Mutex(())
@@ -43,12 +48,14 @@ package final class LeaseHolder: Sendable {
   /// - Parameters:
   ///   - content: returns what the next number says of the holder's work.
   ///   - observers: learn what becomes of the lease.
+  ///   - maker: returns the configured name of this host.
   package init(
     _ numbers: LeaseNumbers, _ record: LeaseRecord, clock: Clock, terms: LeaseTerms,
-    content: @escaping @Sendable () -> LeaseBeat? = { nil }, observers: [any HeartbeatObserver] = []
+    content: @escaping @Sendable () -> LeaseBeat? = { nil }, observers: [any HeartbeatObserver] = [],
+    maker: @escaping @Sendable () -> HostName? = { nil }
   ) {
     (self.numbers, self.record, self.clock, self.terms) = (numbers, record, clock, terms)
-    (self.content, self.observers) = (content, observers)
+    (self.content, self.observers, self.maker) = (content, observers, maker)
   }
 
   private var name: String { numbers.name }
@@ -56,6 +63,19 @@ package final class LeaseHolder: Sendable {
 
   /// The newest number that this holder got. It is stored in what is committed.
   package var number: UInt64 { term.withLock(\.number) }
+
+  /// The host that serves, as its numbers say.
+  package var serving: RoleReading { term.withLock(\.serving) }
+
+  /// Sets what the numbers are to repeat: what the newest number said before this holder had any.
+  func begins(_ serving: RoleReading) { term.withLock { $0.serving = serving } }
+
+  private func ownName() -> HostName? {
+    if let known = term.withLock(\.maker) { return known }
+    let name = maker()
+    term.withLock { $0.maker = .some(name) }
+    return name
+  }
 
   /// True if older numbers may not be removed, so that each number costs more than the one before.
   package var isRemovalRefused: Bool { term.withLock(\.isRemovalRefused) }
@@ -67,12 +87,18 @@ package final class LeaseHolder: Sendable {
   /// Tries to create a number.
   /// - Parameters:
   ///   - number: a number after the highest one that exists.
+  ///   - role: what it says of the host that serves; `nil` to repeat what the number before said.
   ///   - onCreation: called when it was created, before it is known to be the highest.
   /// - Returns: true if this holder created it, and it is the highest.
-  package func ask(for number: UInt64, onCreation: () -> Void = {}) throws -> Bool {
+  package func ask(
+    for number: UInt64, serving role: RoleReading? = nil, onCreation: () -> Void = {}
+  ) throws -> Bool {
     guard number <= LeaseNumbers.numberMax else { throw LeaseError.noNumberLeft(name: name, location: location) }
     var next = record
     next.beat = content()
+    next.serving = role ?? serving
+    if next.serving != .none { next.maker = ownName() }
+    guard next.serving != .unclear else { throw LeaseError.roleUnclear(name: name, location: location) }
     let (since, record) = term.withLock { [next] term in
       let known = term.pending.flatMap { $0.number == number ? (since: $0.since, record: $0.record) : nil }
       let asked = known ?? (since: clock.uptime(), record: next)
@@ -93,6 +119,7 @@ package final class LeaseHolder: Sendable {
     guard present.allSatisfy({ $0 <= number }) else { return false }
     term.withLock { term in
       (term.number, term.asked, term.pending, term.seen) = (number, since, nil, moment)
+      term.serving = record.serving
       let old = present.filter { $0 + Self.keptCount <= number }
       // Where nothing may be removed, one is enough to see if that is still so.
       term.old = term.isRemovalRefused ? Array(old.suffix(1)) : old
@@ -145,6 +172,40 @@ package final class LeaseHolder: Sendable {
     for observer in observers { observer.lost(LeaseError.taken(name: name, location: location)) }
   }
 
+  /// Creates the next number with another role.
+  /// - Parameters:
+  ///   - floor: the number is higher than this one, too.
+  ///   - role: returns the role for a number.
+  /// - Returns: the role that holds now.
+  /// - Throws: `LeaseError` if the lease is lost. After any other error, it is not known if the role has changed: the
+  ///   next number, and another call, tell.
+  func announce(above floor: UInt64, _ role: (UInt64) -> ServingRole) throws -> ServingRole {
+    try checkHeld()
+    return try turn.withLock { _ in
+      for _ in 0..<Self.attemptsMax {
+        let (current, asked, pending) = term.withLock { ($0.number, $0.asked, $0.pending) }
+        let number = max(current, floor).addingReportingOverflow(1)
+        guard !number.overflow else { throw LeaseError.noNumberLeft(name: name, location: location) }
+        let wanted = role(number.partialValue)
+        // A number whose creation got no answer is settled first: it may be there, with the role of before.
+        if let pending, pending.number != number.partialValue || pending.record.serving.role != wanted {
+          guard try ask(for: pending.number) else { return try overtaken() }
+          continue
+        }
+        guard try ask(for: number.partialValue, serving: .known(wanted)) else { return try overtaken() }
+        // Whoever waits creates the number after the last one. If some are left out, only time keeps that apart.
+        if number.partialValue > current + 1, clock.uptime() >= asked + terms.trusted { return try overtaken() }
+        return wanted
+      }
+      throw LeaseError.notRenewed(name: name, location: location, reason: "the store gives no answer")
+    }
+  }
+
+  private func overtaken() throws -> ServingRole {
+    lose()
+    throw LeaseError.taken(name: name, location: location)
+  }
+
   // MARK: Checks before a commit
 
   /// Makes sure that no other run can hold the lease.
@@ -195,7 +256,8 @@ package final class LeaseHolder: Sendable {
       let number = term.withLock { $0.isLost ? 0 : $0.number }
       guard number > 0, number < LeaseNumbers.numberMax else { return }
       var end = record
-      end.term = .zero
+      (end.term, end.serving) = (.zero, serving)
+      if end.serving != .none { end.maker = ownName() }
       guard let bytes = try? end.serialized() else { return }
       try? numbers.create(number + 1, bytes)
       let old = term.withLock { term in

@@ -1,11 +1,11 @@
-internal import HoldfastModel
+package import HoldfastModel
 internal import HoldfastSystem
 
 /// The numbers of one lease, as objects of a store: `leases/NAME/NUMBER`.
 package struct LeaseNumbers: Sendable {
   package static let prefix = "leases/"
   /// The highest number with ten digits.
-  package static let numberMax: UInt64 = 9_999_999_999
+  package static let numberMax = Limits.leaseNumberMax
   private static let digitCount = 10
 
   let store: any Store
@@ -42,6 +42,21 @@ package struct LeaseNumbers: Sendable {
     } catch StoreError.notFound {
       return nil
     }
+  }
+
+  /// Returns the host that serves, as the newest number says. A number that is no record says nothing: then the one
+  /// before it counts.
+  package func serving() throws -> (number: UInt64, serving: RoleReading) {
+    let present = try all()
+    guard let highest = present.last else { return (0, .none) }
+    return (highest, try serving(before: highest + 1, in: present))
+  }
+
+  func serving(before number: UInt64, in present: [UInt64]) throws -> RoleReading {
+    for earlier in present.reversed() where earlier < number {
+      if let record = try bytes(of: earlier).flatMap({ LeaseRecord(parsing: $0) }) { return record.serving }
+    }
+    return .none
   }
 
   /// Returns the highest number with its record; `nil` if there is none, or what is there is no record.

@@ -22,14 +22,21 @@ package struct LeaseRecord: Hashable, Codable, Sendable {
   let time: RecordedTime
   /// The state of the work of `holdfast watch`; `nil` for a run that ends by itself.
   package var beat: LeaseBeat?
+  /// The host that serves what the lease is about.
+  package internal(set) var serving = RoleReading.none
+  /// The configured name of the holder's host; `nil` if it has none. It is stored only beside a role.
+  package internal(set) var maker: HostName?
 
   private enum CodingKeys: String, CodingKey {
     case format, holder
     case term = "seconds"
     case locked, host, process, time, beat
+    case serving = "role"
+    case maker = "by"
   }
 
-  /// The lease counts also if what its holder says of its work cannot be understood: that is text for people.
+  /// The lease counts also if what its holder says of its work cannot be understood: that is text for people. A role
+  /// that cannot be understood is no text, and is noted as unclear.
   package init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     format = try container.decode(Int.self, forKey: .format)
@@ -40,6 +47,26 @@ package struct LeaseRecord: Hashable, Codable, Sendable {
     process = try container.decode(Int32.self, forKey: .process)
     time = try container.decode(RecordedTime.self, forKey: .time)
     beat = try? container.decodeIfPresent(LeaseBeat.self, forKey: .beat)
+    if container.contains(.serving) {
+      let role = try? container.decode(ServingRole.self, forKey: .serving)
+      serving = role.map { .known($0) } ?? .unclear
+    }
+    maker = try? container.decodeIfPresent(HostName.self, forKey: .maker)
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(format, forKey: .format)
+    try container.encode(holder, forKey: .holder)
+    try container.encode(term, forKey: .term)
+    try container.encode(locked, forKey: .locked)
+    try container.encode(host, forKey: .host)
+    try container.encode(process, forKey: .process)
+    try container.encode(time, forKey: .time)
+    try container.encodeIfPresent(beat, forKey: .beat)
+    guard let role = serving.role else { return }
+    try container.encode(role, forKey: .serving)
+    try container.encodeIfPresent(maker, forKey: .maker)
   }
 
   /// True if its holder needs the lease no more.
@@ -60,7 +87,9 @@ package struct LeaseRecord: Hashable, Codable, Sendable {
     self = record
   }
 
-  package init(holder: Identifier, term: TimeSpan, locked: Bool, host: String, process: Int32, time: RecordedTime) {
+  package init(
+    holder: Identifier, term: TimeSpan, locked: Bool, host: String, process: Int32, time: RecordedTime
+  ) {
     (self.holder, self.term, self.locked) = (holder, term, locked)
     (self.host, self.process, self.time) = (host, process, time)
   }

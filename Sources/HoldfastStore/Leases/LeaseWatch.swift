@@ -1,10 +1,12 @@
-internal import HoldfastModel
+package import HoldfastModel
 package import HoldfastSystem
 
 /// The result of an early look at a lease, some time before it is taken.
 package struct LeaseLook: Sendable {
   let watch: LeaseWatch
   let finding: LeaseWatch.Finding
+
+  package init(watch: LeaseWatch, finding: LeaseWatch.Finding) { (self.watch, self.finding) = (watch, finding) }
 
   /// The number that may be tried; `nil` if somebody may hold the lease.
   var freeNumber: UInt64? {
@@ -26,24 +28,31 @@ package struct LeaseWatch: Sendable {
   /// True if this run holds the store's lock. Then no other run that held it is alive.
   private let seesWhoIsGone: Bool
   private var seen: (number: UInt64, since: TimeSpan, term: TimeSpan)?
+  /// The host that serves, as the newest number said at the last look.
+  package private(set) var serving = RoleReading.none
 
   package init(terms: LeaseTerms, seesWhoIsGone: Bool) { (self.terms, self.seesWhoIsGone) = (terms, seesWhoIsGone) }
 
   package mutating func look(at numbers: LeaseNumbers, clock: Clock) throws -> Finding {
-    guard let highest = try numbers.all().last else { return .free(1) }
+    let present = try numbers.all()
+    guard let highest = present.last else {
+      serving = .none
+      return .free(1)
+    }
     if let seen, seen.number == highest {
       return clock.uptime() - seen.since >= seen.term ? .free(highest + 1) : .held(isAlive: false)
     }
-    guard let term = try term(of: highest, numbers) else { return .free(highest + 1) }
+    let record = try numbers.bytes(of: highest).flatMap { LeaseRecord(parsing: $0) }
+    serving = try record?.serving ?? numbers.serving(before: highest, in: present)
+    guard let term = term(of: record) else { return .free(highest + 1) }
     let isAlive = seen != nil
     // The term counts from now on, although the number may be older.
     seen = (highest, clock.uptime(), term)
     return .held(isAlive: isAlive)
   }
 
-  /// Returns the time for which a number keeps others out; `nil` if it does not.
-  private func term(of number: UInt64, _ numbers: LeaseNumbers) throws -> TimeSpan? {
-    let record = try numbers.bytes(of: number).flatMap { LeaseRecord(parsing: $0) }
+  /// Returns the time for which the newest number keeps others out; `nil` if it does not.
+  private func term(of record: LeaseRecord?) -> TimeSpan? {
     // A crash of the machine may leave an empty record. A run with the lock knows that the holder is gone.
     if seesWhoIsGone, record?.locked ?? true { return nil }
     guard let record else { return terms.duration }
