@@ -11,11 +11,14 @@ package struct BackupJSON: Encodable {
   let seconds: TimeSpan
   let walGrowthBytes: UInt64
   let badPages: [BadPagesJSON]
+  /// Absent when it is no increment of a live PostgreSQL cluster.
+  let postgresLog: LogUseJSON?
   /// Absent when the repository has only one target.
   let targets: [TargetCopyJSON]?
 
   package init(_ report: Backup.Report, tags: Set<Tag>, targets: [TargetCopyJSON]? = nil) {
     self.targets = targets
+    postgresLog = report.logUse.map { LogUseJSON($0) }
     var note = SourceNotes.Note(snapshot: report.envelope.snapshot, sequence: report.envelope.sequence)
     note.tags = tags.sorted()
     snapshot = SnapshotJSON(report.envelope, note)
@@ -27,6 +30,27 @@ package struct BackupJSON: Encodable {
     badPages = report.badPages.sorted { $0.key < $1.key }.map {
       BadPagesJSON(path: $0.key.description, pages: $0.value)
     }
+  }
+}
+
+/// What an increment of a live PostgreSQL cluster took from the log of its server.
+package struct LogUseJSON: Encodable {
+  let used: Bool
+  /// The reason why it was not used; absent when it was.
+  let reason: String?
+  let logBytes: UInt64
+  let serverSegments: UInt64
+  let archivedSegments: UInt64
+  let namedPages: UInt64
+  let sampledPages: UInt64
+  let differentPages: UInt64
+  let keptPages: UInt64
+
+  init(_ use: LogUse) {
+    (used, reason, logBytes) = (use.refusal == nil, use.refusal, use.logBytes)
+    (serverSegments, archivedSegments) = (use.serverSegments, use.archivedSegments)
+    (namedPages, sampledPages) = (use.namedPages, use.sampledPages)
+    (differentPages, keptPages) = (use.differentPages, use.keptPages)
   }
 }
 

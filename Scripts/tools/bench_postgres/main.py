@@ -16,7 +16,7 @@ from ..report import COST_COLUMNS, VERDICT_COLUMNS, cost_rows, markdown, write_j
 from ..running import quietly
 from .live import LIVE_COLUMNS, Live, live, live_rows
 from .peers import LIVE_TOOLS, TOOLS, PgBackRest, Tool
-from .steps import CHANGED_SHARE, STEPS, Bench, verdicts
+from .steps import CHANGED_SHARE, KEPT_LOG_MIB, STEPS, Bench, verdicts
 
 DESCRIPTION = ("Measure holdfast beside pgBackRest: the same live cluster of pgbench's, one run, one machine, results "
                "as Markdown.")
@@ -38,6 +38,8 @@ def parse() -> argparse.Namespace:
                         help="size of the cluster (default: 900)")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="how often each step is measured (default: 3)")
     parser.add_argument("--tool", choices=names, action="append", help="may be repeated (default: all)")
+    parser.add_argument("--changed", type=float, default=100 * CHANGED_SHARE, metavar="PERCENT",
+                        help=f"of the pages, before each incremental (default: {100 * CHANGED_SHARE:g})")
     parser.add_argument("--rate", type=int, default=200, metavar="N",
                         help="transactions a second of the live part; 0: as many as can be (default: 200)")
     parser.add_argument("--live", type=int, default=15, metavar="SECONDS",
@@ -63,7 +65,7 @@ def main() -> None:
     arguments = parse()
     end_on_signals()
     kinds = chosen_tools(arguments.tool)
-    directory = place(arguments.directory, SPACE_FACTOR * arguments.mib * MIB)
+    directory = place(arguments.directory, (SPACE_FACTOR * arguments.mib + KEPT_LOG_MIB) * MIB)
     program = binary(arguments.holdfast)
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-", dir=directory) as name, ExitStack() as stack:
         work = Path(name)
@@ -72,7 +74,7 @@ def main() -> None:
         copy = shutil.copy(program, work / "bin" / "holdfast")  # the build may lie where the server's user does not get
         cluster = stack.enter_context(Cluster(work / "cluster"))
         tools = [kind(work / kind.name, cluster, str(copy)) for kind in kinds]
-        bench = Bench(work, cluster, tools, arguments.runs)
+        bench = Bench(work, cluster, tools, arguments.runs, arguments.changed / 100)
         say(f"making a cluster of {arguments.mib} MiB")
         bench.make(arguments.mib)
         releases = versions(str(copy), cluster)
@@ -85,7 +87,7 @@ def main() -> None:
                 found.append(live(tool, cluster, work / f"live-{tool.name}", arguments.rate, arguments.live))
 
     titles, where = {tool.name: tool.title for tool in tools}, "tmpfs" if is_tmpfs(directory) else "disk"
-    print(f"A pgbench cluster of {size / MIB:.0f} MiB in {files} files, {CHANGED_SHARE:.0%} of its pages changed, "
+    print(f"A pgbench cluster of {size / MIB:.0f} MiB in {files} files, {arguments.changed:g} % of its pages changed, "
           f"{os.cpu_count()} cores, {where}, medians of {arguments.runs}: {', '.join(releases)}\n")
     print(markdown(COST_COLUMNS, cost_rows(bench.costs, STEPS, titles)))
     judged = verdicts(bench.costs, titles)

@@ -71,18 +71,26 @@ class Tool:
 class Holdfast(Tool):
     """This project, sealed as it comes."""
     name = title = "holdfast"
+    options: tuple[str, ...] = ()  # of an incremental
 
     def init(self) -> None:
         recipient = self.run(self.holdfast, "key", "generate", self.environment["HOLDFAST_IDENTITY_FILE"]).strip()
         self.run(self.holdfast, "init", "--recipient", recipient)
 
     def backup(self, is_full: bool) -> list[str]:
-        kind = "--full" if is_full else "--incremental"
-        return [self.holdfast, "backup", str(self.cluster.data), "--name", "pg", "--quiet", kind, "--postgres",
+        kind = ["--full"] if is_full else ["--incremental", *self.options]
+        return [self.holdfast, "backup", str(self.cluster.data), "--name", "pg", "--quiet", *kind, "--postgres",
                 self.cluster.connection]
 
     def restore(self, target: Path) -> list[str]:
         return [self.holdfast, "restore", "latest", "--target", str(target), "--quiet"]
+
+
+class Paranoid(Holdfast):
+    """The same with incrementals that read everything, and ask no log for the pages that have changed."""
+    name = "paranoid"
+    title = "holdfast --paranoid"
+    options = ("--paranoid",)
 
 
 class Unsealed(Holdfast):
@@ -152,5 +160,5 @@ class PgBackRestUnchecked(PgBackRestLz4):
         return [*super().backup(is_full), "--no-archive-check"]
 
 
-TOOLS = (Holdfast, Unsealed, PgBackRest, PgBackRestLz4, PgBackRestZst, PgBackRestNone, PgBackRestUnchecked)
+TOOLS = (Holdfast, Paranoid, Unsealed, PgBackRest, PgBackRestLz4, PgBackRestZst, PgBackRestNone, PgBackRestUnchecked)
 LIVE_TOOLS = ("holdfast", "unsealed", "pgbackrest", "lz4")

@@ -15,14 +15,16 @@ from .peers import PROCESSES, Tool
 
 STEPS = {"full": "full", "incremental": "incremental", "restore": "restore of both"}
 SPEED_MIN = {"full": 3, "incremental": 3}  # the project's target: so many times as fast as pgBackRest as it comes
+BY_THE_LOG_MAX = 0.1  # the target: a tenth of a full read, of 10 GiB with 1 % changed
 MIB_PER_SCALE = 15
 CHANGED_SHARE = 0.03
+KEPT_LOG_MIB = 2048  # so that an incremental of holdfast finds the log since its full
 PAGES_PER_MIB = 128
 
 # As a server of this size would have it; autovacuum off, so that between two measurements nothing happens.
 SETTINGS = {
     "shared_buffers": "128MB", "max_wal_size": "1GB", "checkpoint_timeout": "1h", "autovacuum": "off",
-    "archive_mode": "on", "archive_command": "true",
+    "archive_mode": "on", "archive_command": "true", "wal_keep_size": f"{KEPT_LOG_MIB}MB",
 }
 SUMS = """
 SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(tbalance) FROM pgbench_tellers),
@@ -34,7 +36,9 @@ SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(tbalance) FROM 
 class Bench:
     """One run in a working directory. `costs` holds the medians by step and tool."""
 
-    def __init__(self, work: Path, cluster: Cluster, tools: list[Tool], runs: int) -> None:
+    def __init__(self, work: Path, cluster: Cluster, tools: list[Tool], runs: int,
+                 changed: float = CHANGED_SHARE) -> None:
+        self.changed = changed
         self.work, self.cluster, self.tools, self.runs = work, cluster, tools, runs
         self.target = work / "target"
         self.costs: Costs = {}
@@ -70,7 +74,7 @@ class Bench:
 
     def change(self, mib: int, seed: int) -> None:
         """Changes a few percent of the pages: each transaction one page of accounts, and little else."""
-        transactions = max(1, round(mib * PAGES_PER_MIB * CHANGED_SHARE / PROCESSES))
+        transactions = max(1, round(mib * PAGES_PER_MIB * self.changed / PROCESSES))
         self.cluster.program("pgbench", "-n", "-c", str(PROCESSES), "-t", str(transactions), "--random-seed", str(seed))
 
     def steps(self, mib: int) -> None:
@@ -97,4 +101,15 @@ def verdicts(costs: Costs, titles: dict[str, str]) -> list[Verdict]:
                     costs[step, peer].wall_s / costs[step, mine].wall_s,
                     SPEED_MIN.get(step) if peer == "pgbackrest" else None, at_least=True)
             for step, label in STEPS.items() for mine in ("holdfast", "unsealed")
-            for peer in titles if peer not in ("holdfast", "unsealed") and {(step, mine), (step, peer)} <= costs.keys()]
+            for peer in titles
+            if peer not in ("holdfast", "unsealed", "paranoid") and {(step, mine), (step, peer)} <= costs.keys()
+            ] + by_the_log(costs)
+
+
+def by_the_log(costs: Costs) -> list[Verdict]:
+    """An incremental that reads what the log names, beside one that reads everything."""
+    mine, whole = costs.get(("incremental", "holdfast")), costs.get(("incremental", "paranoid"))
+    if not mine or not whole:
+        return []
+    return [Verdict(STEPS["incremental"], "holdfast: share of the time with --paranoid", mine.wall_s / whole.wall_s,
+                    BY_THE_LOG_MAX, at_least=False)]

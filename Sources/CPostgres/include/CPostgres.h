@@ -1,4 +1,4 @@
-// The part of PostgreSQL that holdfast uses: libpq, loaded when it is first needed, and the checksum of a page.
+// The part of PostgreSQL that holdfast uses: libpq, loaded when it is first needed, and its checksums.
 #pragma once
 
 #include <stdbool.h>
@@ -53,3 +53,6 @@ enum { holdfast_postgres_page_bytes = 8192 };
 /// The checksum that PostgreSQL keeps in the header of the page that is `block` pages into its relation (its source,
 /// storage/checksum_impl.h: 32 interleaved FNV-1a sums, folded and mixed with the block number, never 0).
 uint16_t holdfast_postgres_checksum(const void *page, uint32_t block);
+
+/// Adds bytes to a CRC-32C as PostgreSQL has it in its control file and its WAL. The state begins and ends inverted.
+uint32_t holdfast_crc32c(uint32_t state, const void *bytes, size_t count);

@@ -215,6 +215,7 @@ package struct BackupCommand: ParsableCommand {
     if let parity = envelope.parity {
       Console.output("  of that, \(Amount.bytes(parity.bytes)) are parity, for \(parity.percent)% of its pages")
     }
+    if let use = report.logUse { Console.output("  " + use.summary) }
     if report.walGrowthBytes > 0 {
       Console.output("  the WALs of its databases grew by \(Amount.bytes(report.walGrowthBytes)) meanwhile")
     }

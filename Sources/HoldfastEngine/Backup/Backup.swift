@@ -37,6 +37,8 @@ package struct Backup {
     package var parity = ParityShare.none
     /// The number of stored bytes at which the next archive begins.
     package var archiveBytes = Limits.archiveBytes
+    /// One of so many pages that the log of a PostgreSQL server does not name is read and compared.
+    package var logSampleShare = 256
 
     package init(source: Path) { self.source = source }
   }
@@ -54,6 +56,8 @@ package struct Backup {
     package let walGrowthBytes: UInt64
     /// The numbers of database pages with wrong checksums, by file.
     package let badPages: [Path: [UInt64]]
+    /// What an increment took from the log of a PostgreSQL server; `nil` if it is no increment of a live cluster.
+    package let logUse: LogUse?
 
     /// The changes that the history of the source does not explain.
     package var anomalies: [Anomaly] { envelope.comparison?.anomalies ?? [] }
@@ -97,6 +101,18 @@ package struct Backup {
   private func run(
     _ source: BackupSource, _ writer: WriterKey?, under lease: Lease?, begun: TimeSpan
   ) throws -> Report {
+    do {
+      return try attempt(source, writer, under: lease, begun: begun, after: nil)
+    } catch let doubt as LogDoubt {
+      progress.warn("\(doubt.message): all files that have changed are read whole")
+      return try attempt(source, writer, under: lease, begun: begun, after: doubt)
+    }
+  }
+
+  /// - Parameter doubt: the finding that ended an earlier attempt.
+  private func attempt(
+    _ source: BackupSource, _ writer: WriterKey?, under lease: Lease?, begun: TimeSpan, after doubt: LogDoubt?
+  ) throws -> Report {
     let notes = try repository.catalog.checkIsNotRemoved(source.name)
     try lease?.settleRole(of: source.name, in: repository, notes)
     let newest = try newest(of: source.name, notes, under: lease)
@@ -107,7 +123,8 @@ package struct Backup {
     let started = host.clock.now()
     let record = ChangeRecord(body: draft.body, archives: draft.archives)
     let databases = try SourceCapture(
-      source: source, base: base, repository: repository, options: options, record: record, progress: progress
+      source: source, base: base, repository: repository, options: options, doubt: doubt, record: record,
+      progress: progress
     ).run()
     try source.checkIsAnything(record)
     let walGrowth = databases?.walGrowth ?? 0
@@ -122,7 +139,7 @@ package struct Backup {
     return Report(
       envelope: envelope, reason: base.reason, problems: record.problems.sorted { $0.path < $1.path },
       duration: host.clock.uptime() - begun, isDryRun: options.isDryRun, walGrowthBytes: walGrowth,
-      badPages: record.badPages)
+      badPages: record.badPages, logUse: databases?.logUse)
   }
 
   /// Returns the newest snapshot of the source, and makes it durable first: a new snapshot must not build on one that a

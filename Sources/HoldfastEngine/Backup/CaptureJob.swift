@@ -63,6 +63,8 @@ final class Chunk {
   var extents: [PageExtent] = []
   var isCutShort = false
   var failure: SystemError?
+  /// The pages of a sample that differ from the parent.
+  var different: [PageSample.Look] = []
 
   init(file: LargeFile, offset: UInt64, length: Int, baseDigests: BaseDigests) {
     self.file = file
@@ -154,11 +156,15 @@ final class CaptureJob {
       return
     }
     let pageSize = Int(chunk.file.pageSize)
+    let firstPage = chunk.offset / UInt64(pageSize)
+    let looks =
+      chunk.file.sample?.looks(
+        at: UnsafeRawBufferPointer(rebasing: buffer.free[..<chunk.length]), from: firstPage, pageSize: pageSize) ?? []
     let comparison = PageComparison(
-      buffer: buffer, length: chunk.length, firstPage: chunk.offset / UInt64(pageSize), pageSize: pageSize,
-      base: chunk.baseDigests)
+      buffer: buffer, length: chunk.length, firstPage: firstPage, pageSize: pageSize, base: chunk.baseDigests)
     chunk.digests = comparison.digests
     chunk.extents = comparison.extents
+    chunk.different = PageSample.different(looks, comparison.extents)
   }
 
   // MARK: Small files

@@ -58,6 +58,7 @@ final class CaptureResults {
         try finish(file, at: location)
       case .chunk(let chunk):
         record.count(chunk.extents)
+        try databases.log?.judge(chunk.different, of: chunk.file)
         try chunk.file.add(chunk, at: location)
       case .hole(let file, let pageCount, let changed):
         skippedBytes &+= pageCount &* UInt64(file.pageSize)

@@ -78,12 +78,18 @@ final class FileOpener {
       found?.file.pageSize ?? earlier?.pageSize
       ?? PageSize.choose(
         head: file.page.used, size: file.status.size, isInPostgreSQL: item.isInPostgreSQL)
+    let part = try log(of: item.path)?.part(of: item.path, file.status, previous: previous, base: found)
     return try LargeFile(
       item: item,
       source: databases.source(
         of: file.handle, at: item.path, before: file.status, attempt: (earlier?.attempt ?? 0) + 1),
-      before: file.status, pageSize: pageSize, previous: previous, base: found,
-      after: earlier, scratch: scratch)
+      before: file.status, pageSize: pageSize, previous: previous, base: found, changes: part?.ranges,
+      sample: part?.sample, after: earlier, scratch: scratch)
+  }
+
+  /// Returns what the log says of the pages of a file; `nil` if it is not asked.
+  private func log(of path: Path) -> LogIncrement? {
+    databases.cluster(of: path)?.isLive == true ? databases.log : nil
   }
 
   /// Returns true if a file has become a database since it was examined: then a program may be writing to it.

@@ -19,6 +19,8 @@ final class LargeFile {
   let attempt: Int
   /// The parts that may differ from the base; `nil` if all may.
   let changes: ChangedRanges?
+  /// The pages among these that are read to try whether the log names all that differ; `nil` if no log was asked.
+  let sample: PageSample?
   /// The digests that this attempt is compared with: those of the base, replaced by those of earlier attempts.
   private(set) var feed: DigestFeed?
   private var digest = PageDigestStream()
@@ -35,10 +37,11 @@ final class LargeFile {
 
   init(
     item: ScannedItem, source: any CapturedBytes, before: FileStatus, pageSize: UInt32, previous: Entry?,
-    base: BaseFile?, changes: ChangedRanges? = nil,
+    base: BaseFile?, changes: ChangedRanges? = nil, sample: PageSample? = nil,
     after earlier: LargeFile? = nil, scratch: ScratchSpace
   ) throws {
     self.changes = base?.isSamePath == true && earlier == nil ? changes : nil
+    self.sample = self.changes == nil ? nil : sample
     self.item = item
     self.source = source
     self.before = before

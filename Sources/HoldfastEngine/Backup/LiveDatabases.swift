@@ -15,14 +15,19 @@ final class LiveDatabases {
   let clusters: [PostgresCluster]
   /// The cluster that is captured while its server runs.
   let postgres: PostgresBackup?
+  /// The pages of that cluster that are read; `nil` if changed files are read whole.
+  let log: LogIncrement?
+  private let refusedLog: LogUse?
   /// The directories that are not captured, with the reason.
   let withheld: [Path: WithheldReason]
   private let allowance: SQLiteAllowance
 
   init(
     sqlite: SQLiteDatabases, surveyed: [SQLiteCandidate], atRest: [SQLiteAtRest], clusters: [PostgresCluster],
-    postgres: PostgresBackup?, withheld: [Path: WithheldReason], allowance: SQLiteAllowance
+    postgres: PostgresBackup?, log: (increment: LogIncrement?, use: LogUse?), withheld: [Path: WithheldReason],
+    allowance: SQLiteAllowance
   ) {
+    (self.log, refusedLog) = log
     (self.sqlite, self.clusters, self.postgres, self.withheld) = (sqlite, clusters, postgres, withheld)
     self.allowance = allowance
     self.atRest = Dictionary(atRest.map { ($0.path, $0) }) { first, _ in first }
@@ -31,6 +36,9 @@ final class LiveDatabases {
 
   /// True if there is no database that was examined, and nothing that is not captured.
   var areNone: Bool { knownPaths.isEmpty && clusters.isEmpty && postgres == nil && withheld.isEmpty }
+
+  /// What the increment took from the log of the server; `nil` if it is no increment of a live cluster.
+  var logUse: LogUse? { log?.use ?? refusedLog }
 
   /// Returns the cluster that contains a path; `nil` if there is none.
   func cluster(of path: Path) -> PostgresCluster? {

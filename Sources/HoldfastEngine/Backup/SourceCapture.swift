@@ -10,6 +10,8 @@ struct SourceCapture {
   let base: BackupBase
   let repository: Repository
   let options: Backup.Options
+  /// The finding of an earlier attempt that the log of a server does not name all pages that changed.
+  let doubt: LogDoubt?
   let record: ChangeRecord
   let progress: any ProgressObserver
   private var host: Host { repository.host }
@@ -79,6 +81,10 @@ struct SourceCapture {
       found, source: source.path, connection: options.postgres, isExpected: options.expectsPostgres)
     try choice.begin(source.name, root: root, host: host, progress: progress)
     for (path, reason) in choice.torn { record.torn.add(path, reason) }
+    let log = try choice.backup.map {
+      try LogReading($0, of: source.name, in: repository, options, root: root)
+        .run(since: base, dataBytes: found.bytes, doubt: doubt)
+    }
     let allowance = SQLiteAllowance(cancellation: host.cancellation)
     let surveyed = SQLiteCandidate.lookingAgain(
       at: found.sqlite.filter { database in !choice.withheld.keys.contains { $0.contains(database.path) } },
@@ -91,7 +97,7 @@ struct SourceCapture {
     warn(of: databases)
     let live = LiveDatabases(
       sqlite: databases, surveyed: surveyed, atRest: atRest, clusters: choice.clusters, postgres: choice.backup,
-      withheld: choice.withheld, allowance: allowance)
+      log: log ?? (nil, nil), withheld: choice.withheld, allowance: allowance)
     return (live, found)
   }
 

@@ -17,6 +17,10 @@ package struct ControlFile: Sendable, Equatable {
   /// The offset of the number 1234567.0 after the settings. It shows that the layout is as expected.
   private static let layoutMark = 208
   private static let layoutMarkBits = 1_234_567.0.bitPattern
+  /// The offset of `wal_log_hints`, a byte.
+  private static let logHintsOffset = 176
+  /// The offset of the bytes of a block; the number of blocks of a file follows.
+  private static let blockOffset = 216
 
   package let system: UInt64
   let isShutDown: Bool
@@ -25,6 +29,10 @@ package struct ControlFile: Sendable, Equatable {
   /// The timeline of that checkpoint.
   let timeline: UInt32
   package let hasPageChecksums: Bool
+  /// True if the first change of a page after a checkpoint is always in the log, even if it is only a hint.
+  package let logsHints: Bool
+  /// True if files of relations are divided as PostgreSQL is normally built: 131,072 blocks of 8 KiB each.
+  package let hasUsualBlocks: Bool
   /// The checksum of the whole file. If two control files are equal, nothing such as a checkpoint happened in between.
   private let checksum: UInt32
 
@@ -39,6 +47,13 @@ package struct ControlFile: Sendable, Equatable {
     timeline = bytes.littleEndian(at: 48)
     let kind = bytes.loadUnaligned(fromByteOffset: end - Self.tailBytes, as: UInt32.self).littleEndian
     hasPageChecksums = kind != 0
+    let isUsualLayout =
+      bytes.count >= Self.blockOffset + 8
+      && bytes.littleEndian(at: Self.layoutMark) as UInt64 == Self.layoutMarkBits
+    logsHints = hasPageChecksums || (isUsualLayout && bytes[Self.logHintsOffset] == 1)
+    hasUsualBlocks =
+      isUsualLayout && bytes.littleEndian(at: Self.blockOffset) == UInt32(PostgresFile.pageBytes)
+      && UInt64(bytes.littleEndian(at: Self.blockOffset + 4) as UInt32) == PostgresFile.blocksPerSegment
   }
 
   /// Returns the least values of settings with which a server can replay the cluster's log, by the names of the
@@ -75,18 +90,4 @@ package struct ControlFile: Sendable, Equatable {
     }
     return nil
   }
-}
-
-/// The Castagnoli CRC, as PostgreSQL uses it. It is computed one byte at a time, which is fast enough for small files.
-struct CRC32C {
-  private static let table: [UInt32] = (0..<256).map { index in
-    (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0x82F6_3B78 : value >> 1 }
-  }
-  private var state = UInt32.max
-
-  mutating func add(_ bytes: UnsafeRawBufferPointer) {
-    for byte in bytes { state = Self.table[Int(UInt8(truncatingIfNeeded: state) ^ byte)] ^ state >> 8 }
-  }
-
-  var value: UInt32 { ~state }
 }

@@ -24,9 +24,10 @@ package final class PostgresBackup: Sendable {
   /// Hints for the operator that are no warnings.
   package let notes: [String]
   private let session: Mutex<PostgresConnection>
-  private let start: LogSequenceNumber
-  private let timeline: UInt32
-  private let segmentBytes: UInt64
+  /// The position from which a server replays the WAL on the snapshot. All changes before it are in the files.
+  package let start: LogSequenceNumber
+  package let timeline: UInt32
+  let segmentBytes: UInt64
   /// The databases at the beginning of the backup.
   private let databases: Set<DatabaseLocator>
   private let configuration: ServerConfiguration
@@ -136,7 +137,7 @@ package final class PostgresBackup: Sendable {
   }
 
   /// Returns the directory of the WAL, which may be reached through a link.
-  private func logDirectory(root: OpenFile, files: FileSystem) throws -> OpenFile {
+  func logDirectory(root: OpenFile, files: FileSystem) throws -> OpenFile {
     let place = cluster.root.appending("pg_wal")
     let directory = try files.open(place, in: root, .directoryFollowingLinks)
     let (link, target) = (try files.status(of: place, in: root), try directory.status())

@@ -8,7 +8,7 @@ internal import Synchronization
 package final class PostgresFile: CapturedBytes {
   static let pageBytes = Int(holdfast_postgres_page_bytes)
   /// The number of blocks in each file of a relation. Further blocks are in the next file.
-  private static let blocksPerSegment: UInt64 = 131_072
+  package static let blocksPerSegment: UInt64 = 131_072
   private static let rereadsMax = 20
   private static let patientPagesMax = 16
 
@@ -86,7 +86,7 @@ package final class PostgresFile: CapturedBytes {
       }
       if isSound(page, block: block) { return }
     }
-    if isLive, isLogged(lsn(of: page)) { return }
+    if isLive, isLogged(Self.lsn(of: UnsafeRawBufferPointer(page))) { return }
     _ = found.withLock { $0.insert(number) }
   }
 
@@ -99,7 +99,7 @@ package final class PostgresFile: CapturedBytes {
   }
 
   /// Returns the end of the record that last changed the page: two halves of 32 bits, the high one first.
-  private func lsn(of page: UnsafeMutableRawBufferPointer) -> LogSequenceNumber {
+  package static func lsn(of page: UnsafeRawBufferPointer) -> LogSequenceNumber {
     let high = page.loadUnaligned(fromByteOffset: 0, as: UInt32.self).littleEndian
     let low = page.loadUnaligned(fromByteOffset: 4, as: UInt32.self).littleEndian
     return LogSequenceNumber(UInt64(high) << 32 | UInt64(low))

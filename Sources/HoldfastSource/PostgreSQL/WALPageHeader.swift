@@ -68,6 +68,18 @@ enum WALVersion {
 
   /// Returns true if the records have the layout of PostgreSQL 12 to 17.
   static func isUnderstood(_ magic: UInt16) -> Bool { understood.contains(magic) }
+
+  /// Returns the bits in the head of a block's image that tell that it is compressed; `nil` if this is not a released
+  /// version of PostgreSQL from 12 to 17.
+  static func compressionFlags(_ magic: UInt16) -> UInt8? {
+    switch magic {
+    // 12, 13, 14: BKPIMAGE_IS_COMPRESSED
+    case 0xd101, 0xd106, 0xd10d: 0x02
+    // 15, 16, 17: BKPIMAGE_COMPRESS_PGLZ, _LZ4, _ZSTD
+    case 0xd110, 0xd113, 0xd116: 0x04 | 0x08 | 0x10
+    default: nil
+    }
+  }
 }
 
 extension UnsafeRawBufferPointer {

@@ -15,9 +15,8 @@ package struct WALParser {
 
     /// Keeps the needed part of `bytes`, which follow those already received.
     mutating func keep(_ bytes: UnsafeRawBufferPointer) {
-      let needed = head?.neededCount ?? WALRecordBody.neededCount
-      guard kept.count < needed, kept.count >= received else { return }
-      kept.append(contentsOf: bytes.dropFirst(kept.count - received).prefix(needed - kept.count))
+      guard kept.count < WALRecordBody.neededCount, kept.count >= received else { return }
+      kept.append(contentsOf: bytes.dropFirst(kept.count - received).prefix(WALRecordBody.neededCount - kept.count))
     }
   }
 
@@ -26,6 +25,8 @@ package struct WALParser {
   /// Called for every event, in the order of the log.
   private let onEvent: (WALEvent) -> Void
   private let onDemand: (WALDemand) -> Void
+  private let onRecord: ((WALRecord) -> Bool)?
+  private let timeline: UInt32?
   private var next: LogSequenceNumber
   private var isFirstPage = true
   private var pending: Pending?
@@ -69,8 +70,25 @@ package struct WALParser {
     onEvent: @escaping (WALEvent) -> Void
   ) {
     self.segment = segment
+    (timeline, onRecord) = (nil, nil)
     self.onEvent = onEvent
     self.onDemand = onDemand
+    pageSize = segment.pageSize
+    next = start
+    end = start
+  }
+
+  /// - Parameters:
+  ///   - timeline: the timeline that every page must be of.
+  ///   - onRecord: called for every record. If it returns false, the record is not understood, and the log is invalid
+  ///     from there on.
+  init(
+    _ segment: WALPageHeader.Segment, from start: LogSequenceNumber, on timeline: UInt32,
+    onRecord: @escaping (WALRecord) -> Bool
+  ) {
+    self.segment = segment
+    (self.timeline, self.onRecord) = (timeline, onRecord)
+    (onEvent, onDemand) = ({ _ in }, { _ in })
     pageSize = segment.pageSize
     next = start
     end = start
@@ -94,6 +112,7 @@ package struct WALParser {
     if address < resumesAt { return }
     let startsSegment = address.value.isMultiple(of: segment.size.bytes)
     guard let header = WALPageHeader(page), WALVersion.isUnderstood(header.magic), header.address == address,
+      timeline ?? header.timeline == header.timeline,
       startsSegment ? header.segment == segment : header.segment == nil
     else { return halt(address) }
     guard var position = resume(header, page) else { return halt(address) }
@@ -165,6 +184,14 @@ package struct WALParser {
       halt(lsn)
       return nil
     }
+    if Int(total) <= pageSize - position {
+      let record = UnsafeRawBufferPointer(rebasing: page[position..<position + Int(total)])
+      guard takeWhole(record, at: lsn) else {
+        halt(lsn)
+        return nil
+      }
+      return Self.aligned(position + Int(total))
+    }
     pending = Pending(start: lsn, total: Int(total))
     let here = min(Int(total), pageSize - position)
     let piece = UnsafeRawBufferPointer(rebasing: page[position..<position + here])
@@ -175,6 +202,23 @@ package struct WALParser {
     return Self.aligned(position + here)
   }
 
+  /// Takes a record that lies on one page, as most do.
+  /// - Returns: false if it is invalid.
+  private mutating func takeWhole(_ bytes: UnsafeRawBufferPointer, at lsn: LogSequenceNumber) -> Bool {
+    let head = WALRecordHead(bytes)
+    guard follows(head, lsn) else { return false }
+    var checksum = CRC32C()
+    checksum.add(UnsafeRawBufferPointer(rebasing: bytes[WALRecordHead.count...]))
+    checksum.add(UnsafeRawBufferPointer(rebasing: bytes[..<WALRecordHead.checksumOffset]))
+    guard checksum.value == head.checksum else { return false }
+    return finish(head, bytes, from: lsn, to: LogSequenceNumber(lsn.value + UInt64(bytes.count)))
+  }
+
+  /// Returns true if a record names the one before it as the one before it.
+  private func follows(_ head: WALRecordHead, _ start: LogSequenceNumber) -> Bool {
+    lastRecord.map { $0 == head.previous } ?? (head.previous < start)
+  }
+
   /// Adds bytes to the pending record, and completes it with its last byte.
   /// - Returns: false if it is invalid.
   private mutating func receive(_ bytes: UnsafeRawBufferPointer, upTo end: LogSequenceNumber) -> Bool {
@@ -183,10 +227,8 @@ package struct WALParser {
     record.keep(bytes)
     if record.head == nil, record.kept.count >= WALRecordHead.count {
       let head = record.kept.withUnsafeBytes { WALRecordHead($0) }
-      guard lastRecord.map({ $0 == head.previous }) ?? (head.previous < record.start) else { return false }
+      guard follows(head, record.start) else { return false }
       record.head = head
-      // The head says how many of the bytes after it are needed.
-      record.keep(bytes)
     }
     let before = record.received
     record.received += bytes.count
@@ -197,7 +239,8 @@ package struct WALParser {
       pending = record
       return true
     }
-    return finish(record, at: end)
+    guard let head = record.head, isWhole(record, head) else { return false }
+    return record.kept.withUnsafeBytes { finish(head, $0, from: record.start, to: end) }
   }
 
   private func isWhole(_ record: Pending, _ head: WALRecordHead) -> Bool {
@@ -208,26 +251,27 @@ package struct WALParser {
     return checksum.value == head.checksum
   }
 
-  private mutating func finish(_ record: Pending, at end: LogSequenceNumber) -> Bool {
-    guard let head = record.head, isWhole(record, head) else { return false }
+  /// - Parameter bytes: the record, as far as it was kept.
+  private mutating func finish(
+    _ head: WALRecordHead, _ bytes: UnsafeRawBufferPointer, from start: LogSequenceNumber, to end: LogSequenceNumber
+  ) -> Bool {
+    if let onRecord, !onRecord(WALRecord(head: head, start: start, bytes: bytes)) { return false }
     switch head.meaning {
     case .transactionEnd, .restorePoint:
-      guard let event = record.kept.withUnsafeBytes({ WALRecordBody.event($0, head, at: record.start) })
-      else { return false }
+      guard let event = WALRecordBody.event(bytes, head, at: start) else { return false }
       onEvent(event)
     case .parameterChange, .tablespace:
-      guard let demand = record.kept.withUnsafeBytes({ WALRecordBody.demand($0, head, at: record.start) })
-      else { return false }
+      guard let demand = WALRecordBody.demand(bytes, head, at: start) else { return false }
       onDemand(demand)
     case .segmentSwitch: endSegment(at: end)
     case .databaseCopy:
-      guard let copy = record.kept.withUnsafeBytes({ WALRecordBody.databaseCopy($0) }),
-        databaseCopies.count < Self.databaseCopiesMax
-      else { return false }
+      guard let copy = WALRecordBody.databaseCopy(bytes), databaseCopies.count < Self.databaseCopiesMax else {
+        return false
+      }
       databaseCopies.append(copy)
     case .other: break
     }
-    lastRecord = record.start
+    lastRecord = start
     self.end = LogSequenceNumber((end.value &+ 7) & ~7)
     return true
   }

@@ -35,6 +35,14 @@ package enum WALDemand: Hashable, Sendable {
   }
 }
 
+/// A record that is complete by its checksum.
+struct WALRecord {
+  let head: WALRecordHead
+  let start: LogSequenceNumber
+  /// Its first bytes: all of it, or at least as many as its heads can have.
+  let bytes: UnsafeRawBufferPointer
+}
+
 /// The head of a record (`access/xlogrecord.h`).
 struct WALRecordHead {
   static let count = 24
@@ -84,17 +92,13 @@ struct WALRecordHead {
     let kind = bytes.prefix(4)
     return kind.first.map { $0 & 0xf0 == 0x40 } ?? false && kind.dropFirst().allSatisfy { $0 == 0 }
   }
-
-  /// The bytes from the beginning of the record that are needed.
-  var neededCount: Int { meaning == .tablespace ? WALRecordBody.neededForPathCount : WALRecordBody.neededCount }
 }
 
 /// Decodes the beginning of a record. The records that matter here have no page images, so their own data comes first.
 enum WALRecordBody {
-  /// The most bytes of a record that are needed: heads of 24, 3, 5 and 5 bytes, then a time and a name.
-  static let neededCount = 128
-  /// The most bytes of a record that are needed if it has a path, which may have PostgreSQL's greatest length.
-  static let neededForPathCount = 128 + 1024
+  /// The most bytes of a record that are needed: its heads, with those of all the blocks that it can name, or a path,
+  /// which may have PostgreSQL's greatest length.
+  static let neededCount = 128 + 1024
   private static let nameCount = 64
   private static let microsecondsPerSecond: Int64 = 1_000_000
   /// The seconds from 1970 to 2000, when PostgreSQL's time begins.
@@ -153,7 +157,7 @@ enum WALRecordBody {
   }
 
   /// Returns the record's own data, cut at the end of `bytes`.
-  private static func ownData(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+  static func ownData(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
     var position = WALRecordHead.count
     while position < bytes.count {
       let start: Int
