@@ -32,7 +32,8 @@ Owners and devices come back for root only. A file that cannot have its owner do
 Exit status: 0 all is well; 1 refused or damaged (what is sound was restored); 2 wrong usage; 3 something is left out
 that the snapshot does not have (an unreadable file) or that this user or file system may not have. It says each.
 
-Reads frames stored or zlib. All entries of a snapshot are in memory, about 1 KiB each, contents of files are not; the
+Reads frames stored, zlib, or Zstandard; the last with Python 3.14, the library `zstandard` or the program `zstd`.
+All entries of a snapshot are in memory, about 1 KiB each, contents of files are not; the
 plain bytes of the bodies go to a temporary file ($TMPDIR, else /tmp), those of a sealed repository as well: names of
 files and digests of pages.
 """

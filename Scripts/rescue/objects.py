@@ -4,6 +4,7 @@ from __future__ import annotations
 import functools, hashlib, json, os, zlib
 from typing import Any, Callable, NamedTuple
 
+from .codecs import MISSING, expand, inflate, zstandard_decoder
 from .format import (BODY, BY_TARGET, DESCRIPTOR, DIGEST, ERAS, FRAME, HEADER, MOST_ENVELOPE, MOST_FRAMES, MOST_PLAIN,
                      MOST_PREAMBLE, MOST_RECORDS, MOST_SEAL_NUMBER, MOST_STORED, NOTES, STORED, TAG, TRAILER, ZLIB,
                      ZSTANDARD, LogFile, Object, Snapshot, check_shape)
@@ -179,9 +180,8 @@ class Objects:
             check(codec != STORED or stored == plain + added, "a stored frame has two lengths")
             check(number <= (MOST_SEAL_NUMBER if self.keyring else 0), f"a frame has the seal number {number}")
             check(not self.keyring or number not in numbers, f"two frames have the seal number {number}")
-            if codec == ZSTANDARD and self.opens(of):
-                raise Refused(f"{of.key}: is compressed with Zstandard, which this tool does not read; take the "
-                              "repository to a machine where holdfast runs, and use `holdfast restore` there")
+            if codec == ZSTANDARD and self.opens(of) and not zstandard_decoder():
+                raise Refused(f"{of.key}: {MISSING}")
             numbers.add(number)
             end += stored
         check(end == stop, f"gap or overlap of frames at byte {end}")
@@ -208,12 +208,9 @@ class Objects:
         if container.key:
             data = container.key.open_frame(seal_number, plain, codec, data, f"frame {number}")
         if codec == ZLIB:
-            stream = zlib.decompressobj()
-            try:
-                data = stream.decompress(data, plain + 1)
-            except zlib.error as error:
-                raise Damaged(f"{where}: {error}") from None
-            demand(len(data) == plain and stream.eof and not stream.unused_data, f"{where}: not {plain} plain bytes")
+            data = inflate(data, plain, where)
+        elif codec == ZSTANDARD:
+            data = expand(data, plain, where)
         self.sound.setdefault(of.key, bytearray(container.frames))[number] = 1
         return data
 

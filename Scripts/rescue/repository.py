@@ -56,7 +56,7 @@ class Repository(Objects):
         value, digest, line = self.read_json(key, NOTES)
         demand((value["repository"], value["source"], value["revision"]) == (self.id, name, int(number)),
                f"{key}: is a revision of other notes")
-        demand((ERAS in value["features"]) == ("eras" in value), f"{key}: contradicts itself about the hosts that serve")
+        demand((ERAS in value["features"]) == ("eras" in value), f"{key}: contradicts itself about hosts that serve")
         check_shape(value.get("eras", []), [ERA], f"{key}: eras")
         for era in value.get("eras", []):
             if era.get("from", "") is not None:
@@ -88,8 +88,11 @@ class Repository(Objects):
         value, digest, line = self.read_json(key, NAMES)
         demand((value["repository"], value["revision"], value.get("previous", "")) == (self.id, number, before),
                f"{key}: does not follow the one before it")
-        names = [{each["source"], each["name"], *each["earlier"]} for each in value["sources"]]
-        demand(len(set().union(*names)) == sum(map(len, names)), f"{key}: gives one name to two sources")
+        taken: set[str] = set()
+        for each in value["sources"]:
+            given = {each["name"], *each["earlier"]}
+            demand(not taken & given, f"{key}: gives one name to two sources")
+            taken |= given | {each["source"]}
         if self.keyring:
             self.keyring.check_names(key, value, line, digest)
         else:
@@ -98,16 +101,17 @@ class Repository(Objects):
 
     def stored_name(self, name: str | None) -> str | None:
         """The name under which the source is stored that has or had this one."""
-        for each in self.renamed():
-            if name in (each["source"], each["name"], *each["earlier"]):
-                return each["source"]
-            if name in (other + ".stored" for other in (each["name"], *each["earlier"]) if other != each["source"]):
-                return name[:-len(".stored")]  # another source, begun under a name of this one
-        return name
+        given = {other: each["source"] for each in self.renamed() for other in (each["name"], *each["earlier"])}
+        if name and name.endswith(".stored") and name not in given:
+            other = name[:-len(".stored")]  # begun under a name of another source
+            return other if given.get(other, other) != other else name
+        return given.get(name, name)
 
     def called_name(self, name: str) -> str:
         """The name by which the source is called that is stored under this one."""
-        return next((each["name"] for each in self.renamed() if each["source"] == name), name)
+        given = {other for each in self.renamed() for other in (each["name"], *each["earlier"])}
+        called = next((each["name"] for each in self.renamed() if each["source"] == name), None)
+        return called or (f"{name}.stored" if name in given else name)
 
     def is_removed(self, snapshot: Snapshot) -> bool:
         return bool(self.notes(snapshot.name)[0].get(snapshot.id, {}).get("removed"))
@@ -138,7 +142,7 @@ class Repository(Objects):
         return self.snapshot(found[0])
 
     def latest(self, titles: list[str]) -> Snapshot | None:
-        """Of one source, neither removed nor diverged; not the last when that is merged from an older one (section 5)."""
+        """Of one source, neither removed nor diverged; not the last when that is merged from an older one."""
         best: Snapshot | None = None
         for title in reversed(titles):
             if best and int(title.partition("/")[2]) <= best.place[0]:

@@ -13,8 +13,13 @@ package enum CommandLineTool {
 
   private static func run(_ arguments: [String]) -> Int32 {
     do {
-      var command = try Holdfast.parseAsRoot(arguments)
-      try command.run()
+      if arguments == ["--version"] {
+        // Scripts ask this often, and no command has to be known for it.
+        Console.output(VersionText.text)
+      } else {
+        var command = try Holdfast.parseAsRoot(arguments)
+        try command.run()
+      }
       if let lost = Console.lostOutput { throw lost }
       return ExitStatus.done.rawValue
     } catch let end as NoSuchWAL {
@@ -80,8 +85,7 @@ package enum CommandLineTool {
   private static func report(_ error: any Error, _ arguments: [String]) -> Int32 {
     if Holdfast.exitCode(for: error) == .success {
       let text = Holdfast.fullMessage(for: error)
-      // The libraries are loaded only when their versions are requested.
-      Console.output(text == Program.nameAndVersion ? VersionText.text : text)
+      Console.output(text == Program.nameAndVersion ? VersionText.textWithLoadedLibraries : text)
       return ExitStatus.done.rawValue
     }
     if Holdfast.exitCode(for: error) == .validationFailure {

@@ -5,18 +5,18 @@ internal import CZstd
 /// Compresses frames one after the other, with memory that is allocated once. For one thread at a time.
 package final class Compressor {
   private enum Backend {
-    case none
     case isal(ISALDeflater)
     case zlib(ZlibDeflater)
     case zstd(OpaquePointer, level: Int)
   }
 
-  private let backend: Backend
+  /// `nil` stores everything.
+  private let backend: Backend?
 
   package init(_ compression: Compression) throws {
     backend =
       switch compression {
-      case .none: .none
+      case .none: nil
       case .deflate(nil): .isal(ISALDeflater())
       case .deflate(.some(let level)): .zlib(try ZlibDeflater(level: level))
       case .zstd(let level): .zstd(try Self.makeZstdContext(), level: level)
@@ -27,25 +27,33 @@ package final class Compressor {
     if case .zstd(let context, _) = backend { ZSTD_freeCCtx(context) }
   }
 
-  /// Compresses `plain` into `output`, which must have room for `plain`. Bytes that do not get fewer are stored
-  /// uncompressed.
+  /// Compresses `plain` into `output`, which must have room for `plain`. Bytes of which hardly any would be saved are
+  /// stored uncompressed.
   package func compress(
     _ plain: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
   ) throws -> (codec: FrameCodec, count: Int) {
     precondition(output.count >= plain.count, "the output has room for the plain bytes")
-    let room = UnsafeMutableRawBufferPointer(rebasing: output[..<plain.count])
-    switch backend {
-    case .none: break
-    case .isal(let deflater):
-      if let count = try deflater.deflate(plain, into: room) { return (.zlib, count) }
-    case .zlib(let deflater):
-      if let count = try deflater.deflate(plain, into: room) { return (.zlib, count) }
-    case .zstd(let context, let level):
-      let count = ZSTD_compressCCtx(context, room.baseAddress, room.count, plain.baseAddress, plain.count, Int32(level))
-      if ZSTD_isError(count) == 0, count < plain.count { return (.zstd, count) }
-    }
+    if let compressed = try compressed(plain, into: output) { return compressed }
     output.copyMemory(from: plain)
     return (.stored, plain.count)
+  }
+
+  /// `nil` where hardly anything would be saved.
+  private func compressed(
+    _ plain: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+  ) throws -> (codec: FrameCodec, count: Int)? {
+    guard let backend, !plain.isEmpty,
+      plain.count < Compressibility.frameBytesMin || Compressibility.isLikely(plain)
+    else { return nil }
+    let roomCount = plain.count - max(1, plain.count / Compressibility.savedPart)
+    let room = UnsafeMutableRawBufferPointer(rebasing: output[..<roomCount])
+    switch backend {
+    case .isal(let deflater): return try deflater.deflate(plain, into: room).map { (.zlib, $0) }
+    case .zlib(let deflater): return try deflater.deflate(plain, into: room).map { (.zlib, $0) }
+    case .zstd(let context, let level):
+      let count = ZSTD_compressCCtx(context, room.baseAddress, room.count, plain.baseAddress, plain.count, Int32(level))
+      return ZSTD_isError(count) == 0 ? (.zstd, count) : nil
+    }
   }
 
   private static func makeZstdContext() throws -> OpaquePointer {

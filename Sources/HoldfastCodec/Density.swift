@@ -30,14 +30,15 @@ package enum Density {
       let part = bytes[start..<min(start + sampleBytes, bytes.count)]
       guard part.count >= sampleBytesMin else { continue }
       count.samples += 1
-      if isDense(UnsafeRawBufferPointer(rebasing: part)) { count.dense += 1 }
+      if isDense(UnsafeRawBufferPointer(rebasing: part), equalPairShareMax: equalPairShareMax) { count.dense += 1 }
     }
     return count
   }
 
   /// True if two random bytes of the sample are seldom equal. This needs no logarithms, and no correction for small
   /// samples.
-  private static func isDense(_ bytes: UnsafeRawBufferPointer) -> Bool {
+  /// - Parameter equalPairShareMax: the largest probability that two bytes of a dense sample are equal.
+  static func isDense(_ bytes: UnsafeRawBufferPointer, equalPairShareMax: Double) -> Bool {
     withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 256) { counts in
       counts.initialize(repeating: 0)
       for byte in bytes { counts[Int(byte)] &+= 1 }

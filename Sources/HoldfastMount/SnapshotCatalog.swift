@@ -112,7 +112,9 @@ final class SnapshotCatalog: Sendable {
       notes.notes[snapshot.outline.id, snapshot.outline.sequence].removed == nil
     }.sorted { $0.number < $1.number }
     source.byName = Dictionary(source.present.map { ($0.name, $0) }) { $1 }
-    source.latest = source.present.filter { !notes.notes.isDiverged($0.outline) }.max { SnapshotOutline.isOlder($0.outline, $1.outline) }
+    source.latest = source.present.filter { !notes.notes.isDiverged($0.outline) }.max {
+      SnapshotOutline.isOlder($0.outline, $1.outline)
+    }
     if let newest = source.latest?.outline, source.damaged.contains(where: newest.isBehind) { source.latest = nil }
   }
 

@@ -33,7 +33,7 @@ package struct BackupJSON: Encodable {
   }
 }
 
-/// What an increment of a live PostgreSQL cluster took from the log of its server.
+/// An account of what an increment of a live PostgreSQL cluster took from the log of its server.
 package struct LogUseJSON: Encodable {
   let used: Bool
   /// The reason why it was not used; absent when it was.

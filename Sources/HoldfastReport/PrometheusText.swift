@@ -202,7 +202,7 @@ package struct PrometheusText {
     }
     add("serving_since_number", "The number of the lease since which this host serves the source.", roles)
     each("diverged_snapshots", "Snapshots that were under way when another host took over.", statuses) {
-      $0.serving.map { _ in Double($0.diverged.count) }
+      $0.serving == nil ? nil : Double($0.diverged.count)
     }
     each("watch_beat_age_seconds", "Time since the last heartbeat of the watch, by the clocks of both hosts.", statuses)
     {

@@ -30,7 +30,7 @@ package struct ServingJSON: Encodable {
 package struct ServingRoleJSON: Encodable {
   let host: String
   /// The number of the lease in which it was announced.
-  let since: UInt64
+  let sinceNumber: UInt64
   /// The snapshot with which it began; `null` if there was none.
   let from: Known<Start>
 
@@ -40,7 +40,7 @@ package struct ServingRoleJSON: Encodable {
   }
 
   init(_ role: ServingRole) {
-    (host, since) = (role.serving.text, role.since)
+    (host, sinceNumber) = (role.serving.text, role.since)
     from = Known(role.from.map { Start(id: $0.snapshot.description, sequence: $0.sequence) })
   }
 }

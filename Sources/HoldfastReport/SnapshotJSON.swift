@@ -37,13 +37,13 @@ package struct SnapshotJSON: Encodable {
   /// The time at which it was removed. The removal can be undone.
   let removedTime: String?
   /// True if it was under way when another host took over the source; absent if not.
-  let diverged: Bool?
+  let isDiverged: Bool?
 
   /// - Parameters:
   ///   - note: the note on it.
   ///   - isDiverged: true if it was under way when another host took over the source.
   package init(_ envelope: Envelope, _ note: SourceNotes.Note? = nil, isDiverged: Bool = false) {
-    diverged = isDiverged ? true : nil
+    self.isDiverged = isDiverged ? true : nil
     anomalies = (envelope.comparison?.anomalies ?? []).map { AnomalyJSON($0) }
     accepted = note?.accepted != nil
     tags = note?.tags.map(\.text) ?? []
@@ -74,10 +74,10 @@ package struct SnapshotJSON: Encodable {
   private enum CodingKeys: String, CodingKey {
     case id, sequence, kind, parent, source, sourcePath, time, finished, consistency, incompleteFiles, storedBytes
     case parity, stateBytes, stateFiles, stateEntries, stateRoot, changes, postgres, merged, anomalies, accepted, tags
-    case pinned, removedTime, diverged
+    case pinned, removedTime, isDiverged
   }
 
-  /// Written by hand because every field but `diverged` is always present: the parent of a full is `null`, not absent.
+  /// Written by hand because every field but `isDiverged` is always there: the parent of a full is `null`, not absent.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(id, forKey: .id)
@@ -104,7 +104,7 @@ package struct SnapshotJSON: Encodable {
     try container.encode(tags, forKey: .tags)
     try container.encode(pinned, forKey: .pinned)
     try container.encode(removedTime, forKey: .removedTime)
-    try container.encodeIfPresent(diverged, forKey: .diverged)
+    try container.encodeIfPresent(isDiverged, forKey: .isDiverged)
   }
 }
 

@@ -59,7 +59,7 @@ package enum SnapshotText {
     }
     if !noted.tags.isEmpty { table.add(["tagged", noted.tags.map(\.text).joined(separator: ", ")]) }
     if let pin = noted.pinned { table.add(["kept", RetentionReason.pinned(pin.reason).description]) }
-    if snapshot.isDiverged { table.add(["DIVERGED", "another host had taken over: it counts as the newest for nothing"]) }
+    if snapshot.isDiverged { table.add(["DIVERGED", "another host had taken over: it is the newest for nothing"]) }
     if noted.removed != nil { table.add(["removed", "call it back with `holdfast undelete \(snapshot.id.short)`"]) }
     return table.lines
   }

@@ -169,14 +169,14 @@ package struct StatusJSON: Encodable {
     /// The host that serves the source; absent if none was ever announced.
     let serving: ServingRoleJSON?
     /// The IDs of diverged snapshots; absent if there are none.
-    let diverged: [String]?
+    let divergedSnapshots: [String]?
     /// The archived write-ahead log; `null` if the source is no PostgreSQL cluster, or none is archived.
     let wal: Known<WAL>
 
     init(_ status: SourceStatus) {
       watch = Known(status.watch.map { Watch($0) })
       serving = status.serving.map { ServingRoleJSON($0) }
-      diverged = status.diverged.isEmpty ? nil : status.diverged.map(\.description)
+      divergedSnapshots = status.diverged.isEmpty ? nil : status.diverged.map(\.description)
       wal = Known(status.log.map { WAL(lastSegment: $0.newest.text, lagSeconds: Known($0.lag)) })
       source = status.name.text
       level = StatusText.word(status.level)

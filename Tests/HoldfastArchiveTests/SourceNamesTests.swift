@@ -68,6 +68,10 @@ import Testing
       renames(&$0, "letters", to: "shop", is: false)
     }
     for name in ["shop", "orders"] { #expect(second.contents.entry(of: name)?.name == "shop-2") }
+    // A host that did not know of it began a source under a name that was given.
+    let astray = try next(second) { renames(&$0, "shop", to: "found") }
+    #expect(astray.contents.entry(of: "shop")?.source == "orders")
+    #expect(astray.contents.entry(stored: "shop")?.name == "found")
     let back = try next(second) { renames(&$0, "orders", to: "orders") }
     #expect(back.contents.entry(of: "shop-2")?.name == "orders")
     #expect(back.contents.entry(of: "unknown") == nil)

@@ -36,13 +36,17 @@ import Testing
     #expect(result.error == "")
   }
 
-  @Test func theVersionIsThatOfTheProgramOfTheFormatAndOfTheLibraries() {
-    let result = Tool().run("--version")
+  @Test(arguments: [
+    (["--version"], ["zlib", "ISA-L", "zstd"]),
+    (["--version", "--verbose"], ["zlib", "ISA-L", "zstd", "libpq", "libsqlite3", "libcurl", "libexpat"]),
+  ])
+  func theVersionIsThatOfTheProgramOfTheFormatAndOfTheLibraries(_ arguments: [String], _ libraries: [String]) {
+    let tool = Tool()
+    let result = RunningProcess(tool.start(arguments)).wait()
     #expect(result.exitStatus == 0)
     #expect(result.error == "")
     let lines = result.output.split(separator: "\n")
     #expect(lines.prefix(2) == ["\(Program.nameAndVersion)", "format 1"])
-    let libraries = ["zlib", "ISA-L", "zstd", "libpq", "libsqlite3", "libcurl", "libexpat"]
     #expect(lines.dropFirst(2).map { $0.split(separator: " ").first.map(String.init) } == libraries)
     for line in lines.dropFirst(2) { #expect(line.wholeMatch(of: /[\w-]+ \d+(\.\d+)+/) != nil, "\(line)") }
   }

@@ -82,7 +82,8 @@ import Testing
     #expect(try shop.snapshot(late.id.description).sequence == 3)
     try shop.restore(late.id.description, to: "late")
     #expect(TestFiles.exists(shop.directory.appending("late/late")))
-    #expect(try catalog.newestSnapshot(of: source, removingLeftoversUnder: nil, progress: QuietProgress())?.sequence == 2)
+    #expect(
+      try catalog.newestSnapshot(of: source, removingLeftoversUnder: nil, progress: QuietProgress())?.sequence == 2)
     let status = try #require(
       try SourceStatus.read(from: repository, of: source) { _ in Objectives() }.first)
     #expect(status.newest?.sequence == 2 && status.snapshots == 2 && status.diverged == [late.id])

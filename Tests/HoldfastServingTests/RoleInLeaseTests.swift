@@ -66,7 +66,8 @@ import Testing
     #expect(stored.contains(#""by":"a""#), "\(stored)")
     #expect(
       stored.contains(
-        #""role":{"from":{"sequence":4,"snapshot":"\#(start.snapshot)"},"highest":4,"serving":"a","since":2}"#), "\(stored)")
+        #""role":{"from":{"sequence":4,"snapshot":"\#(start.snapshot)"},"highest":4,"serving":"a","since":2}"#),
+      "\(stored)")
     lease.end()
   }
 

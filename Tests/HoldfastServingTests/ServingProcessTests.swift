@@ -124,9 +124,9 @@ import Testing
     #expect(tool.other("mv", away.text, folder.text).exitStatus == 0)
 
     expect(run(nil, "list"), 0, "DIVERGED: another host had taken over")
-    expect(run(nil, "list", "--json"), 0, #""diverged" : true"#)
+    expect(run(nil, "list", "--json"), 0, #""isDiverged" : true"#)
     expect(run(nil, "status"), 0, "1 snapshot")
-    expect(run(nil, "status", "--json"), 0, #""diverged""#)
+    expect(run(nil, "status", "--json"), 0, #""divergedSnapshots""#)
     expect(run(nil, "verify", "--data"), 0)
     func read(_ snapshot: String, into name: String) -> String {
       let target = tool.directory.appending(name)
@@ -143,7 +143,7 @@ import Testing
     #expect(late.sequence == 3)
     #expect(read(late.id.description, into: "by its ID") == "late")
     expect(run(nil, "show", late.id.description), 0, "DIVERGED")
-    expect(run(nil, "show", late.id.description, "--json"), 0, #""diverged" : true"#)
+    expect(run(nil, "show", late.id.description, "--json"), 0, #""isDiverged" : true"#)
     let rescue = Tool.root.appending("Scripts/rescue.py").text
     let listed = tool.other("python3", rescue, tool.repository.text, "list")
     expect(listed, 0, "DIVERGED")

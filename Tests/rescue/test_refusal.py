@@ -213,10 +213,6 @@ class RefusalTests(Case):
             self.refused("holdfast.json")
             self.assertEqual(self.run_rescue("list")[0], 1)
 
-    def test_zstandard(self) -> None:
-        self.writer.snapshot([root(), file(b"a", b"a")], codec=2)
-        self.refused("Zstandard", "holdfast restore")
-
     def test_wrong_bodies(self) -> None:
         data = noise(1, 3 * PAGE)
         unsorted = attributes(extended=((b"user.b", b""), (b"user.a", b"")))

@@ -6,9 +6,11 @@ import shutil
 import struct
 import unittest
 from typing import Any, Dict, Optional, Tuple, Type
+from unittest import mock
 
-from plain_writer import PAGE, file, noise, proved, root
+from plain_writer import PAGE, file, noise, proved, root, zstandard_frame
 from sealed_writer import ANNA, CARLA, SealedCase, Sealer, put, sha256
+from rescue.codecs import zstandard_decoder
 
 
 class SealedObjectTests(SealedCase):
@@ -157,12 +159,21 @@ class SealedObjectTests(SealedCase):
         self.use(ANNA)
         self.refused("does not have its state root")
 
+    @unittest.skipUnless(zstandard_decoder(), "nothing here reads Zstandard")
     def test_zstandard(self) -> None:
-        """Is not read here; what is stored can be proved all the same."""
+        """What is stored can be proved without a key; with one, pages too, if something reads Zstandard."""
         self.sealed_by(Sealer, codec=2)
         self.assertEqual(self.run_rescue("verify")[0], 0)
         self.use(ANNA)
-        self.refused("Zstandard", "holdfast restore")
+        self.refused("is not exactly one Zstandard frame", restore=False)
+        shutil.rmtree(self.writer.path / "sources")
+        self.writer.snapshots.clear()
+        self.writer.zstandard = zstandard_frame
+        data = noise(1, 5 * PAGE)
+        self.writer.snapshot([root(), file(b"a", data)])
+        with mock.patch("rescue.objects.zstandard_decoder", lambda: None):
+            self.refused("Zstandard", "HINT: Install the program `zstd`", lines=2)
+        self.assertEqual((self.restore() / "a").read_bytes(), data)
 
 
 if __name__ == "__main__":

@@ -360,8 +360,7 @@ package struct Snapshot: Hashable, Sendable {
   package var envelope: Envelope
   /// The digest of the manifest, by which children name this snapshot.
   package let digest: Digest
-  /// True if it was under way when another host took over the source. The notes on the source say so, and whoever
-  /// reads them together sets this (`Catalog.allSnapshots`).
+  /// True if it was under way when another host took over, as `Catalog.allSnapshots` finds in the notes on the source.
   package var isDiverged = false
 
   /// - Throws: `FormatError` for a newer format, `DamageError` for anything but a valid manifest.
@@ -396,7 +395,5 @@ package struct Snapshot: Hashable, Sendable {
     (left.standsFor, left.sequence) < (right.standsFor, right.sequence)
   }
 
-  package var asParent: Envelope.Parent {
-    Envelope.Parent(snapshot: id, sequence: sequence, digest: digest)
-  }
+  package var asParent: Envelope.Parent { Envelope.Parent(snapshot: id, sequence: sequence, digest: digest) }
 }

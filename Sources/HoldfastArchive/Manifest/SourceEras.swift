@@ -1,9 +1,9 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// What notes say of the hosts that have taken turns in serving the source. The numbers of its lease say who serves;
-/// they are removed, and nobody signs them. So each role that was announced is kept here, for as long as there are
-/// snapshots of it.
+/// The hosts that have taken turns in serving the source, as its notes have them. The numbers of its lease say who
+/// serves; they are removed, and nobody signs them. So each role that was announced is kept here, for as long as there
+/// are snapshots of it.
 extension SourceNotes {
   /// The time from which a host served.
   package struct Era: Hashable, Sendable, Codable {

@@ -13,8 +13,8 @@ package struct SourceNames: Hashable, Sendable, Codable {
     /// The other names by which it was called since its first rename, in the order in which it lost them.
     package var earlier: [String]
 
-    /// All names that mean this source.
-    var all: Set<String> { Set(earlier + [source, name]) }
+    /// The names that were given to it.
+    fileprivate var given: Set<String> { Set(earlier + [name]) }
   }
 
   /// The most sources that can be renamed.
@@ -41,8 +41,14 @@ package struct SourceNames: Hashable, Sendable, Codable {
     (revision, sources, program) = (0, [], Program.nameAndVersion)
   }
 
-  /// Returns the source that has, had or is stored under a name; `nil` for a name that no rename speaks of.
-  package func entry(of name: String) -> Entry? { sources.first { $0.all.contains(name) } }
+  /// Returns the source that has or had a name, or is stored under it and nobody else has or had it; `nil` for a name
+  /// that no rename speaks of.
+  package func entry(of name: String) -> Entry? {
+    sources.first { $0.name == name || $0.earlier.contains(name) } ?? entry(stored: name)
+  }
+
+  /// Returns the source that is stored under a name; `nil` for one that was never renamed.
+  package func entry(stored name: String) -> Entry? { sources.first { $0.source == name } }
 
   /// Gives a source another name.
   /// - Parameter stored: the name under which it is stored.
@@ -97,13 +103,25 @@ extension SourceNames: RevisedManifest {
     guard sources.count <= Self.entriesMax, sources.allSatisfy({ $0.earlier.count <= Self.earlierMax }),
       texts.allSatisfy({ SourceName($0) != nil }), sources.allSatisfy(\.isSound)
     else { throw DamageError(name, "its names are not sound") }
-    guard Set(texts).count == sources.reduce(0, { $0 + $1.all.count }) else {
+    guard Set(sources.map(\.source)).count == sources.count, givesEachNameOnce else {
       throw DamageError(name, "it gives one name to two sources")
     }
     let known = previous?.sources ?? []
     guard sources.count >= known.count,
-      zip(known, sources).allSatisfy({ $0.source == $1.source && $0.all.isSubset(of: $1.all) })
+      zip(known, sources).allSatisfy({ $0.source == $1.source && $0.given.isSubset(of: $1.given) })
     else { throw DamageError(name, "it takes back a name that the revision before it has") }
+  }
+
+  /// True if no source is given a name that another one was given, or under which one before it is stored. A source may
+  /// be stored under a name of one before it: a host began it that did not know of the rename.
+  private var givesEachNameOnce: Bool {
+    var taken: Set<String> = []
+    return sources.allSatisfy { entry in
+      guard taken.isDisjoint(with: entry.given) else { return false }
+      taken.formUnion(entry.given)
+      taken.insert(entry.source)
+      return true
+    }
   }
 }
 

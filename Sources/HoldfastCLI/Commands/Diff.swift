@@ -8,7 +8,7 @@ internal import HoldfastRepository
 
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show the differences between two snapshots.",
+    commandName: "diff", abstract: "Show the differences between two snapshots.",
     discussion: """
       + added   - removed   M contents changed   U mode, owner, times or attributes changed   T type changed
 

@@ -1,7 +1,8 @@
 package import ArgumentParser
 internal import HoldfastModel
 
-/// The command line: all commands.
+/// The command line: all commands. Each says its name itself: to derive one from its type takes the runtime of Swift
+/// longer than all else that a command line needs.
 package struct Holdfast: ParsableCommand {
   package static let configuration = CommandConfiguration(
     commandName: "holdfast",

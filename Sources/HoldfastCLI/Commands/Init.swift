@@ -12,7 +12,7 @@ internal import HoldfastSystem
 
 struct Init: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Make a new repository.",
+    commandName: "init", abstract: "Make a new repository.",
     discussion: """
       A repository is encrypted to recipients. Make an identity with `holdfast key generate FILE` on another machine, \
       and give the public key that it prints to --recipient. This machine then takes backups that it cannot read \

@@ -74,7 +74,9 @@ struct ReportCommand: ParsableCommand {
     _ status: SourceStatus, _ policy: RetentionPolicy?, _ repository: Repository
   ) throws -> ReportFacts.Source {
     let isThere = try repository.catalog.isKnown(status.name)
-    let all = isThere ? try repository.catalog.allSnapshots(of: status.name, includingRemoved: true, includingDiverged: true) { _ in }
+    let all =
+      isThere
+      ? try repository.catalog.allSnapshots(of: status.name, includingRemoved: true, includingDiverged: true) { _ in }
       : []
     let notes = try repository.notes.read(status.name)
     let journal = try repository.journal.entriesIfReadable(of: status.name)

@@ -65,7 +65,8 @@ struct SetupCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Compression: none, deflate, deflate:1-9 or zstd:1-19. (default: deflate)", valueName: "how"))
+      "Compression: none, deflate, deflate:1-9 or zstd:1-19. With zstd, restores are faster and rescue.py needs the program zstd. (default: deflate)",
+      valueName: "how"))
   var compression: Compression?
 
   @Option(

@@ -59,7 +59,7 @@ final class SetupQuestions {
   /// - Returns: `nil` for the usual one.
   func compression() throws -> String? {
     let answer = try ask(
-      "Compression, deflate or zstd? With zstd a restore takes a third less time, but Scripts/rescue.py, which restores without holdfast, cannot read it.",
+      "Compression, deflate or zstd? With zstd a restore takes a third less time, and Scripts/rescue.py, which restores without holdfast, needs the program zstd.",
       usual: "deflate", instead: "--compression"
     ) { ["deflate", "zstd"].contains($0) ? $0 : nil }
     return answer == "zstd" ? "zstd:3" : nil

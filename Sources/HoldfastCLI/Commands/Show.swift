@@ -9,7 +9,7 @@ internal import HoldfastSystem
 
 struct Show: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show one snapshot: its parent, what it stored, what it contains.",
+    commandName: "show", abstract: "Show one snapshot: its parent, what it stored, what it contains.",
     discussion: HelpEnd.text("holdfast show", "holdfast show 3f9c0a12 --files"))
 
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)

@@ -26,7 +26,9 @@ enum Candidates {
       + collected(line) { repository, found in
         let name = try name.map { try repository.names.source($0) }
         for source in try repository.catalog.sourceNames() where name == nil || name == source {
-          for snapshot in try repository.catalog.allSnapshots(of: source, includingDiverged: true, onDamage: { _ in }).reversed() {
+          for snapshot in try repository.catalog.allSnapshots(of: source, includingDiverged: true, onDamage: { _ in })
+            .reversed()
+          {
             let id = isLong ? snapshot.id.description : snapshot.id.short
             found.append(describes ? id + separator + description(snapshot.envelope) : id)
           }

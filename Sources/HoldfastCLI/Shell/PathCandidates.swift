@@ -15,7 +15,9 @@ extension Candidates {
   /// Snapshots, and paths in the newest.
   static let snapshotsOrPaths = CompletionKind.custom { words, _, prefix in
     collected(TypedLine(words)) { repository, found in
-      for snapshot in try repository.catalog.allSnapshots(includingDiverged: true, onDamage: { _ in }) { found.append(snapshot.id.short) }
+      for snapshot in try repository.catalog.allSnapshots(includingDiverged: true, onDamage: { _ in }) {
+        found.append(snapshot.id.short)
+      }
       try addPaths(beginning: prefix, words, repository, found)
     }
   }

@@ -56,7 +56,8 @@ package struct Backup {
     package let walGrowthBytes: UInt64
     /// The numbers of database pages with wrong checksums, by file.
     package let badPages: [Path: [UInt64]]
-    /// What an increment took from the log of a PostgreSQL server; `nil` if it is no increment of a live cluster.
+    /// An account of what an increment took from the log of a PostgreSQL server; `nil` if it is no increment of a live
+    /// cluster.
     package let logUse: LogUse?
 
     /// The changes that the history of the source does not explain.

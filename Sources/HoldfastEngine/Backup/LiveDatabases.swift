@@ -37,7 +37,7 @@ final class LiveDatabases {
   /// True if there is no database that was examined, and nothing that is not captured.
   var areNone: Bool { knownPaths.isEmpty && clusters.isEmpty && postgres == nil && withheld.isEmpty }
 
-  /// What the increment took from the log of the server; `nil` if it is no increment of a live cluster.
+  /// An account of what the increment took from the log of the server; `nil` if it is no increment of a live cluster.
   var logUse: LogUse? { log?.use ?? refusedLog }
 
   /// Returns the cluster that contains a path; `nil` if there is none.

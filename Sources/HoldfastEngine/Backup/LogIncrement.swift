@@ -3,8 +3,8 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// What an increment of a live cluster reads of its relations: the pages that the log names since the parent, and a
-/// sample of the others. For one thread.
+/// Chooses what an increment of a live cluster reads of its relations: the pages that the log names since the parent,
+/// and a sample of the others. For one thread.
 final class LogIncrement {
   /// The parts of a file that are read.
   struct Part {
@@ -52,6 +52,8 @@ final class LogIncrement {
     let count = Int(size / pageSize)
     var isWanted = [Bool](repeating: false, count: count)
     blocks.forEachBlock(of: relation, segment: segment, count: count) { isWanted[$0] = true }
+    // SP-GiST notes pages with room in its first page, which is not in the log.
+    if segment == 0, count > 0 { isWanted[0] = true }
     // A page may be written, and its file grow, without log: it is logged before or after.
     var extents = base.extents()
     while let extent = try extents.next() {

@@ -1,6 +1,6 @@
 internal import HoldfastModel
 
-/// What an increment of a live cluster took from the log of its server.
+/// An account of what an increment of a live cluster took from the log of its server.
 package struct LogUse: Sendable, Hashable {
   /// The reason why changed files were read whole; `nil` if only the pages were read that the log names.
   package var refusal: String?
@@ -9,7 +9,8 @@ package struct LogUse: Sendable, Hashable {
   /// The segments that were read where the server has them, and those that were read in the repository.
   package var serverSegments: UInt64 = 0
   package var archivedSegments: UInt64 = 0
-  /// The pages of changed files that were read because the log names them, or because they were zeros.
+  /// The pages of changed files that were read because the log names them, because they were zeros, or because they are
+  /// the first of a relation.
   package var namedPages: UInt64 = 0
   /// The pages of changed files that were read although the log does not name them.
   package var sampledPages: UInt64 = 0

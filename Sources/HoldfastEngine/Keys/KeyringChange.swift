@@ -111,7 +111,9 @@ package struct KeyringChange: Sendable {
     guard found.count == 1, recipients(called: name).isEmpty else { throw noSuchMember(name, isAmbiguous: true) }
     let key = keyring.writers[index].key
     var lost: DamageError?
-    let snapshots = try repository.catalog.allSnapshots(includingRemoved: true, includingDiverged: true) { lost = lost ?? $0 }
+    let snapshots = try repository.catalog.allSnapshots(includingRemoved: true, includingDiverged: true) {
+      lost = lost ?? $0
+    }
     var logs: [Digest] = []
     do {
       logs = try WALArchive.allDigests(in: repository, signedBy: key)

@@ -46,8 +46,8 @@ package struct ServingGate: Sendable {
   }
 
   /// Lets the service start.
-  /// - Throws: `EngineError` with exit status 13 if another host serves, or with status 1 if no host was ever announced;
-  ///   or the reason why it is not known who serves.
+  /// - Throws: `EngineError` with exit status 13 if another host serves, or with 1 if no host was ever announced; or
+  ///   the reason why it is not known who serves.
   package func enter() throws -> Report {
     let standing = try standing()
     guard let role = standing.role else { throw Self.neverAnnounced(source) }

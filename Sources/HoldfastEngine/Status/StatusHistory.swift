@@ -50,13 +50,14 @@ extension Snapshot {
 
 /// The runs of a source in the journal.
 struct StatusJournal {
-  /// The runs that count, the oldest first: all except those that found another run at work.
+  /// The runs that count, the oldest first: all except those that found another run, or another host, at work.
   let counted: [JournalEntry]
   /// The time of the first entry.
   let oldest: Timestamp?
 
   init(_ entries: [JournalEntry], now: Timestamp) {
-    counted = entries.filter { $0.status != ExitStatus.locked.rawValue }
+    let others = [ExitStatus.locked, .notServing].map(\.rawValue)
+    counted = entries.filter { !others.contains($0.status) }
     // The first entry that was written, not the one with the smallest time: a clock that was once wrong by years must
     // not make a long history. A time later than now is ignored.
     oldest = entries.lazy.map(\.began).first { $0 <= now }

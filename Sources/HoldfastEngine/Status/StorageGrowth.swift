@@ -1,4 +1,4 @@
-internal import HoldfastArchive
+package import HoldfastArchive
 package import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem

@@ -5,7 +5,7 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 /// Compares a store with home by what everything else rests on: the descriptor, the keyring, the list of targets and
-/// the names of sources. Of all but the descriptor, the target has a beginning of home's revisions, and gets the others.
+/// the names of sources. Of all but the descriptor, the target has a beginning of home's revisions, and gets the rest.
 struct TargetIdentity {
   private let home: Repository
   private let store: any Store

@@ -1,5 +1,6 @@
 /// The name by which a host is known to those that take turns in serving a source (`failover: {host: …}` in the
-/// configuration). It is chosen, and is not the name of the machine, which may change. It has the form of a source name.
+/// configuration). It is chosen, and is not the name of the machine, which may change. Its form is that of a source
+/// name.
 package struct HostName: Hashable, Sendable, Comparable, CustomStringConvertible {
   package let text: String
 
@@ -58,7 +59,7 @@ package struct ServingRole: Hashable, Codable, Sendable {
   }
 }
 
-/// What a reader finds of the role in a number of a lease.
+/// The role in a number of a lease, as a reader finds it.
 package enum RoleReading: Hashable, Sendable {
   /// No host has been announced.
   case none

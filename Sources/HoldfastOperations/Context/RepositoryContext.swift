@@ -266,7 +266,7 @@ package struct RepositoryContext: Sendable {
         "the repository is not compared with what this machine has seen of it (--older-copy): its newest snapshots, and who may no longer write, may be missing in it"
       )
     }
-    if let renamed = try source.flatMap({ try repository.names.renaming(of: $0) }) { warn(renamed) }
+    if let renamed = try (self.source ?? source).flatMap({ try repository.names.renaming(of: $0) }) { warn(renamed) }
     if let problem = try repository.names.problem() {
       warn("sources may be shown by earlier names: \(problem.message)")
     }

@@ -76,7 +76,8 @@ package struct SnapshotSelector: Sendable {
 
   /// The next newer snapshot of the same source; `nil` for the newest.
   package static func newer(than chosen: Snapshot, among all: [Snapshot]) -> Snapshot? {
-    all.filter { !$0.isDiverged && $0.sourceName == chosen.sourceName && $0.sequence > chosen.sequence }.min(by: Snapshot.isOlder)
+    all.filter { !$0.isDiverged && $0.sourceName == chosen.sourceName && $0.sequence > chosen.sequence }
+      .min(by: Snapshot.isOlder)
   }
 
   private func latest(_ candidates: [Snapshot], damaged: [DamageError]) throws -> Snapshot {

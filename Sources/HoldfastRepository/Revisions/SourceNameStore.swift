@@ -26,8 +26,8 @@ package struct SourceNameStore: Sendable {
     if let entry = names?.entry(of: name.text) { return SourceName(stored: entry.source, shown: entry.name) }
     if name.text.hasSuffix(Self.storedSuffix) {
       let stored = String(name.text.dropLast(Self.storedSuffix.count))
-      if let entry = names?.entry(of: stored), entry.source != stored {
-        return SourceName(stored: stored, shown: name.text)
+      if let stored = SourceName(stored), let entry = names?.entry(of: stored.text), entry.source != stored.text {
+        return try source(stored: stored)
       }
     }
     return SourceName(stored: name.text, shown: name.text)
@@ -36,16 +36,17 @@ package struct SourceNameStore: Sendable {
   /// Returns the source that is stored under a name.
   package func source(stored name: SourceName) throws -> SourceName {
     guard !name.isResolved else { return name }
-    guard let entry = try readable()?.entry(of: name.text) else {
-      return SourceName(stored: name.text, shown: name.text)
-    }
-    let shown = entry.source == name.text ? entry.name : name.text + Self.storedSuffix
+    let names = try readable()
+    let shown =
+      names?.entry(stored: name.text)?.name
+      ?? (names?.entry(of: name.text) == nil ? name.text : name.text + Self.storedSuffix)
     return SourceName(stored: name.text, shown: shown)
   }
 
   /// True if a source is stored under a name of another one: a host began it that did not know of the rename.
   package func isAstray(_ source: SourceName) throws -> Bool {
-    try readable()?.entry(of: source.key).map { $0.source != source.key } ?? false
+    let names = try readable()
+    return names?.entry(stored: source.key) == nil && names?.entry(of: source.key) != nil
   }
 
   /// Says what has become of a name that is no longer the present one; `nil` for a present name.

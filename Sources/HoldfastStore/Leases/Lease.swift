@@ -127,8 +127,8 @@ package final class Lease: Sendable {
   ///     case, for as long as its number says.
   ///   - outlasts: true to wait for a holder that may be dead; otherwise `nil` is returned at once.
   ///   - look: the result of an earlier look. It may be old: a number is created only once.
-  ///   - demanded: only the number after this one is tried, as `look` has found it free; `nil` if any may be. If another
-  ///     one came meanwhile, `nil` is returned.
+  ///   - demanded: only the number after this one is tried, which `look` has found free, and `nil` is returned if
+  ///     another one came meanwhile; `nil` if any number may be tried.
   ///   - errands: gives the lease back in the background; `nil` if the caller waits for that.
   ///   - content: returns what the next number says of the holder's work.
   ///   - observers: learn what becomes of the lease.
@@ -144,7 +144,8 @@ package final class Lease: Sendable {
     waits: Bool, outlasts: Bool = true, after look: LeaseLook? = nil,
     following demanded: UInt64? = nil, givenBackBy errands: Errands? = nil,
     content: @escaping @Sendable () -> LeaseBeat? = { nil }, observers: [any HeartbeatObserver] = [],
-    as maker: @escaping @Sendable () -> HostName? = { nil }, admits: (RoleReading) throws -> Void = { _ in }, onCreation: () -> Void = {}, onWait: () -> Void = {}
+    as maker: @escaping @Sendable () -> HostName? = { nil }, admits: (RoleReading) throws -> Void = { _ in },
+    onCreation: () -> Void = {}, onWait: () -> Void = {}
   ) throws -> Lease? {
     // An earlier lease of this run may be on its way back.
     errands?.wait()

@@ -67,7 +67,7 @@ package final class LeaseHolder: Sendable {
   /// The host that serves, as its numbers say.
   package var serving: RoleReading { term.withLock(\.serving) }
 
-  /// Sets what the numbers are to repeat: what the newest number said before this holder had any.
+  /// Sets the role that the numbers repeat: that of the newest number before this holder had any.
   func begins(_ serving: RoleReading) { term.withLock { $0.serving = serving } }
 
   private func ownName() -> HostName? {
@@ -87,7 +87,7 @@ package final class LeaseHolder: Sendable {
   /// Tries to create a number.
   /// - Parameters:
   ///   - number: a number after the highest one that exists.
-  ///   - role: what it says of the host that serves; `nil` to repeat what the number before said.
+  ///   - role: the role that it states; `nil` to repeat that of the number before.
   ///   - onCreation: called when it was created, before it is known to be the highest.
   /// - Returns: true if this holder created it, and it is the highest.
   package func ask(

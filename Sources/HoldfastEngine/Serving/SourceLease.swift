@@ -5,7 +5,7 @@ package import HoldfastStore
 internal import HoldfastSystem
 
 extension Lease {
-  /// Takes the lease on a source for a run that adds to it, which keeps other runs from it as long as the result exists.
+  /// Takes the lease on a source for a run that adds to it. It keeps other runs from it as long as the result exists.
   /// - Throws: `EngineError` with exit status 13 if another host serves the source.
   static func take(
     on name: SourceName, of repository: Repository, waits: Bool, progress: any ProgressObserver
