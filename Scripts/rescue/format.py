@@ -65,6 +65,7 @@ NAMES = {
 REMOVAL = {"revision": int, "time": TIME}
 ERA, ERA_FROM = {"serving": TEXT, "since": int, "highest": int, "time": TIME}, {"sequence": int, "snapshot": ID}
 ERAS = "eras"  # a feature of notes that say which hosts have served the source
+FEATURES = ["merged-increment", "parity", "sealed"]
 BY_TARGET = "removals-by-target"  # a feature of notes of which a removal spares targets
 
 # An archive or a body: where it lies, and what its envelope says of it; the revision of the keyring, or 0.
@@ -107,7 +108,11 @@ class Snapshot:
         if "merged" in value:
             check_shape(value["merged"], MERGED, f"{title}: merged")
             self.place = value["merged"]["sequence"], value["sequence"]
-            demand(self.kind == "full" and 1 <= self.place[0] < self.place[1], f"{title}: cannot be merged from that")
+            oldest = 1 if self.kind == "full" else self.parent["sequence"] + 1
+            demand(self.kind != "differential" and oldest <= self.place[0] < self.place[1],
+                   f"{title}: cannot be merged from that")
+        demand(("merged-increment" in value["features"]) == ("merged" in value and self.kind != "full"),
+               f"{title}: contradicts itself about a merge")
         self.revision = value["keyring"]["revision"] if "sealed" in value["features"] else 0
         self.body = self.object(BODY, f"sources/{title}/body-", value["body"])
         self.archives = [self.object(ARCHIVE, f"sources/{self.name}/{archive['sequence']:010d}/archive-", archive)

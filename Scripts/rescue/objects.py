@@ -5,9 +5,9 @@ import functools, hashlib, json, os, zlib
 from typing import Any, Callable, NamedTuple
 
 from .codecs import MISSING, expand, inflate, zstandard_decoder
-from .format import (BODY, BY_TARGET, DESCRIPTOR, DIGEST, ERAS, FRAME, HEADER, MOST_ENVELOPE, MOST_FRAMES, MOST_PLAIN,
-                     MOST_PREAMBLE, MOST_RECORDS, MOST_SEAL_NUMBER, MOST_STORED, NOTES, STORED, TAG, TRAILER, ZLIB,
-                     ZSTANDARD, LogFile, Object, Snapshot, check_shape)
+from .format import (BODY, BY_TARGET, DESCRIPTOR, DIGEST, ERAS, FEATURES, FRAME, HEADER, MOST_ENVELOPE, MOST_FRAMES,
+                     MOST_PLAIN, MOST_PREAMBLE, MOST_RECORDS, MOST_SEAL_NUMBER, MOST_STORED, NOTES, STORED, TAG,
+                     TRAILER, ZLIB, ZSTANDARD, LogFile, Object, Snapshot, check_shape)
 from .parity import END, Layout, Repaired, check_parity
 from .problems import Damaged, Refused, demand, tell
 from .shards import OBJECT_ID, Shards
@@ -85,9 +85,10 @@ class Objects:
         features = value.get("features")
         if shape is NOTES and isinstance(features, list):  # notes alone may have more (section 12)
             features = [each for each in features if each not in (BY_TARGET, ERAS)]
-        if value.get("format") != 1 or features not in ([], ["sealed"], ["parity"], ["parity", "sealed"]):
+        known = [each for each in FEATURES if isinstance(features, list) and each in features]
+        if value.get("format") != 1 or features != known:
             raise Refused(f"{key}: format {value.get('format')!r} with features {value.get('features')!r}; "
-                          "this tool knows format 1, without features or with 'parity' or 'sealed'")
+                          "this tool knows format 1, without features or with 'merged-increment', 'parity' or 'sealed'")
         demand(self.features is None or ("sealed" in features) == bool(self.features), f"{key}: {self.otherwise}")
         check_shape(value, shape, key)
         return value, digest, line + newline

@@ -71,7 +71,7 @@ package enum ExampleConfiguration {
         min-interval: 2s         # from the beginning of one to that of the next
         max-interval: 60s        # no change waits longer for quiet; for PostgreSQL, from one to the next
         quiet: 0                 # so long nothing changes before one is taken
-        levels: {differential: 5min, merge: 1d}   # what keeps chains short
+        levels: {first: 5min, second: 1h, differential: 5min, merge: 1d}   # what keeps chains short
         heartbeat: 10s           # the lease of the source is renewed so often
         lease: 60s               # after so much silence another host may take it
       objectives:                # for monitoring

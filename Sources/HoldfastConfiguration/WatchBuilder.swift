@@ -10,6 +10,8 @@ extension SettingsBuilder {
     made.minInterval = span(["min-interval"]) ?? made.minInterval
     made.maxInterval = span(["max-interval"]) ?? max(made.minInterval, made.maxInterval)
     made.quiet = span(["quiet"]) ?? made.quiet
+    made.first = span(["levels", "first"]) ?? made.first
+    made.second = span(["levels", "second"]) ?? max(made.first, made.second)
     made.differential = span(["levels", "differential"]) ?? made.differential
     made.merge = span(["levels", "merge"]) ?? made.merge
     made.heartbeat = span(["heartbeat"]) ?? made.heartbeat
@@ -19,6 +21,11 @@ extension SettingsBuilder {
       note(
         place, "max-interval is \(made.maxInterval), which is less than min-interval, \(made.minInterval)",
         hint: "A change waits for max-interval at most: say more.")
+    }
+    if made.second < made.first {
+      note(
+        place, "the second of its levels is \(made.second), which is less than the first, \(made.first)",
+        hint: "Increments of the first are merged into one of the second: say more.")
     }
     if made.heartbeat < .seconds(1) || made.lease < made.heartbeat * 3 || made.lease > .hours(1) {
       note(

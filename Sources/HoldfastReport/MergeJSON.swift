@@ -5,11 +5,13 @@ internal import HoldfastRepository
 
 /// A merge as `--json` shows it.
 package struct MergeJSON: Encodable {
-  /// The new full; absent when nothing was committed.
+  /// The new snapshot; absent when nothing was committed.
   let snapshot: SnapshotJSON?
   let committed: Bool
-  /// The snapshot that the new full stands for.
+  /// The snapshot that the new one stands for.
   let merged: SnapshotReferenceJSON
+  /// The snapshot that the new one builds on; absent for a full.
+  let onto: SnapshotReferenceJSON?
   let chain: [String]
   let readFrames: UInt64
   let readBytes: UInt64
@@ -26,6 +28,7 @@ package struct MergeJSON: Encodable {
     snapshot = report.envelope.map { SnapshotJSON($0) }
     committed = report.envelope != nil
     merged = SnapshotReferenceJSON(report.chain.tip)
+    onto = report.parent.map { SnapshotReferenceJSON($0) }
     chain = report.chain.snapshots.map(\.id.description)
     readFrames = report.plan?.frames ?? 0
     readBytes = report.plan?.readBytes ?? 0

@@ -43,6 +43,7 @@ package struct RunJSON: Encodable {
     switch step {
     case .take(let kind): kind.rawValue
     case .merge: "merge"
+    case .gather: "gather"
     case .mergeElsewhere: "merge-elsewhere"
     case .prune: "prune"
     case .pruneElsewhere: "prune-elsewhere"
@@ -66,6 +67,7 @@ package enum StepText {
     switch step {
     case .take(let kind): "would take \(kind == .incremental ? "an" : "a") \(kind.rawValue)"
     case .merge: "would merge"
+    case .gather(let count): "would make \(Amount.count(UInt64(count), "increment")) one"
     case .mergeElsewhere: "a merge is due, and runs where an identity is"
     case .prune: "would prune"
     case .pruneElsewhere: "a prune is due, and runs on a machine that may"

@@ -201,11 +201,14 @@ package final class SourceWatch {
     }
     try lease?.settleRole(of: name, in: repository)
     // What cannot be read is reported by the next verify.
+    state.opens((try? repository.catalog.opensNewest(of: name)) ?? false)
     if let chain = try? RunHistory(of: name, in: repository, onDamage: { _ in }).newestChain,
-      let full = chain.last
+      let full = chain.last, let tip = chain.first
     {
-      let links = chain.reversed().map { WatchedChain.Link($0.kind, storedBytes: $0.storedBytes) }
-      state.found(WatchedChain(links), fullAge: machine.host.clock.now() - full.started, at: now)
+      let today = machine.host.clock.now()
+      state.found(
+        WatchedChain(chain, spanMax: policy.maxInterval), fullAge: today - full.started, tipAge: today - tip.started,
+        at: now)
     }
     return lease.map { ($0, repository.id) }
   }
@@ -286,10 +289,11 @@ package final class SourceWatch {
     state.began(at: now)
     board.set(.running)
     notices.begin(gathers: work != .increment)
+    let gathering = work.gathering(mergesIncrements: state.mergesIncrements)
     let run = ConfiguredRun(
       settings: settings, machine: machine, observer: notices,
       held: held.map { (source.name, $0.lease, $0.repository) }, notifying: history)
-    let report = run.performWatched(source, gathering: work.gathering, request)
+    let report = run.performWatched(source, gathering: gathering, request)
     let result = WatchState.Report(report)
     if let sequence = report.done.first?.outcome.snapshot?.sequence { board.set(sequence: sequence) }
     // Whatever came during the run may not be in its snapshot.
@@ -303,11 +307,28 @@ package final class SourceWatch {
 }
 
 extension WatchState.Work {
-  fileprivate var gathering: SourceRun.Gathering? {
+  fileprivate func gathering(mergesIncrements: Bool) -> RunPlan.Gathering? {
     switch self {
     case .increment: nil
     case .differential: .differential
-    case .merge: .merge
+    case .gather(let count): .increments(count)
+    case .merge: .full(takes: mergesIncrements ? .incremental : .differential)
+    }
+  }
+}
+
+extension WatchedChain {
+  /// - Parameters:
+  ///   - chain: the newest snapshot first.
+  ///   - spanMax: the longest span of an increment that was not merged.
+  init(_ chain: [RunHistory.Item], spanMax: TimeSpan) {
+    self.init()
+    var previous: RunHistory.Item?
+    for item in chain.reversed() {
+      let span = previous.map { item.started - $0.started } ?? .zero
+      let isMerged = item.standsFor != item.sequence
+      add(Link(item.kind, storedBytes: item.storedBytes, span: isMerged ? span : min(span, spanMax)))
+      previous = item
     }
   }
 }
@@ -321,7 +342,9 @@ extension WatchState.Report {
       switch done.line.step {
       case .take: taken = made.map { WatchedChain.Link($0.kind, storedBytes: $0.storedBytes) }
       case .merge where done.outcome.error != nil: merge = .failed
+      case .gather where done.outcome.error != nil: merge = .failed
       case .merge: merge = made.map { .full(storedBytes: $0.storedBytes) } ?? .leftAlone
+      case .gather: merge = made.map { .increment(storedBytes: $0.storedBytes) } ?? .leftAlone
       case .mergeElsewhere: merge = .leftAlone
       case .prune, .pruneElsewhere, .verify, .drill, .drillElsewhere: break
       }

@@ -22,7 +22,10 @@ package struct WatchState: Sendable {
     case increment
     /// A snapshot on top of the full, and then what retention and proof demand.
     case differential
-    /// The same as a differential, and then the chain becomes a new full.
+    /// A snapshot on top of the newest, and then the newest increments, of which there are so many, become one; after
+    /// that, what retention and proof demand.
+    case gather(Int)
+    /// The same as what gathers, but the chain becomes a new full.
     case merge
   }
 
@@ -32,6 +35,8 @@ package struct WatchState: Sendable {
     package enum Merge: Hashable, Sendable {
       /// - Parameter storedBytes: the size of the full that the chain has become.
       case full(storedBytes: UInt64)
+      /// - Parameter storedBytes: the size of the increment that several have become.
+      case increment(storedBytes: UInt64)
       /// There was nothing to merge, or another machine has to.
       case leftAlone
       case failed
@@ -53,7 +58,14 @@ package struct WatchState: Sendable {
   private var isRunning = false
   private var lastBegin: TimeSpan?
   private var nextLook: TimeSpan
-  private var chain = WatchedChain()
+  /// The chain as the repository has it.
+  package private(set) var chain = WatchedChain()
+  /// The uptime of the beginning of its newest snapshot; `nil` if it is not known.
+  private var lastTaken: TimeSpan?
+  /// True if this machine can open what it stores, so that it can merge.
+  private var mayMerge = false
+  /// True if the last merge of increments failed: a differential needs none of them.
+  private var hasGatherFailed = false
   private var lastGathering: TimeSpan
   private var gatheringDuration = TimeSpan.zero
   /// The uptime of the newest full, or of the last merge that was left alone.
@@ -97,11 +109,22 @@ package struct WatchState: Sendable {
 
   /// The repository was read: this is the chain that it has. So a watch that is started anew goes on where the one
   /// before it was.
-  /// - Parameter fullAge: the age of its full.
-  package mutating func found(_ chain: WatchedChain, fullAge: TimeSpan, at now: TimeSpan) {
+  /// - Parameters:
+  ///   - fullAge: the age of its full.
+  ///   - tipAge: the age of its newest snapshot.
+  package mutating func found(
+    _ chain: WatchedChain, fullAge: TimeSpan, tipAge: TimeSpan = .zero, at now: TimeSpan
+  ) {
     self.chain = chain
+    lastTaken = now - max(.zero, tipAge)
     lastMerge = now - max(.zero, fullAge)
   }
+
+  /// This machine has a key that opens what it stores, or needs none; or it has none.
+  package mutating func opens(_ opens: Bool) { mayMerge = opens }
+
+  /// True if increments are merged; false if differentials stand in their place.
+  package var mergesIncrements: Bool { mayMerge && !hasGatherFailed }
 
   /// The whole source was looked at. The next look is later where this one took long.
   package mutating func looked(taking duration: TimeSpan = .zero, at now: TimeSpan) {
@@ -122,22 +145,45 @@ package struct WatchState: Sendable {
     guard let taken = report.taken else { return failed(work, at: now) }
     (failures, pending) = (0, late)
     note(taken, at: now)
+    lastTaken = lastBegin
     // Where a target is slow, half of the time stays free. What gathers has a pause of its own.
     notBefore = work == .increment ? now + min(duration, policy.maxInterval) : now
-    if work != .increment { failedGatherings = 0 }
+    if case .gather(let count) = work, taken.kind == .incremental {
+      return gathered(count, report.merge ?? .failed, at: now)
+    }
+    if work != .increment { (failedGatherings, hasGatherFailed) = (0, false) }
     guard work == .merge, taken.kind != .full else { return }
     switch report.merge ?? .failed {
     case .full(let bytes): note(WatchedChain.Link(.full, storedBytes: bytes), at: now)
-    case .leftAlone: lastMerge = now
+    case .leftAlone, .increment: lastMerge = now
     case .failed:
       failedMerges += 1
       noMergeBefore = now + gatheringPause(after: failedMerges)
     }
   }
 
+  private mutating func gathered(_ count: Int, _ merge: Report.Merge, at now: TimeSpan) {
+    if case .increment(let bytes) = merge {
+      chain.gather(count, storedBytes: bytes)
+      failedGatherings = 0
+    } else {
+      failedGatherings += 1
+      hasGatherFailed = true
+      noGatheringBefore = now + gatheringPause(after: failedGatherings)
+    }
+  }
+
   private mutating func note(_ link: WatchedChain.Link, at now: TimeSpan) {
+    var link = link
+    link.span = span(at: lastBegin ?? now)
     chain.add(link)
     if link.kind == .full { (lastMerge, failedMerges) = (now, 0) }
+  }
+
+  /// Returns the span of an increment that begins at a time. Where nothing changed for long, it is no longer than the
+  /// longest interval.
+  private func span(at begin: TimeSpan) -> TimeSpan {
+    min(max(.zero, begin - (lastTaken ?? begin)), policy.maxInterval)
   }
 
   private mutating func failed(_ work: Work, at now: TimeSpan) {
@@ -174,17 +220,25 @@ package struct WatchState: Sendable {
   private func work(at now: TimeSpan) -> Work {
     let mayGather = now >= max(noGatheringBefore, lastGathering + gatheringDuration / policy.gatheringShare)
     guard mayGather, !chain.isShort else { return .increment }
+    let isRested = now - lastGathering >= policy.differential
+    let isDue = now - lastMerge >= policy.merge
+    if mergesIncrements {
+      if now >= noMergeBefore, isDue || isRested && isFar(chain.bytesAboveFull) { return .merge }
+      let count = chain.gatherable(policy.levels, next: span(at: now), countMax: policy.mergedMax)
+      return count > 0 ? .gather(count) : .increment
+    }
     // The increments since the last differential weigh as much as it does, and the next one weighs at most twice as
     // much as they do. So all differentials together weigh at most twice as much as all increments.
-    let isRested = now - lastGathering >= policy.differential
     let isOutweighed = chain.incrementBytes >= chain.differential?.storedBytes ?? 0
-    let isFar = chain.full.map {
-      Double(chain.differential?.storedBytes ?? 0) >= policy.fullShare * Double($0.storedBytes)
-    }
-    if now >= noMergeBefore, now - lastMerge >= policy.merge || isRested && chain.differential != nil && isFar == true {
+    if now >= noMergeBefore, isDue || isRested && chain.differential.map({ isFar($0.storedBytes) }) ?? false {
       return .merge
     }
-    guard chain.increments > 0 else { return .increment }
-    return chain.increments >= policy.incrementsMax || isRested && isOutweighed ? .differential : .increment
+    guard !chain.increments.isEmpty else { return .increment }
+    return chain.increments.count >= policy.incrementsMax || isRested && isOutweighed ? .differential : .increment
+  }
+
+  /// True if so many bytes on top of the full are reason enough for a new one.
+  private func isFar(_ bytes: UInt64) -> Bool {
+    chain.full.map { Double(bytes) >= policy.fullShare * Double($0.storedBytes) } ?? false
   }
 }

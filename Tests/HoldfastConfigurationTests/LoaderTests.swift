@@ -53,7 +53,8 @@ import Testing
           keep: {last: 1, hourly: 2, daily: 3, weekly: 4, monthly: 5, yearly: 6, within: 6mo, tag: release}
           grace: 2d
           verify: {share: 5%, within: 30d}
-          watch: {min-interval: 1s, max-interval: 30s, quiet: 3s, levels: {differential: 10min, merge: 6h},
+          watch: {min-interval: 1s, max-interval: 30s, quiet: 3s,
+            levels: {first: 3min, second: 40min, differential: 10min, merge: 6h},
             heartbeat: 5s, lease: 20s}
           objectives: {max-age: 1h, max-chain: 60, prove-within: 90d}
       """)
@@ -81,6 +82,7 @@ import Testing
     #expect(source.grace == TimeSpan("2d"))
     let watch = source.watch
     #expect([watch.minInterval, watch.maxInterval, watch.quiet] == [.seconds(1), .seconds(30), .seconds(3)])
+    #expect([watch.first, watch.second] == [.minutes(3), .minutes(40)])
     #expect([watch.differential, watch.merge] == [.minutes(10), .hours(6)])
     #expect([watch.heartbeat, watch.lease] == [.seconds(5), .seconds(20)])
     #expect(source.verify.share == 0.05)

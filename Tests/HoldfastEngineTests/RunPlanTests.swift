@@ -55,15 +55,18 @@ import Testing
   /// A watch verifies a share of every run with each merge, which is due once a day: not every few minutes, and not
   /// never. What is to be proved within a time is verified when that is due.
   @Test func aWatchVerifiesAShareWithEachMerge() {
-    func steps(_ policy: RunPolicy, merges: Bool) -> [RunPlan.Step] {
+    func steps(_ gathering: RunPlan.Gathering, _ policy: RunPolicy, opens: Bool = true) -> [RunPlan.Step] {
       let history = past((.full, "2d"), (.incremental, "1h"))
-      return RunPlan(gathering: history, policy, merges: merges, now: Self.now, opens: true, mayPrune: true).lines.map(
-        \.step)
+      return RunPlan(gathering, history, policy, now: Self.now, opens: opens, mayPrune: true).lines.map(\.step)
     }
     let verify = RunPlan.Step.verify(first: 0, count: VerifyRound.parts / 4)
-    #expect(steps(policy(share: 0.25), merges: false) == [.take(.differential)])
-    #expect(steps(policy(share: 0.25), merges: true) == [.take(.differential), .merge, verify])
-    #expect(steps(policy(within: "30d"), merges: false).count == 2)
+    let quarter = policy(share: 0.25)
+    #expect(steps(.differential, quarter) == [.take(.differential)])
+    #expect(steps(.full(takes: .differential), quarter) == [.take(.differential), .merge, verify])
+    #expect(steps(.full(takes: .incremental), quarter) == [.take(.incremental), .merge, verify])
+    #expect(steps(.increments(7), quarter) == [.take(.incremental), .gather(7)])
+    #expect(steps(.increments(7), quarter, opens: false) == [.take(.incremental)])
+    #expect(steps(.differential, policy(within: "30d")).count == 2)
   }
 
   /// `full: REASON`, or the reason why none is taken.

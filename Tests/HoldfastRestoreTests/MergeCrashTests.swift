@@ -38,12 +38,17 @@ import Testing
     return (shop, TreeDescription(of: shop.source))
   }
 
-  private func merge(_ shop: TestShop, _ probe: FaultProbe) throws -> Merge.Report {
-    try shop.merge(in: shop.repository(probe: probe)) { $0.listBytes = 1024 }
+  private func merge(_ shop: TestShop, onto base: MergeBase, _ probe: FaultProbe) throws -> Merge.Report {
+    try shop.merge(in: shop.repository(probe: probe)) { ($0.listBytes, $0.base) = (1024, base) }
   }
 
   @Test(arguments: Damage.allCases) func aMergeThatIsDisturbedAnywhereHarmsNothing(damage: Damage) throws {
     try disturb(damage, isSealed: false)
+  }
+
+  @Test(arguments: [Damage.cutAndDropped, .noSpace])
+  func aMergeOfIncrementsThatIsDisturbedAnywhereHarmsNothing(damage: Damage) throws {
+    try disturb(damage, onto: .increments, isSealed: false)
   }
 
   @Test(arguments: [Damage.noSpace, .cutAndDropped])
@@ -51,15 +56,15 @@ import Testing
     try disturb(damage, isSealed: true)
   }
 
-  private func disturb(_ damage: Damage, isSealed: Bool) throws {
+  private func disturb(_ damage: Damage, onto base: MergeBase = .nothing, isSealed: Bool) throws {
     let undisturbed = FaultProbe()
-    _ = try merge(try makeShop(isSealed: isSealed).shop, undisturbed)
+    _ = try merge(try makeShop(isSealed: isSealed).shop, onto: base, undisturbed)
     #expect(undisturbed.count > 20)
     for index in Trials.places(undisturbed.count) {
       let (shop, tree) = try makeShop(isSealed: isSealed)
       let before = try shop.repository.catalog.allSnapshots { _ in }
       let probe = damage.probe(at: index)
-      let outcome = Result { try merge(shop, probe) }
+      let outcome = Result { try merge(shop, onto: base, probe) }
       if damage == .cutAndDropped { probe.dropUnsynced() }
       let place = "\(damage), operation \(index): \(probe.log.last?.operation.rawValue ?? "-")"
       let snapshots = try shop.repository.catalog.allSnapshots { Issue.record("\(place): \($0)") }

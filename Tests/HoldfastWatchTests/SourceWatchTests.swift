@@ -44,6 +44,36 @@ import Testing
     #expect(site.heard.withLock { $0 } == [])
   }
 
+  /// Increments become one while the shop goes on, of both levels, and the newest has whatever was committed last.
+  @Test func incrementsBecomeOneWhileAShopWorks() async throws {
+    let site = try Site(
+      watch: "{min-interval: 0, max-interval: 1s, levels: {first: 1s, second: 4s}, heartbeat: 1s, lease: 3s}")
+    let database = try TestDatabase(
+      site.source.appending("shop.db"), "PRAGMA journal_mode=WAL;" + TestDatabase.orders)
+    // A full that is so large that what stands on it does not make it a new one.
+    var random = SeededRandom(seed: 4)
+    TestFiles.write(random.bytes(4 << 20), to: site.source.appending("pictures"))
+    let end = try site.watch()
+    func merged() -> [Snapshot] {
+      ((try? site.snapshots()) ?? []).filter { $0.envelope.merged != nil && $0.envelope.kind == .incremental }
+    }
+    #expect(
+      await Patience.waits(Site.patience) {
+        _ = try? database.order(1)
+        return merged().count >= 4
+      })
+    #expect(await site.rests())
+    try end()
+    let catalog = try site.opened().catalog
+    let newest = try #require(try site.snapshots().max(by: Snapshot.isOlder))
+    let chain = try catalog.chain(to: newest)
+    #expect(chain.snapshots.count < site.count - 6, "\(chain.snapshots.count) of \(site.count)")
+    let restored = try site.restore(newest, as: "newest")
+    #expect(try TestDatabase(restored.appending("shop.db")).summary() == database.summary())
+    for snapshot in merged().prefix(2) { _ = try site.restore(snapshot, as: "number-\(snapshot.sequence)") }
+    #expect(site.heard.withLock { $0 } == [])
+  }
+
   /// The heartbeat of the host is the lease: it is renewed while nothing changes, says what is committed, keeps a
   /// backup by hand out, which is told by whom, and is given back at the end.
   @Test func theLeaseIsHeldAndRenewedAndGivenBack() async throws {

@@ -63,9 +63,13 @@ import Testing
 
     private static func report(_ work: WatchState.Work, succeeds: Bool) -> WatchState.Report {
       guard succeeds else { return WatchState.Report(taken: nil) }
-      let kind: SnapshotKind = work == .increment ? .incremental : .differential
-      return WatchState.Report(
-        taken: WatchedChain.Link(kind, storedBytes: 1000), merge: work == .merge ? .full(storedBytes: 5000) : nil)
+      let taken = { WatchedChain.Link($0, storedBytes: 1000) }
+      return switch work {
+      case .increment: WatchState.Report(taken: taken(.incremental))
+      case .gather: WatchState.Report(taken: taken(.incremental), merge: .increment(storedBytes: 1000))
+      case .differential: WatchState.Report(taken: taken(.differential))
+      case .merge: WatchState.Report(taken: taken(.differential), merge: .full(storedBytes: 5000))
+      }
     }
 
     /// Lets a run begin and end, with changes during it.
@@ -121,8 +125,10 @@ import Testing
         $0.maxInterval = .seconds(10 + Double(random.next() % 60))
         $0.differential = .seconds(20 + Double(random.next() % 300))
         $0.merge = .seconds(100 + Double(random.next() % 1000))
+        $0.levels = [.seconds(20), .seconds(100)]
       }
       var world = World(seed: seed, policy)
+      world.state.opens(seed % 2 == 0)
       world.live(until: world.now + .seconds(600), isCalm: false)
       let calm = world.now
       world.live(until: calm + .seconds(400), isCalm: true)
@@ -286,6 +292,7 @@ import Testing
         sum += increment
         count += 1
         state.ended(work, Self.increment(increment), at: now)
+      case .gather: Issue.record("it cannot merge")
       case .differential, .merge:
         longest = max(longest, count)
         if count < 1000 { (gathered, early) = (gathered + distance, early + 1) } else { forced += 1 }

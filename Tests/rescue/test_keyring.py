@@ -22,7 +22,7 @@ class KeyringTests(SealedCase):
         for features in (["sealed", "future"], ["sealed", "sealed"], "sealed"):
             self.writer.descriptor(features=features)
             self.fails(f"holdfast.json: format 1 with features {features!r}; "
-                       "this tool knows format 1, without features or with 'parity' or 'sealed'")
+                       "this tool knows format 1, without features or with 'merged-increment', 'parity' or 'sealed'")
         self.writer.descriptor(keyring="0" * 64)
         self.fails("keyring/0000000001.json: is not the one that holdfast.json names")
         self.writer.descriptor(keyring=None)
@@ -62,10 +62,10 @@ class KeyringTests(SealedCase):
                 ("does not follow the one before it", owner, one, shop, put("previous", None)),
                 ("is not sealed, and the repository is", owner, one, shop, put("features", [])),
                 ("format 1 with features ['sealed', 'x']; "
-                 "this tool knows format 1, without features or with 'parity' or 'sealed'",
+                 "this tool knows format 1, without features or with 'merged-increment', 'parity' or 'sealed'",
                  owner, one, shop, put("features", ["sealed", "x"])),
                 ("format 2 with features ['sealed']; "
-                 "this tool knows format 1, without features or with 'parity' or 'sealed'",
+                 "this tool knows format 1, without features or with 'merged-increment', 'parity' or 'sealed'",
                  owner, one, shop, put("format", 2)),
                 (stranger, SHOP.key, one, shop, None), (stranger, CARLA.authority, [CARLA.recipient()], shop, None),
                 ("has 0 recipients, not 1 to 64", owner, [], shop, None),

@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import unittest
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 from plain_writer import (Case, Item, PAGE, SCRIPTS, TIME, attributes, directory, file, hard_link, noise, notes,
                           put_notes, root, symbolic_link, varint)
@@ -135,6 +135,25 @@ class RestoreTests(Case):
             del self.writer.snapshots["home", 8]
         self.writer.snapshot([file(b"b", b"")], parent=1, edit=merged(1, "incremental"))
         self.refused("cannot be merged from that")
+
+    def test_merged_increment(self) -> None:
+        def merged(sequence: int, features: List[str], kind: str = "incremental") -> Callable[[Dict[str, Any]], None]:
+            return lambda envelope: envelope.update(kind=kind, features=features, merged={
+                "snapshot": "0" * 32, "sequence": sequence, "digest": "0" * 64, "time": TIME})
+        self.writer.snapshot([root(), file(b"1", b"")])
+        for name in (b"2", b"3"):
+            self.writer.snapshot([file(name, b"")], parent=len(self.writer.snapshots))
+        known = ["merged-increment"]
+        self.writer.snapshot([file(b"2", b""), file(b"3", b"as merged")], parent=1, edit=merged(3, known))
+        self.assertEqual((self.restore("latest") / "3").read_bytes(), b"as merged")
+        self.sound()
+        for edit, words in ((merged(1, known), "cannot be merged from that"),  # what it would build on
+                            (merged(3, []), "contradicts itself about a merge"),
+                            (merged(3, known, "differential"), "cannot be merged from that")):
+            self.writer.snapshot([file(b"b", b"")], parent=1, edit=edit)
+            self.refused(words)
+            shutil.rmtree(self.writer.path / "sources/home/0000000005")
+            del self.writer.snapshots["home", 5]
 
     def test_zero_runs(self) -> None:
         size = 1 << 30

@@ -18,8 +18,8 @@ from tools.bench_postgres import live, steps as postgres_steps
 from tools.command import Failure
 from tools.running import Cost, Pipeline
 
-ENTRIES = ("bench", "bench-live", "bench-postgres", "bench-remote", "fault-runs", "many-snapshots", "sample-shop",
-           "simulate-year", "soak", "test-times", "tidy")
+ENTRIES = ("bench", "bench-live", "bench-postgres", "bench-remote", "bench-watch", "fault-runs", "many-snapshots",
+           "sample-shop", "simulate-year", "soak", "test-times", "tidy")
 
 
 class Copier(Tool):

@@ -144,22 +144,6 @@ package struct Envelope: Hashable, Sendable, Codable {
     }
   }
 
-  /// The snapshot that a merged full stands for, and the time of the merge.
-  package struct Merge: Hashable, Sendable, Codable {
-    package var snapshot: Identifier
-    package var sequence: UInt64
-    /// The digest of that snapshot's manifest.
-    package var digest: Digest
-    package var time: RecordedTime
-
-    package init(snapshot: Identifier, sequence: UInt64, digest: Digest, time: RecordedTime) {
-      self.snapshot = snapshot
-      self.sequence = sequence
-      self.digest = digest
-      self.time = time
-    }
-  }
-
   package var format: Int
   package var features: [String]
   package var repository: Identifier
@@ -184,7 +168,8 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var parity: Parity?
   /// The revision of the keyring under which the snapshot was taken, when it is sealed.
   package var keyring: KeyringReference?
-  /// Set for a merged full. Its times are those of the snapshot that it stands for.
+  /// Set for a merged snapshot, which is a full or an incremental. Its times are those of the snapshot that it stands
+  /// for.
   package var merged: Merge?
   /// The number of the lease under which the snapshot was committed. Each new holder has a higher one (format.md,
   /// section 14). `nil` in snapshots of earlier versions.
@@ -198,10 +183,12 @@ package struct Envelope: Hashable, Sendable, Codable {
     repository: Identifier, snapshot: Identifier, source: Source, sequence: UInt64, kind: SnapshotKind, parent: Parent?,
     time: Time, archives: [Archive], body: ObjectReference, state: State, changes: Changes,
     consistency: ConsistencyClass, incomplete: UInt64, program: String, postgres: Postgres? = nil,
-    parity: Parity? = nil, keyring: KeyringReference? = nil
+    parity: Parity? = nil, keyring: KeyringReference? = nil, merged: Merge? = nil
   ) {
     self.format = Self.formatVersion
-    self.features = (parity == nil ? [] : [Feature.parity]) + (keyring == nil ? [] : [Feature.sealed])
+    self.features =
+      (merged == nil || kind == .full ? [] : [Feature.mergedIncrement]) + (parity == nil ? [] : [Feature.parity])
+      + (keyring == nil ? [] : [Feature.sealed])
     self.repository = repository
     self.snapshot = snapshot
     self.source = source
@@ -220,7 +207,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     self.comparison = nil
     self.parity = parity
     self.keyring = keyring
-    self.merged = nil
+    self.merged = merged
     self.lease = nil
     self.lockedUntil = nil
     self.signature = nil
@@ -330,10 +317,7 @@ extension Envelope {
     guard time.started.isSound, time.finished.isSound, lockedUntil?.isSound ?? true else {
       throw DamageError(name, "its times are not sound")
     }
-    guard let merged else { return }
-    guard kind == .full, (1..<sequence).contains(merged.sequence), merged.time.isSound else {
-      throw DamageError(name, "what it says of its merge is not sound")
-    }
+    guard isMergeSound else { throw DamageError(name, "what it says of its merge is not sound") }
   }
 
   /// All numbers that must be within their limits, except those of the archives.
@@ -389,7 +373,7 @@ package struct Snapshot: Hashable, Sendable {
   /// The sequence number under which it counts: its own, or after a merge that of the snapshot that it stands for.
   package var standsFor: UInt64 { envelope.merged?.sequence ?? sequence }
 
-  /// Sorts the snapshots of one source by `standsFor`: a merged full comes directly after the snapshot that it stands
+  /// Sorts the snapshots of one source by `standsFor`: a merged snapshot comes directly after the one that it stands
   /// for.
   package static func isOlder(_ left: Snapshot, _ right: Snapshot) -> Bool {
     (left.standsFor, left.sequence) < (right.standsFor, right.sequence)

@@ -99,7 +99,9 @@ package enum Feature {
   static let removalsByTarget = "removals-by-target"
   /// Notes that name the hosts which have taken turns in serving the source.
   static let eras = "eras"
-  static let known: Set = [sealed, parity, erasure, removalsByTarget, eras]
+  /// The snapshot is an increment that was merged of several (format.md, section 5).
+  package static let mergedIncrement = "merged-increment"
+  static let known: Set = [sealed, parity, erasure, removalsByTarget, eras, mergedIncrement]
 }
 
 /// A manifest that states the version of its format.

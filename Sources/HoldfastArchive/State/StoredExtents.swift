@@ -1,9 +1,9 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// An extent of a state whose pages are stored, without the file that it belongs to.
+/// An extent of changes whose pages are to be moved, without the file that it belongs to.
 package struct StoredExtent: Sendable {
-  /// The index of this extent among all stored extents of the state, in path order.
+  /// The index of this extent among all such extents of the changes, in path order.
   package var ordinal: UInt64
   package var location: PageLocation
   package var byteCount: Int
@@ -29,22 +29,27 @@ package struct StoredExtent: Sendable {
   }
 }
 
-/// The stored extents of a state, sorted by page location, so that each frame is read once. Memory does not grow with
-/// the state.
+/// The extents of the changes from one state to another whose pages are stored in certain archives, sorted by page
+/// location, so that each frame is read once. Memory does not grow with the changes.
 package final class StoredExtents {
   private let sorter: RecordSorter
 
-  /// - Parameter memoryBytes: the memory for extents; beyond it a scratch file is used.
-  package init(of state: StateFile, _ space: ScratchSpace, memoryBytes: Int, cancellation: Cancellation) throws {
+  /// - Parameters:
+  ///   - firstArchive: the number of the first of these archives: pages in earlier ones stay where they are.
+  ///   - memoryBytes: the memory for extents; beyond it a scratch file is used.
+  package init(
+    of changes: StateDifference, from firstArchive: UInt64, _ space: ScratchSpace, memoryBytes: Int,
+    cancellation: Cancellation
+  ) throws {
     sorter = RecordSorter(space, memoryBytes: memoryBytes)
     var ordinal: UInt64 = 0
-    let entries = state.makeReader()
-    while let entry = try entries.nextEntry() {
-      guard let file = entry.file else { continue }
-      var extents = entries.extents()
+    var changes = changes
+    while let item = try changes.next() {
+      try cancellation.check()
+      guard case .put(let entry, _, _, var extents?) = item, let file = entry.file else { continue }
       while let extent = try extents.next() {
         try cancellation.check()
-        guard let location = extent.location else { continue }
+        guard let location = extent.location, location.archive >= firstArchive else { continue }
         try sorter.append(Self.record(extent, at: location, of: file, ordinal: ordinal))
         ordinal += 1
       }
@@ -87,7 +92,7 @@ package final class StoredExtents {
   }
 }
 
-/// The new location of every stored extent of a state: appended in any order, read in the order of the state.
+/// The new location of every extent that is moved: appended in any order, read in path order.
 package final class MovedExtents {
   private let sorter: RecordSorter
 

@@ -11,17 +11,26 @@ internal import HoldfastSystem
 
 struct MergeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "merge", abstract: "Merge the chain of a snapshot into a new full, without the source.",
+    commandName: "merge", abstract: "Merge snapshots into a new full or one increment, without the source.",
     discussion: """
       Every page is verified. Frames whose pages are all needed are copied without being compressed again. The new \
-      full stands for the snapshot: it has its state and its time, and later snapshots build on it. To merge in a \
-      sealed repository, the machine needs an identity that opens it and must be a writer.
+      full stands for the snapshot: it has its state and its time, and later snapshots build on it. With --increments \
+      or --onto only the end of the chain is merged, into one increment that stands for the snapshot in the same way. To merge in a sealed repository, the machine needs an identity \
+      that opens it and must be a writer.
 
-      \(HelpEnd.text("holdfast merge --dry-run", "holdfast merge 3f9c0a12"))
+      \(HelpEnd.text("holdfast merge --dry-run", "holdfast merge 3f9c0a12", "holdfast merge --increments --name orders"))
       """)
 
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
   var snapshot = SnapshotSelector.Name.latest
+
+  @Flag(help: "Merge only the increments on top of the full or the differential, into one increment.")
+  var increments = false
+
+  @Option(
+    help: ArgumentHelp("Merge only what came after this snapshot, into one increment on top of it.", valueName: "id"),
+    completion: Candidates.snapshots)
+  var onto: String?
 
   @Option(
     help: ArgumentHelp(
@@ -30,7 +39,7 @@ struct MergeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Parity of the new full: none, or 2% to 20%. (default: as configured for the source, else as the snapshot has it)",
+      "Parity of the new snapshot: none, or 2% to 20%. (default: as configured for the source, else as the snapshot has it)",
       valueName: "n%"))
   var parity: ParityShare?
 
@@ -47,6 +56,16 @@ struct MergeCommand: ParsableCommand {
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    if increments, onto != nil { throw ValidationError("give either --increments or --onto") }
+    if onto == "latest" { throw ValidationError("--onto takes the ID of a snapshot that the merged one builds on") }
+  }
+
+  private var base: MergeBase {
+    if let onto { return .snapshot(SnapshotSelector(SnapshotSelector.Name(onto), source: source.name)) }
+    return increments ? .increments : .nothing
+  }
+
   func run() throws {
     let machine = location.machine(output)
     let watch = output.watch(.merge, machine, isDryRun: dryRun)
@@ -60,6 +79,7 @@ struct MergeCommand: ParsableCommand {
     let progress = watch.makeProgress()
     defer { progress.end() }
     var options = Merge.Options(SnapshotSelector(snapshot, source: source.name))
+    options.base = base
     options.compression = compression
     let configured = try context.configuredSources(in: repository)
     options.parity = { [parity] name in parity ?? configured.first { $0.name == name }?.parity }
@@ -97,10 +117,14 @@ struct MergeCommand: ParsableCommand {
   private func lines(_ report: Merge.Report) -> [String] {
     let original = report.chain.tip
     guard let plan = report.plan else {
-      return ["\(original.id.short) of \(original.sourceName) is a full already: there is nothing to merge"]
+      let which = "\(original.id.short) of \(original.sourceName)"
+      guard increments || onto != nil, original.envelope.kind != .full else {
+        return ["\(which) is a full already: there is nothing to merge"]
+      }
+      return ["\(which) is the only increment there: there is nothing to merge"]
     }
-    let count = Amount.count(UInt64(report.chain.snapshots.count), "snapshot")
-    let made = report.envelope.map { " into full \($0.snapshot.short), number \($0.sequence)" } ?? ""
+    let count = Amount.count(UInt64(report.merged.count), "snapshot")
+    let made = report.envelope.map { result($0, on: report.parent) } ?? ""
     let isDry = report.envelope == nil
     return [
       "\(isDry ? "would merge" : "merged") \(count) up to \(original.id.short) of \(original.sourceName)\(made)",
@@ -109,6 +133,11 @@ struct MergeCommand: ParsableCommand {
       "  \(isDry ? "would compress" : "compressed") \(Amount.bytes(plan.compressedBytes)) anew",
       stored(report, plan),
     ] + incompleteness(original.envelope)
+  }
+
+  private func result(_ envelope: Envelope, on parent: Snapshot?) -> String {
+    let name = "\(envelope.snapshot.short), number \(envelope.sequence)"
+    return parent.map { " into increment \(name), on \($0.id.short)" } ?? " into full \(name)"
   }
 
   private func stored(_ report: Merge.Report, _ plan: MergePlan) -> String {

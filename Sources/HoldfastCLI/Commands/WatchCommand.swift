@@ -12,7 +12,8 @@ struct WatchCommand: ParsableCommand {
     discussion: """
       Runs until a signal ends it, best as a service: `holdfast schedule install --watch`. `watch` in the configuration \
       of a source says how soon and how often, instead of `schedule` (only a full that is due is taken) and \
-      `merge-after`. Increments are gathered in differentials and merged, so that chains stay short; then what `keep` \
+      `merge-after`. Increments are merged, level by level (a machine that cannot open what is sealed takes \
+      differentials instead), so that chains stay short; then what `keep` \
       and `verify` demand is done, and meanwhile nothing is captured. What fails is told once, and tried again.
 
       While it watches a source it holds the lease of it. Other runs on that source end with 11. A source with hooks \

@@ -116,7 +116,9 @@ struct Schema: Sendable {
       .map(
         [
           span("min-interval"), span("max-interval"), span("quiet"),
-          KeyRule("levels", .map([span("differential"), span("merge")], context: "levels"), use: .directories),
+          KeyRule(
+            "levels", .map([span("first"), span("second"), span("differential"), span("merge")], context: "levels"),
+            use: .directories),
           span("heartbeat"), span("lease"),
         ], context: "watch"), use: .directories)
   }

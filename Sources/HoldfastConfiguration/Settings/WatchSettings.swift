@@ -8,8 +8,12 @@ package struct WatchSettings: Hashable, Sendable {
   package internal(set) var maxInterval = TimeSpan.seconds(60)
   /// The time without a change that is waited for before a snapshot.
   package internal(set) var quiet = TimeSpan.zero
-  /// The interval at which increments are gathered in a differential. It begins a new branch of the chain, so that
-  /// chains stay short.
+  /// The time whose increments are merged into one.
+  package internal(set) var first = TimeSpan.minutes(5)
+  /// The time whose merged increments are merged into one in turn.
+  package internal(set) var second = TimeSpan.hours(1)
+  /// The interval at which increments are gathered in a differential where they cannot be merged: in a sealed
+  /// repository without an identity. It begins a new branch of the chain, so that chains stay short.
   package internal(set) var differential = TimeSpan.minutes(5)
   /// The interval at which a chain is merged into a new full.
   package internal(set) var merge = TimeSpan.days(1)

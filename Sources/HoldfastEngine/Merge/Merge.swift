@@ -5,12 +5,14 @@ package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Makes the chain of a snapshot into a new full, from the repository alone: replays the chain, moves its live pages
-/// into new archives, writes the state as the body of a full, proves it, and commits. The full stands for the snapshot:
-/// it has its state, its times and its notes.
+/// Makes the chain of a snapshot into a new full, or the end of it into one increment, from the repository alone: finds
+/// what differs from the state that the new snapshot builds on, moves the pages of that into new archives, writes the
+/// changes as a body, proves it, and commits. The new snapshot stands for the original: it has its state and its times.
 package struct Merge {
   package struct Options: Sendable {
     package var snapshot: SnapshotSelector
+    /// The snapshot that the merged one builds on.
+    package var base = MergeBase.nothing
     /// The compression of frames that cannot be carried over.
     package var compression = Compression.standard
     /// Returns the share of lost pages that a new full of a source can repair by itself; `nil` for the share of the
@@ -29,12 +31,19 @@ package struct Merge {
   package struct Report: Sendable {
     /// The snapshot that was merged, with its chain.
     package let chain: Chain
-    /// The new full; `nil` if there was nothing to merge, and in a dry run.
+    /// The snapshot that the merged one builds on; `nil` for a full.
+    package let parent: Snapshot?
+    /// The merged snapshot; `nil` if there was nothing to merge, and in a dry run.
     package let envelope: Envelope?
     /// The plan; `nil` if there was nothing to merge.
     package let plan: MergePlan?
     package let duration: TimeSpan
     package let isDryRun: Bool
+
+    /// The snapshots that are merged, the oldest first.
+    package var merged: ArraySlice<Snapshot> {
+      chain.snapshots.drop { [sequence = parent?.sequence ?? 0] in $0.sequence <= sequence }
+    }
   }
 
   private let repository: Repository
@@ -65,28 +74,49 @@ package struct Merge {
     // Chosen again under the lease: the latest snapshot may be another one by now.
     let chain = try repository.catalog.chain(to: try choose { _ in })
     try checkKeys(to: chain)
-    guard try isWorthwhile(chain) else {
-      return Report(
-        chain: chain, envelope: nil, plan: nil, duration: host.clock.uptime() - begun, isDryRun: options.isDryRun)
+    let parents = try options.base.parents(in: chain, repository)
+    func report(_ envelope: Envelope?, _ plan: MergePlan?) -> Report {
+      Report(
+        chain: chain, parent: parents?.tip, envelope: envelope, plan: plan, duration: host.clock.uptime() - begun,
+        isDryRun: options.isDryRun)
     }
+    guard try isWorthwhile(chain, parents) else { return report(nil, nil) }
     try repository.containers.checkPresence(of: chain, .anywhere)
     try repository.containers.checkReadable(chain.snapshots.flatMap(\.archiveKeys))
-    let state = try repository.containers.replay(chain)
+    let states = MergedStates(repository: repository, cache: cache, key: writer?.cacheKey)
+    let work = try Work(
+      chain: chain, parents: parents,
+      state: states.state(of: chain, isFromRepository: parents == nil || repository.keyring.isSealed),
+      base: parents.map { try states.state(of: $0) } ?? .empty())
     let extents = try StoredExtents(
-      of: state, repository.containers.scratch, memoryBytes: options.listBytes, cancellation: host.cancellation)
+      of: work.changes(), from: work.firstArchive, repository.containers.scratch, memoryBytes: options.listBytes,
+      cancellation: host.cancellation)
     let readers = ArchiveReaders(chain, in: repository.containers)
-    readers.expect(chain.archives.map(\.number))
+    readers.expect(chain.archives.map(\.number).filter { $0 >= work.firstArchive })
     let plan = try MergePlan(extents, readers: readers, cancellation: host.cancellation)
     var envelope: Envelope?
     if let lease {
       progress.begin(phase: "merging", totalBytes: plan.readBytes)
       envelope = try lease.whileHeld {
-        try execute(plan, chain, state, extents, readers, newest: newest, writer: writer, lease)
+        try execute(plan, work, extents, readers, newest: newest, writer: writer, lease)
       }
     }
-    return Report(
-      chain: chain, envelope: envelope, plan: plan, duration: host.clock.uptime() - begun,
-      isDryRun: options.isDryRun)
+    return report(envelope, plan)
+  }
+
+  /// A merge whose states are known.
+  private struct Work {
+    /// The chain of the original, of which `parents` is the beginning; `nil` for a full.
+    let chain: Chain
+    let parents: Chain?
+    let state: StateFile
+    /// The state of the parent; empty for a full.
+    let base: StateFile
+
+    /// The number of the first archive whose pages are moved, and of the first one that is made.
+    var firstArchive: UInt64 { parents?.nextArchiveNumber ?? 0 }
+
+    func changes() throws -> StateDifference { try StateDifference(from: base, to: state) }
   }
 
   // MARK: Choice
@@ -106,7 +136,9 @@ package struct Merge {
   }
 
   /// Returns true if a merge changes anything. A full is merged only to seal it to other recipients.
-  private func isWorthwhile(_ chain: Chain) throws -> Bool {
+  private func isWorthwhile(_ chain: Chain, _ parents: Chain?) throws -> Bool {
+    if let parents { return chain.snapshots.count > parents.snapshots.count + 1 }
+    guard case .nothing = options.base else { return false }
     guard chain.snapshots.count == 1 else { return true }
     return try !repository.keyring.hasSameRecipients(as: chain.full)
   }
@@ -114,13 +146,14 @@ package struct Merge {
   // MARK: Execution
 
   private func execute(
-    _ plan: MergePlan, _ chain: Chain, _ state: StateFile, _ extents: StoredExtents, _ readers: ArchiveReaders,
-    newest: Snapshot?, writer: WriterKey?, _ lease: Lease
+    _ plan: MergePlan, _ work: Work, _ extents: StoredExtents, _ readers: ArchiveReaders, newest: Snapshot?,
+    writer: WriterKey?, _ lease: Lease
   ) throws -> Envelope {
-    let original = chain.tip
+    let (original, summary) = (work.chain.tip, work.state.summary)
     let draft = try SnapshotDraft(
       repository: repository, name: original.sourceName, label: repository.containers.openBody(of: original).label(),
-      newest: newest, firstArchive: 0, compression: options.compression, gatheredBytes: Limits.archiveFrameBytes,
+      newest: newest, firstArchive: work.firstArchive, compression: options.compression,
+      gatheredBytes: Limits.archiveFrameBytes,
       parity: options.parity(original.sourceName) ?? original.envelope.parity?.share ?? .none, under: lease)
     let mismatch = EngineError(
       .machine, "the merged manifest does not give back the state of \(original.id.short); nothing was committed",
@@ -132,47 +165,50 @@ package struct Merge {
       progress: progress)
     try mover.move(extents)
     try moved.finish()
-    try MergedBody(body: draft.body, cancellation: host.cancellation, lost: mismatch).write(state, at: moved)
+    let body = MergedBody(
+      body: draft.body, cancellation: host.cancellation, firstMoved: work.firstArchive, lost: mismatch)
+    var changes = try body.write(work.changes(), at: moved)
+    (changes.pages, changes.pageBytes) = (plan.pages, plan.pageBytes)
     let archives = try draft.archives.finish()
-    var envelope = envelope(
-      of: chain, draft, archives: archives, body: try draft.body.finish(), state: state.summary, plan)
+    var envelope = envelope(of: work, draft, archives: archives, body: try draft.body.finish(), changes)
     envelope.lease = lease.number
 
-    // If the original is not the newest, no snapshot builds on the merged full, and the cache of the newest is still
+    // If the original is not the newest, no snapshot builds on the merged one, and the cache of the newest is still
     // needed.
     let isNewest = newest.map { $0.standsFor <= original.standsFor } ?? true
     let commit = SnapshotCommit(
       repository: repository, lease: lease, draft: draft, writer: writer, path: nil, cache: isNewest ? cache : nil,
       isCacheInSource: try repository.containers.sourceOrigin(of: original)?.directory.map(cache.lies) ?? false,
       progress: progress)
-    try commit.run(envelope, state: state.summary, parent: nil, chain: nil, mismatch: mismatch)
+    try commit.run(
+      envelope, state: summary, parent: work.parents == nil ? nil : work.base, chain: work.parents, mismatch: mismatch)
     return envelope
   }
 
   private func envelope(
-    of chain: Chain, _ draft: SnapshotDraft, archives: [Envelope.Archive], body: ObjectReference,
-    state: Envelope.State, _ plan: MergePlan
+    of work: Work, _ draft: SnapshotDraft, archives: [Envelope.Archive], body: ObjectReference,
+    _ changes: Envelope.Changes
   ) -> Envelope {
-    let original = chain.tip
-    var changes = Envelope.Changes()
-    (changes.added, changes.pages, changes.pageBytes) = (state.entries, plan.pages, plan.pageBytes)
+    let original = work.chain.tip
     var envelope = Envelope(
       repository: repository.id, snapshot: draft.snapshot, source: original.envelope.source,
-      sequence: draft.sequence, kind: .full, parent: nil, time: original.envelope.time, archives: archives, body: body,
-      state: state.recorded(under: draft.bodyHead.key), changes: changes,
+      sequence: draft.sequence, kind: work.parents == nil ? .full : .incremental, parent: work.parents?.tip.asParent,
+      time: original.envelope.time, archives: archives, body: body,
+      state: work.state.summary.recorded(under: draft.bodyHead.key), changes: changes,
       consistency: original.envelope.consistency, incomplete: original.envelope.incomplete,
       program: Program.nameAndVersion, postgres: original.envelope.postgres,
-      parity: draft.parity, keyring: repository.keyring.reference)
+      parity: draft.parity, keyring: repository.keyring.reference,
+      merged: Envelope.Merge(standingFor: original, at: RecordedTime(host.clock.now())))
+    guard work.parents == nil else { return envelope }
     // The density of the source when all of it was captured: later fulls are compared with it.
-    envelope.comparison = chain.full.envelope.comparison
+    envelope.comparison = work.chain.full.envelope.comparison
     envelope.comparison?.anomalies = []
-    envelope.merged = Envelope.Merge(standingFor: original, at: RecordedTime(host.clock.now()))
     return envelope
   }
 }
 
 extension Envelope.Merge {
-  /// Makes the merge of a snapshot. The merge of a merged full stands for the same snapshot as that full.
+  /// Makes the merge of a snapshot. The merge of a merged snapshot stands for the same one as that.
   fileprivate init(standingFor original: Snapshot, at time: RecordedTime) {
     self =
       original.envelope.merged

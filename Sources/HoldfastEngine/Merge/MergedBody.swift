@@ -2,25 +2,34 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Writes a complete state as the body of a full, with the new locations of its extents.
+/// Writes changes as the body of a merged snapshot, with the new locations of their extents.
 struct MergedBody {
   let body: BodyWriter
   let cancellation: Cancellation
+  /// The number of the first archive whose pages were moved.
+  let firstMoved: UInt64
   /// The error that is thrown if an extent has no new location.
   let lost: EngineError
 
-  func write(_ state: StateFile, at moved: MovedExtents) throws {
-    let entries = state.makeReader()
+  /// - Returns: the numbers of entries that were added, changed and removed.
+  func write(_ changes: StateDifference, at moved: MovedExtents) throws -> Envelope.Changes {
+    var changes = changes
+    var counted = Envelope.Changes()
     var moved = try moved.makeReader()
     var ordinal: UInt64 = 0
-    while let entry = try entries.nextEntry() {
+    while let item = try changes.next() {
       try cancellation.check()
-      try body.put(entry, inherits: false)
-      guard let file = entry.file else { continue }
-      var extents = entries.extents()
+      guard case .put(let entry, let isNew, let inherits, let extents) = item else {
+        if case .removed(let path) = item { try body.remove(path) }
+        counted.removed += 1
+        continue
+      }
+      if isNew { counted.added += 1 } else { counted.changed += 1 }
+      try body.put(entry, inherits: inherits)
+      guard let file = entry.file, var extents else { continue }
       var joined = JoinedExtents(pageSize: UInt64(file.pageSize))
       while var extent = try extents.next() {
-        if extent.location != nil {
+        if let location = extent.location, location.archive >= firstMoved {
           guard let found = try moved.next(), found.ordinal == ordinal,
             found.check == StoredExtent.check(extent.digests)
           else { throw lost }
@@ -32,6 +41,7 @@ struct MergedBody {
       if let last = joined.waiting { try body.append(last) }
     }
     guard try moved.next() == nil else { throw lost }
+    return counted
   }
 }
 

@@ -6,6 +6,8 @@ package struct RunPlan: Hashable, Sendable {
   package enum Step: Hashable, Sendable {
     case take(SnapshotKind)
     case merge
+    /// The newest increments, of which there are so many, become one.
+    case gather(Int)
     /// A merge is due, but this machine has no key for it.
     case mergeElsewhere
     case prune
@@ -55,25 +57,37 @@ package struct RunPlan: Hashable, Sendable {
     return plan
   }()
 
-  /// The plan of a watch that has taken increments: a differential stands in their place from now on, or a full if the
-  /// policy demands one; then prunes and verifies are made up for.
-  /// - Parameter merges: true if the chain then becomes a new full, which is due once a day or so. What is to be
-  ///   verified with every run is verified with that.
+  /// The use that a watch makes of the increments that it has taken.
+  package enum Gathering: Hashable, Sendable {
+    /// A differential stands in their place: what comes next builds on it.
+    case differential
+    /// One more increment is taken, and the newest, of which there are then so many, become one.
+    case increments(Int)
+    /// The chain becomes a new full, which is due once a day or so.
+    /// - Parameter takes: the kind of the snapshot that is taken before that.
+    case full(takes: SnapshotKind)
+
+    package var isFull: Bool { if case .full = self { true } else { false } }
+  }
+
+  /// The plan of a watch that has taken increments: they are gathered, or a full is taken if the policy demands one;
+  /// then prunes and verifies are made up for. What is to be verified with every run is verified when the chain becomes
+  /// a full.
   package init(
-    gathering history: RunHistory, _ policy: RunPolicy, merges: Bool, now: Timestamp, opens: Bool, mayPrune: Bool
+    _ gathering: Gathering, _ history: RunHistory, _ policy: RunPolicy, now: Timestamp, opens: Bool, mayPrune: Bool
   ) {
     var rule = policy
     rule.intervals = policy.intervals.filter { $0.key == .full }
     let isFull = history.items.isEmpty || !rule.intervals.isEmpty && Self.due(history, rule, now).kind == .full
-    lines = [Line(step: .take(isFull ? .full : .differential), reason: "increments are gathered")]
-    if merges, !isFull {
-      lines.append(Line(step: opens ? .merge : .mergeElsewhere, reason: "the chain is to become short"))
+    lines = [Line(step: .take(isFull ? .full : gathering.taken), reason: "increments are gathered")]
+    if !isFull, let step = gathering.step(opens: opens) {
+      lines.append(Line(step: step, reason: "the chain is to become short"))
     }
     if policy.prunes {
       lines.append(Line(step: mayPrune ? .prune : .pruneElsewhere, reason: "what no rule keeps goes"))
     }
     // A share of every run would be one of every few minutes.
-    planVerify(history, policy, now, takes: merges || isFull)
+    planVerify(history, policy, now, takes: gathering.isFull || isFull)
   }
 
   private init() {}
@@ -183,6 +197,25 @@ extension RunPlan {
       reason = "this machine has made no drill yet"
     }
     lines.append(Line(step: opens ? .drill : .drillElsewhere, reason: reason))
+  }
+}
+
+extension RunPlan.Gathering {
+  /// The kind of the snapshot that is taken first.
+  fileprivate var taken: SnapshotKind {
+    switch self {
+    case .differential: .differential
+    case .increments: .incremental
+    case .full(let kind): kind
+    }
+  }
+
+  fileprivate func step(opens: Bool) -> RunPlan.Step? {
+    switch self {
+    case .differential: nil
+    case .increments(let count): opens ? .gather(count) : nil
+    case .full: opens ? .merge : .mergeElsewhere
+    }
   }
 }
 

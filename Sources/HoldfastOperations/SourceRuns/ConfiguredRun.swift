@@ -1,5 +1,6 @@
 package import HoldfastArchive
 package import HoldfastConfiguration
+package import HoldfastEngine
 package import HoldfastModel
 package import HoldfastStore
 internal import HoldfastSystem
@@ -122,7 +123,7 @@ package struct ConfiguredRun {
   ///     pruned and verified.
   ///   - request: the keys of the command line.
   package func performWatched(
-    _ source: SourceSettings, gathering: SourceRun.Gathering? = nil, _ request: RepositoryRequest
+    _ source: SourceSettings, gathering: RunPlan.Gathering? = nil, _ request: RepositoryRequest
   ) -> SourceRun.Report {
     var run = SourceRun(source: source, run: self, request: request)
     run.watch(gathering)

@@ -87,24 +87,15 @@ package struct SourceRun {
     perform { $0.isTake }
   }
 
-  /// The use that a watch makes of the increments that it has taken.
-  package enum Gathering: Hashable, Sendable {
-    /// A differential stands in their place: what comes next builds on it.
-    case differential
-    /// The same, and then the chain becomes a new full.
-    case merge
-  }
-
   /// Takes a snapshot, and does what else belongs to it.
-  mutating func watch(_ gathering: Gathering?) {
+  mutating func watch(_ gathering: RunPlan.Gathering?) {
     do {
       let opened = try ConfiguredSource(source, of: run, request)
       self.opened = opened
       if let gathering {
-        report.plan = try makePlan(opened, mayMerge: gathering == .merge) { history, opens, mayPrune in
+        report.plan = try makePlan(opened, mayMerge: gathering != .differential) { history, opens, mayPrune in
           RunPlan(
-            gathering: history, source.policy, merges: gathering == .merge, now: run.machine.host.clock.now(),
-            opens: opens, mayPrune: mayPrune)
+            gathering, history, source.policy, now: run.machine.host.clock.now(), opens: opens, mayPrune: mayPrune)
         }
       } else {
         report.plan = .incremental
@@ -144,7 +135,8 @@ package struct SourceRun {
   private func perform(_ step: RunPlan.Step, _ opened: ConfiguredSource) -> SourceOutcome {
     switch step {
     case .take(let kind): watched(.backup, opened) { try take(kind, opened, $0, $1) }
-    case .merge: watched(.merge, opened) { try merge(opened, $0, $1) }
+    case .merge: watched(.merge, opened) { try merge(onto: .nothing, opened, $0, $1) }
+    case .gather(let count): watched(.merge, opened) { try merge(onto: .beforeNewest(count), opened, $0, $1) }
     case .mergeElsewhere:
       SourceOutcome(
         source: source.name,
@@ -203,19 +195,21 @@ package struct SourceRun {
   }
 
   private func merge(
-    _ opened: ConfiguredSource, _ watch: RunWatch, _ progress: any ProgressObserver
+    onto base: MergeBase, _ opened: ConfiguredSource, _ watch: RunWatch, _ progress: any ProgressObserver
   ) throws -> SourceOutcome {
     var options = Merge.Options(SnapshotSelector(.latest, source: opened.settings.name))
+    options.base = base
     options.compression = opened.compression
     options.parity = { [parity = source.parity] _ in parity }
     let (report, pass) = try opened.runTargets.inOnePass(on: \.chain.tip.sourceName, progress) { repository in
       try Merge(repository: repository, options: options, cache: opened.cache, progress: progress).run()
     }
     watch.parts = [RunRecord.Part(report)]
-    guard let envelope = report.envelope else { return outcome(.done, "nothing to merge: the newest is a full") }
-    let count = Amount.count(UInt64(report.chain.snapshots.count), "snapshot")
+    guard let envelope = report.envelope else { return outcome(.done, "there is nothing to merge") }
+    let count = Amount.count(UInt64(report.merged.count), "snapshot")
+    let kind = envelope.kind == .full ? "full" : "increment"
     let text =
-      "merged \(count) into full \(envelope.snapshot.short), number \(envelope.sequence); stored \(Amount.bytes(envelope.storedBytes)) in \(Amount.duration(report.duration))"
+      "merged \(count) into \(kind) \(envelope.snapshot.short), number \(envelope.sequence); stored \(Amount.bytes(envelope.storedBytes)) in \(Amount.duration(report.duration))"
     var result = outcome(.done, text)
     result.snapshot = SourceOutcome.Snapshot(envelope)
     guard let pass else { return result }

@@ -118,24 +118,30 @@ package struct StateCache: Sendable {
     return (Section(bytes: bytes, start: Self.headerCount, length: length), root)
   }
 
-  /// Returns the state of a chain that another machine has merged: the cached state of the snapshot that the full
-  /// stands for, which is the same except for page locations. Only a machine that can open the full knows the new
-  /// locations, so they become unknown here: files with unchanged names inherit their pages, others are stored again.
+  /// Returns the state of a chain that another machine has merged: the cached state of the snapshot that the merged one
+  /// stands for, which is the same except for page locations. Only a machine that can open the merged one knows the new
+  /// locations, so those that are not of snapshots before it become unknown here: files with unchanged names inherit
+  /// their pages, others are stored again.
   /// - Parameter keeps: true if the result replaces the cached state of that snapshot.
   /// - Returns: `nil` when there is no such state.
   package func loadMerged(_ chain: Chain, in repository: Repository, key: SealingKey?, keeps: Bool) throws -> StateFile?
   {
-    guard let merged = chain.lastChanging.envelope.merged, chain.lastChanging.id == chain.full.id,
+    let changing = chain.lastChanging
+    guard let merged = changing.envelope.merged,
       let kept = try Self.keptAs(merged, of: chain.tip.sourceName, in: repository),
       let known = load(
-        kept, of: chain.tip.sourceName, recorded: chain.full.envelope.state, in: repository, key: key)
+        kept, of: chain.tip.sourceName, recorded: changing.envelope.state, in: repository, key: key)
     else { return nil }
     let scratch = repository.containers.scratch.make()
     let writer = StateWriter(scratch)
+    let firstMoved = chain.snapshots.prefix { $0.id != changing.id }.reduce(0) {
+      $0 + UInt64($1.envelope.archives.count)
+    }
     let entries = known.makeReader()
     while let entry = try entries.nextEntry() {
       try repository.host.cancellation.check()
-      try writer.append(entry, map: entry.file == nil ? nil : MapWithoutLocations(map: entries.extents()))
+      try writer.append(
+        entry, map: entry.file == nil ? nil : MapWithoutLocations(map: entries.extents(), from: firstMoved))
     }
     let summary = try writer.finish()
     try scratch.finish()
@@ -263,13 +269,16 @@ package struct StateCache: Sendable {
   }
 }
 
-/// A map with unknown locations for all pages.
+/// A map with unknown locations for all pages that are stored in an archive from a number on.
 private struct MapWithoutLocations: PageMapReader {
-  var map: any PageMapReader
+  private var map: any PageMapReader
+  private let firstMoved: UInt64
+
+  init(map: any PageMapReader, from firstMoved: UInt64) { (self.map, self.firstMoved) = (map, firstMoved) }
 
   mutating func next() throws -> PageExtent? {
     guard var extent = try map.next() else { return nil }
-    extent.location = extent.location?.forgotten
+    if let location = extent.location, location.archive >= firstMoved { extent.location = location.forgotten }
     return extent
   }
 }

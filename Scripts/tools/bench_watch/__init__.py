@@ -1,0 +1,1 @@
+"""Measures `holdfast watch` beside Litestream. `Scripts/bench-watch` runs it."""
