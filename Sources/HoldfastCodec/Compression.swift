@@ -33,6 +33,17 @@ package enum Compression: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
+extension Compression {
+  /// Returns all compressions that give frames of a codec, the usual ones first.
+  package static func all(of codec: FrameCodec) -> [Compression] {
+    switch codec {
+    case .stored: [.none]
+    case .zlib: [.standard] + (1...9).map { .deflate(level: $0) }
+    case .zstd: (1...19).map { .zstd(level: $0) }
+    }
+  }
+}
+
 /// The codec of one frame, as its index entry records it (format.md, section 4).
 package enum FrameCodec: UInt8, Sendable, CaseIterable {
   case stored = 0

@@ -114,7 +114,8 @@ struct KeptCalendar {
         case .newestOf(.day, _): .daily
         case .newestOf(.hour, _): .hourly
         case .last, .within: .recent
-        case .newest, .lastMade, .newestComplete, .provedFull, .ahead, .undecided, .calledBack, .cameBack, .heldBack:
+        case .newest, .lastMade, .newestComplete, .provedFull, .ahead, .diverged, .undecided, .calledBack, .cameBack,
+          .heldBack:
           .always
         case .neededBy: .needed
         }

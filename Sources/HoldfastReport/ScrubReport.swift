@@ -9,14 +9,17 @@ package struct ScrubJSON: Encodable {
     let text: String
     /// `repaired`, `repairable`, `unrepaired`, `doubtful` or `lost`.
     let outcome: String
-    /// Why it was not repaired.
+    /// `parity`, `targets` or `source`: what it was repaired from. Of what is repairable only `source`.
+    let origin: String?
+    /// Why it was not repaired, or why the source cannot give it back.
     let reason: String?
     /// The snapshots that lose data by it.
     let snapshots: [SnapshotReferenceJSON]
 
     init(_ finding: ScrubFinding) {
       (object, text, outcome) = (finding.object, finding.message, finding.outcome.name)
-      if case .unrepaired(let reason) = finding.outcome { self.reason = reason } else { reason = nil }
+      origin = finding.origin?.name
+      if case .unrepaired(let reason) = finding.outcome { self.reason = reason } else { reason = finding.obstacle }
       snapshots = finding.snapshots.map { SnapshotReferenceJSON($0) }
     }
   }
@@ -79,6 +82,26 @@ extension ScrubFinding.Outcome {
     case .unrepaired: "unrepaired"
     case .doubtful: "doubtful"
     case .lost: "lost"
+    }
+  }
+}
+
+extension ScrubFinding.Origin {
+  fileprivate var name: String {
+    switch self {
+    case .parity: "parity"
+    case .targets: "targets"
+    case .source: "source"
+    }
+  }
+
+  /// The words for it in a sentence.
+  package var text: String {
+    switch self {
+    case .parity: "its parity"
+    case .targets: "other targets"
+    case .source(let frames, let directory):
+      "pages of \(directory), which made \(Amount.count(UInt64(frames), "frame")) again"
     }
   }
 }
@@ -149,11 +172,15 @@ package struct ScrubText {
 
   private mutating func add(_ finding: ScrubFinding, in location: String) {
     let text = "\(finding.message) (in \(location))"
+    let origin = finding.origin.map { ", from \($0.text)" } ?? ""
     switch finding.outcome {
-    case .repaired: warnings.append("REPAIRED: \(text)")
+    case .repaired: warnings.append("REPAIRED: \(text)\(origin)")
     case .repairable:
-      warnings.append("REPAIRABLE: \(text)")
-      add("Run `holdfast scrub --repair`: parity or other targets have what is lost.")
+      warnings.append("REPAIRABLE: \(text)\(origin)")
+      add(
+        finding.origin == nil
+          ? "Run `holdfast scrub --repair`: parity or other targets have what is lost."
+          : "Run `holdfast scrub --repair` soon: only the source has what is lost, and it changes.")
     case .unrepaired(let reason):
       warnings.append("REPAIRABLE: \(text); it was not repaired: \(reason)")
       add("Parity or other targets have what is lost. Repair it where this host may remove: `holdfast scrub --repair`.")
@@ -162,6 +189,7 @@ package struct ScrubText {
       add("Run the same command again when all targets can be reached.")
     case .lost: warnings.append("DAMAGED: \(text)")
     }
+    if let obstacle = finding.obstacle { warnings.append("  the source cannot give it back: \(obstacle)") }
     for snapshot in finding.snapshots {
       warnings.append("  loses data: \(snapshot.id.short) (\(snapshot.sourceName), number \(snapshot.sequence))")
     }

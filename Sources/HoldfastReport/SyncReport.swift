@@ -3,6 +3,15 @@ package import HoldfastEngine
 package import HoldfastModel
 internal import HoldfastSystem
 
+/// `holdfast sync --json`: an object that is damaged at home or at a target.
+private struct Damage: Encodable {
+  let location: String
+  let object: String
+  let text: String
+
+  init(_ finding: SyncFinding) { (location, object, text) = (finding.location, finding.object, finding.message) }
+}
+
 /// `holdfast sync --json`: one target.
 package struct TargetResultJSON: Encodable {
   private struct Source: Encodable {
@@ -26,12 +35,6 @@ package struct TargetResultJSON: Encodable {
     let error: ErrorJSON.Failure?
   }
 
-  private struct Damage: Encodable {
-    let location: String
-    let object: String
-    let text: String
-  }
-
   let target: String
   let location: String
   let inStep: Bool
@@ -50,7 +53,7 @@ package struct TargetResultJSON: Encodable {
         onlyThere: one.onlyThere.map(\.id.description), keptThere: one.plan?.keptThere.map(\.id.description) ?? [],
         diverged: one.plan?.diverged ?? [],
         bytes: one.plan?.bytes ?? 0, behind: one.behind,
-        damage: one.findings.map { Damage(location: $0.location, object: $0.object, text: $0.message) },
+        damage: one.findings.map { Damage($0) },
         error: one.failure.map { ErrorJSON.Failure($0) })
     }
   }
@@ -58,13 +61,34 @@ package struct TargetResultJSON: Encodable {
 
 /// `holdfast sync --json`.
 package struct SyncJSON: Encodable {
-  /// True if all targets have everything that home has.
+  /// True if all targets have everything that home has, and their shards are in place.
   let inStep: Bool
   let targets: [TargetResultJSON]
+  /// The shards that each target got for a new scheme or at another position; empty if nothing is in shards.
+  let placements: [PlacementJSON]?
 
-  package init(_ results: [TargetResult], isDryRun: Bool) {
-    inStep = results.allSatisfy(\.isInStep)
+  /// - Parameter placed: the results of the placement; `nil` for a command that places nothing.
+  package init(_ results: [TargetResult], placed: [PlacementResult]?, isDryRun: Bool) {
+    inStep = results.allSatisfy(\.isInStep) && placed?.allSatisfy(\.isWithoutFault) ?? true
     targets = results.map { TargetResultJSON($0, isDryRun: isDryRun) }
+    placements = placed?.map { PlacementJSON($0) }
+  }
+}
+
+/// `holdfast sync --json`: the placement of shards at one target.
+package struct PlacementJSON: Encodable {
+  private let target: String
+  /// Objects of which it got its shard, or would in a dry run.
+  private let placed: Int
+  /// Shards in another scheme or position, and whole objects, that went.
+  private let removedShards: Int
+  private let damage: [Damage]
+  private let error: ErrorJSON.Failure?
+
+  init(_ result: PlacementResult) {
+    (target, placed, removedShards) = (result.target, result.placed, result.removed)
+    damage = result.findings.map { Damage($0) }
+    error = result.failure.map { ErrorJSON.Failure($0) }
   }
 }
 

@@ -114,7 +114,13 @@ import Testing
     TestFiles.write("order 2", to: shop.tool.source.appending("2"))
     shop.run(ending: 0, "backup", "orders")
     shop.configure("3+2")
-    shop.run(ending: 0, "sync", "--quiet")
+    let planned = shop.run(ending: 0, "sync", "--dry-run", "--json").output.replacing(/\s/, with: "")
+    #expect(planned.contains(#""placements":[{"damage":[],"placed":4,"removedShards":0,"target":"a"}"#), "\(planned)")
+    let placed = shop.run(ending: 0, "sync", "--json").output.replacing(/\s/, with: "")
+    #expect(placed.contains(#""placements":[{"damage":[],"placed":4,"removedShards":4,"target":"a"}"#), "\(placed)")
+    #expect(placed.contains(#"{"damage":[],"placed":4,"removedShards":0,"target":"e"}]"#), "\(placed)")
+    let again = shop.run(ending: 0, "sync", "--json").output.replacing(/\s/, with: "")
+    #expect(again.contains(#""placements":[{"damage":[],"placed":0,"removedShards":0,"target":"a"}"#), "\(again)")
     for (position, name) in shop.names.enumerated() {
       #expect(shop.containers(name).allSatisfy { $0.hasSuffix(".3-2.\(position)") }, "\(name)")
     }

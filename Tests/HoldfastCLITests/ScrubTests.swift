@@ -94,8 +94,8 @@ import Testing
     expectSuccess(repaired)
     #expect(
       plain(repaired.error) == """
-        holdfast: REPAIRED: sources/orders/0000000001/ARCHIVE is damaged: frame 0 does not have its digest (in DIR/cloud)
-        holdfast: REPAIRED: sources/orders/0000000002/BODY is damaged: it is missing (in DIR/barn)
+        holdfast: REPAIRED: sources/orders/0000000001/ARCHIVE is damaged: frame 0 does not have its digest (in DIR/cloud), from other targets
+        holdfast: REPAIRED: sources/orders/0000000002/BODY is damaged: it is missing (in DIR/barn), from other targets
 
         """)
     #expect(plain(repaired.output).contains("cloud: orders: 1 repaired; SIZE in 4 objects proved\n"))
@@ -109,11 +109,14 @@ import Testing
   @Test func whatIsLostEverywhereIsNamedWithItsSnapshots() throws {
     makeShop()
     for target in ["here", "cloud", "barn"] { flip(target, "/archive-", 1) }
+    TestFiles.write("another order 2", to: tool.source.appending("2"))
     let result = run("scrub", "--repair")
     #expect(result.exitStatus == 21)
     let lines = plain(result.error).split(separator: "\n")
     #expect(
       lines.filter { $0.hasPrefix("holdfast: DAMAGED: sources/orders/0000000002/ARCHIVE is damaged: ") }.count == 3)
+    let reason = "the source cannot give it back: pages of its only damaged frame are not in DIR/source any more"
+    #expect(lines.count { $0.hasSuffix(reason) } == 3, "\(result.error)")
     #expect(lines.contains { $0.hasPrefix("holdfast:  loses data: ") && $0.hasSuffix(" (orders, number 2)") })
     #expect(
       lines.last
@@ -183,6 +186,52 @@ import Testing
         == "holdfast: there is no source sorce in DIR/repository\nHINT: Run `holdfast list` to see all sources.\n")
   }
 
+  @Test(arguments: [false, true]) func whatOnlyTheSourceStillHasIsMadeAgain(isSealed: Bool) throws {
+    let keys = tool.directory.appending("owner.identity").text
+    if isSealed {
+      expectSuccess(tool.run("key", "generate", keys))
+      let recipient = try #require(
+        TestFiles.read(Path(keys)).map { String(decoding: $0, as: UTF8.self) }?
+          .firstMatch(of: /holdfast-recipient-\S+/))
+      expectSuccess(tool.run("init", "--recipient", String(recipient.0)))
+    } else {
+      expectSuccess(tool.run("init", "--unsealed"))
+    }
+    var random = SeededRandom(seed: 3)
+    TestFiles.write(random.text(900_000), to: tool.source.appending("orders.db"))
+    expectSuccess(tool.run("backup", tool.source.text))
+    TestFiles.write("order 2", to: tool.source.appending("2"))
+    expectSuccess(tool.run("backup", tool.source.text))
+    let archive = try #require(files("repository", "/archive-").first)
+    let whole = TestFiles.read(archive)
+    flip("repository", "/archive-")
+    let more = isSealed ? ["--identity", keys] : []
+    if isSealed {
+      let closed = tool.run("scrub", "--repair")
+      #expect(closed.exitStatus == 21)
+      #expect(
+        closed.error.contains("the source cannot give it back: the repository is sealed, and no identity was named"))
+    }
+    func scrub(_ arguments: String...) -> ProcessResult {
+      RunningProcess(tool.start(["scrub"] + arguments + more)).wait()
+    }
+    let found = scrub()
+    #expect(found.exitStatus == 20)
+    let origin = ", from pages of DIR/source, which made 1 frame again\n"
+    #expect(plain(found.error).contains("(in DIR/repository)\(origin)"), "\(found.error)")
+    #expect(
+      found.error.hasSuffix(
+        "HINT: Run `holdfast scrub --repair` soon: only the source has what is lost, and it changes.\n"))
+    #expect(TestFiles.read(archive) != whole)
+    let repaired = scrub("--repair", "--json")
+    expectSuccess(repaired)
+    #expect(repaired.output.contains("\"origin\" : \"source\""), "\(repaired.output)")
+    #expect(plain(repaired.error).hasPrefix("holdfast: REPAIRED: ") && plain(repaired.error).contains(origin))
+    #expect(TestFiles.read(archive) == whole)
+    let verified = RunningProcess(tool.start(["verify", "--data"] + more)).wait()
+    expectSuccess(verified)
+  }
+
   @Test func aRunProvesAShareOfOtherTargetsAndRepairsIt() throws {
     makeShop(", verify: {share: 100%}")
     flip("barn", "/archive-")
@@ -239,7 +288,7 @@ import Testing
     TestFiles.write(bytes, to: archive)
     var positions: [Int] = []
     for _ in 0..<3 {
-      #expect([0, 21].contains(tool.run("scrub", "--share", "25%").exitStatus))
+      #expect([0, 20].contains(tool.run("scrub", "--share", "25%").exitStatus))
       let record = TestFiles.allFiles(in: tool.directory.path).first { $0.text.contains("scrubbed") }
       let memory = try #require(record.flatMap { TestFiles.read($0) })
       let position = String(decoding: memory, as: UTF8.self).firstMatch(of: /"rounds" ?: ?\{\s*"" ?: ?([0-9]+)/)?.1

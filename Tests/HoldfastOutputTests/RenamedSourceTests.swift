@@ -107,7 +107,7 @@ import Testing
     expectNew(["source", "remove", Self.new, "--dry-run"])
     expectNew(["source", "remove", Self.new, "--yes"])
     expectNew(["backup"], status: 1)
-    expectNew(["source", "undelete", Self.new])
+    expectNew(["source", "undelete", Self.new], json: false)
     expectNew(["config", "show"])
     for written in [metrics, page] {
       let text = String(decoding: try #require(TestFiles.read(Path(written))), as: UTF8.self)

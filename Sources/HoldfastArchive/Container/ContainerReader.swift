@@ -20,7 +20,7 @@ package final class ContainerReader: Sendable {
   package let key: SealingKey?
   private let bytes: any ReadableBytes
   private let id: Identifier
-  private let header: [UInt8]
+  let header: [UInt8]
   private let preamble: Preamble?
   /// Everything but the frames. Its index and that of `frames` share their memory.
   private let outline: Outline

@@ -14,8 +14,10 @@ struct ScrubCommand: ParsableCommand {
     discussion: """
       At every target, home among them, this compares what is there with what the signed manifests demand, and proves \
       every stored byte, or a share, against the digests in them. No key is needed. With --repair, what is damaged or \
-      missing is replaced by what other targets have sound: each byte is proved on its way, and the damaged object goes \
-      only when the sound one is complete. Nothing else is ever written. It may be stopped at any time, and run again. \
+      missing is replaced by what its parity or other targets have sound. What none of them has is made again from the \
+      pages that the source on this machine still has; a sealed repository needs an --identity for that. Each byte is \
+      proved on its way, and the damaged object goes only when the sound one is complete. Nothing else is ever \
+      written. It may be stopped at any time, and run again. \
       What was repaired does not count as damage: the command ends with 0 when nothing is left.
 
       \(HelpEnd.text("holdfast scrub", "holdfast scrub --target barn --share 5% --repair"))
@@ -37,6 +39,7 @@ struct ScrubCommand: ParsableCommand {
 
   @OptionGroup var location: RepositoryOptions
   @OptionGroup var rate: RateOptions
+  @OptionGroup var identity: IdentityOptions
   @OptionGroup var writer: WriterOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
@@ -48,7 +51,7 @@ struct ScrubCommand: ParsableCommand {
   }
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
-    let context = try location.context(machine, writer: writer, of: source.name)
+    let context = try location.context(machine, identity: identity, writer: writer, of: source.name)
     let configured = RepositoryTargets(context)
     let names = [configured.scrubbedHome] + configured.others.map(\.name)
     if let unknown = target.first(where: { !names.contains($0) }) { _ = try context.target(named: unknown) }
@@ -61,6 +64,7 @@ struct ScrubCommand: ParsableCommand {
     (options.repairs, options.source, options.chosen) = (repair, source.name, Set(target))
     let round = ScrubRound(share: share?.share, of: Set(target), of: repository)
     (options.share, options.begin) = (round.share, round.begin)
+    options.directory = machine.sourceDirectories
     let display = watch.makeProgress()
     defer { display.end() }
     let progress = ScrubProgress(display)

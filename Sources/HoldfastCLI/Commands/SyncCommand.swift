@@ -54,7 +54,7 @@ struct SyncCommand: ParsableCommand {
     display.end()
     home.warnOfParityUses()
     show(placed)
-    try show(results, machine)
+    try show(results, placed, machine)
     let statuses = results.map(\.exitStatus) + placed.map { $0.isWithoutFault ? .done : .incomplete }
     try Outcome.end(.worst(of: dryRun ? statuses.filter { $0 != .incomplete } : statuses))
   }
@@ -68,8 +68,8 @@ struct SyncCommand: ParsableCommand {
     }
   }
 
-  private func show(_ results: [TargetResult], _ machine: MachineContext) throws {
-    if output.json { try Console.json(SyncJSON(results, isDryRun: dryRun), machine) }
+  private func show(_ results: [TargetResult], _ placed: [PlacementResult], _ machine: MachineContext) throws {
+    if output.json { try Console.json(SyncJSON(results, placed: placed, isDryRun: dryRun), machine) }
     for result in results {
       let text = TargetResultText(result, isDryRun: dryRun)
       if !output.json, !output.quiet { text.lines.forEach(Console.output) }

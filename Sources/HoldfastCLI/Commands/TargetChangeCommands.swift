@@ -43,7 +43,7 @@ struct TargetAddCommand: ParsableCommand {
     defer { display.end() }
     let results = try targets.add(added, of: home, seed: seeded, observer: SyncProgress(display)) { Console.warn($0) }
     display.end()
-    if output.json { try Console.json(SyncJSON(results, isDryRun: false), machine) }
+    if output.json { try Console.json(SyncJSON(results, placed: nil, isDryRun: false), machine) }
     for result in results {
       let text = TargetResultText(result, isDryRun: false)
       if !output.json, !output.quiet { text.lines.forEach(Console.output) }

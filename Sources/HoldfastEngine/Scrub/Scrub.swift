@@ -6,8 +6,13 @@ internal import HoldfastSystem
 internal import Synchronization
 
 /// Finds objects that a target does not have as the signed manifests demand, and repairs them from their parity or from
-/// other targets. It needs no key: it proves stored bytes against the digests in the manifests.
+/// other targets, and at last from the pages that the source still has. It needs no key: it proves stored bytes against
+/// the digests in the manifests. Only to make frames of a sealed repository again from pages, it needs an identity.
 package struct Scrub: Sendable {
+  /// Returns the directory of a source on this machine; `nil` if it has none. It gets the directory that a snapshot
+  /// records, if that can be read.
+  package typealias SourceDirectory = @Sendable (_ source: SourceName, _ recorded: Path?) -> Path?
+
   package struct Options: Sendable {
     /// The share of the stored bytes that is proved, 0 to 1.
     package var share = 1.0
@@ -19,6 +24,8 @@ package struct Scrub: Sendable {
     package var source: SourceName?
     /// The names of the targets that are scrubbed; empty for all. The others are only read for repairs.
     package var chosen: Set<String> = []
+    /// Finds the sources whose pages may give back what no target has any more. It finds none by default.
+    package var directory: SourceDirectory = { _, _ in nil }
     package init() {}
   }
 
@@ -219,8 +226,9 @@ package struct Scrub: Sendable {
     guard options.repairs, let source else { return findings }
     let lease = try target.lease(on: source)
     var repair = ScrubRepair(target, from: JoinedTargets(all, last: target, reference), under: lease)
-    try repair.run(faults) { fault, outcome in
-      if let index = findings.firstIndex(where: { $0.object == fault.key }) { findings[index].outcome = outcome }
+    try repair.run(faults) { fault, found in
+      guard let index = findings.firstIndex(where: { $0.object == fault.key }) else { return }
+      (findings[index].outcome, findings[index].origin) = (found.outcome, found.origin)
     }
     return findings
   }

@@ -5,55 +5,86 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 /// Replaces missing and damaged objects of one target. The sound bytes come from the object's own parity, if it has any
-/// and the target is near, or from other targets; they are proved while they are copied. Where the store can, a sound
+/// and the target is near, or from other targets; what none of them has is made again from the pages of the source. All
+/// bytes are proved while they are copied. Where the store can, a sound
 /// object replaces the damaged one in one step. Elsewhere the damaged one is removed when all bytes of the sound one
 /// are at the target, or in memory if it is small, and only have to get their key. If the run ends in between, the
 /// object is missing there, and the next scrub copies it: so there it must come from another target.
 struct ScrubRepair {
+  /// The outcome for one object, and its origin.
+  struct Found {
+    var outcome: ScrubFinding.Outcome
+    var origin: ScrubFinding.Origin?
+    /// The reason why the source cannot give back what is lost.
+    var obstacle: String?
+  }
+
   let target: ScrubTarget
   let joined: JoinedTargets
   /// The target's lease on a source.
   let lease: Lease
+  /// Makes frames again from the pages of the source; `nil` for what belongs to no source.
+  private let mending: FrameMending?
   /// The reason why nothing may be removed at the target; `nil` if no removal was refused yet.
   private var refusal: String?
   /// The keys of the objects that could not be repaired.
   private var standing: Set<String> = []
 
-  init(_ target: ScrubTarget, from joined: JoinedTargets, under lease: Lease) {
-    (self.target, self.joined, self.lease) = (target, joined, lease)
+  init(_ target: ScrubTarget, from joined: JoinedTargets, under lease: Lease, mending: FrameMending? = nil) {
+    (self.target, self.joined, self.lease, self.mending) = (target, joined, lease, mending)
   }
 
   /// Repairs objects. The missing manifests of snapshots come last.
-  /// - Parameter onOutcome: gets each fault with its outcome, as soon as that is known.
-  mutating func run(_ faults: [ScrubFault], onOutcome: (ScrubFault, ScrubFinding.Outcome) -> Void) throws {
+  /// - Parameter onFound: gets each fault with what became of it, as soon as that is known.
+  mutating func run(_ faults: [ScrubFault], onFound: (ScrubFault, Found) -> Void) throws {
     for fault in faults.filter(\.needs.isEmpty) + faults.filter({ !$0.needs.isEmpty }) {
       try target.repository.host.cancellation.check()
-      let outcome = try repair(fault)
-      if outcome != .repaired { standing.insert(fault.key) }
-      onOutcome(fault, outcome)
+      let found = try repair(fault)
+      if found.outcome != .repaired { standing.insert(fault.key) }
+      onFound(fault, found)
     }
   }
 
-  private mutating func repair(_ fault: ScrubFault) throws -> ScrubFinding.Outcome {
-    if let refusal, !fault.isMissing { return .unrepaired(reason: refusal) }
+  private mutating func repair(_ fault: ScrubFault) throws -> Found {
+    if let refusal, !fault.isMissing { return Found(outcome: .unrepaired(reason: refusal)) }
     if let needed = fault.needs.first(where: standing.contains) {
-      return .unrepaired(reason: "\(needed) is not there, which must come before it")
+      return Found(outcome: .unrepaired(reason: "\(needed) is not there, which must come before it"))
     }
     do {
       switch fault.demand {
-      case .container(let item): return try replace(item)
-      case .small(nil, _): return .lost
-      case .small(let bytes?, let isSound): return try replace(fault, by: bytes, isSound)
+      case .container(let item): return try replaceOrMend(item)
+      case .small(nil, _): return Found(outcome: lost)
+      case .small(let bytes?, let isSound):
+        return Found(outcome: try replace(fault, by: bytes, isSound), origin: .targets)
       }
     } catch is DamageError {
-      return joined.hasUnanswered ? .doubtful : .lost
+      return Found(outcome: lost)
     } catch let error as StoreError {
       switch error {
-      case .otherLength: return Self.writtenMeanwhile
+      case .otherLength: return Found(outcome: Self.writtenMeanwhile)
       case .removalRefused:
         refusal = error.message
-        return .unrepaired(reason: error.message)
+        return Found(outcome: .unrepaired(reason: error.message))
       default: throw error
+      }
+    }
+  }
+
+  /// The outcome for an object that no target which answered has sound.
+  private var lost: ScrubFinding.Outcome { joined.hasUnanswered ? .doubtful : .lost }
+
+  /// Replaces an object by what its parity or other targets give, or else by what the source still has.
+  private func replaceOrMend(_ item: ContainerCopy.Item) throws -> Found {
+    do {
+      return try replace(item, from: joined.repository)
+    } catch let damage as DamageError {
+      guard let mending else { throw damage }
+      switch try mending.mend(item, in: joined.repository) {
+      case .impossible(let obstacle): return Found(outcome: lost, obstacle: obstacle)
+      case .made(let mended, let origin):
+        var found = try replace(item, from: mended)
+        found.origin = origin
+        return found
       }
     }
   }
@@ -62,17 +93,19 @@ struct ScrubRepair {
   private static let writtenMeanwhile = ScrubFinding.Outcome.unrepaired(
     reason: "another run has written it meanwhile")
 
-  private func replace(_ item: ContainerCopy.Item) throws -> ScrubFinding.Outcome {
+  /// - Parameter repository: gives the sound bytes.
+  private func replace(_ item: ContainerCopy.Item, from repository: Repository) throws -> Found {
     let presence = try target.presence(of: item)
     // Another run may have repaired it, or the bytes may have been wrong only on their way.
     let proof = ScrubProof(target: target, sample: .all) { _ in }
-    if presence == .asRecorded, try proof.isSound(item) { return .repaired }
-    let copying = ContainerCopy(from: joined.repository, to: target.repository)
+    if presence == .asRecorded, try proof.isSound(item) { return Found(outcome: .repaired) }
+    let copying = ContainerCopy(from: repository, to: target.repository)
+    var origin = joined.isAlone ? ScrubFinding.Origin.parity : .targets
     let isWritten: Bool
     if presence == .missing {
       isWritten = try copying.copy(item) { try lease.checkHeld() }
     } else if try mendsItself(item) {
-      isWritten = true
+      (isWritten, origin) = (true, .parity)
     } else if let replacement = try target.repository.store.replacement(of: item.key) {
       do {
         isWritten = try copying.copy(item, as: replacement) { try lease.checkHeld() }
@@ -82,28 +115,29 @@ struct ScrubRepair {
         isWritten = true
       }
     } else {
-      guard let isRemoved = try removesFirst(item) else { return Self.onlyCopy }
+      guard let isRemoved = try removesFirst(item, from: repository) else { return Found(outcome: Self.onlyCopy) }
       isWritten = isRemoved
     }
-    return try isWritten || proof.isSound(item) ? .repaired : Self.writtenMeanwhile
+    guard try isWritten || proof.isSound(item) else { return Found(outcome: Self.writtenMeanwhile) }
+    return Found(outcome: .repaired, origin: origin)
   }
 
   /// The outcome for an object of which nothing sound would be left while it is replaced.
   private static let onlyCopy = ScrubFinding.Outcome.unrepaired(
     reason:
-      "only parity gives it back, and here an object must go before it is written anew; add another target and sync it, then repair"
+      "only what is left of it gives it back, and here an object must go before it is written anew; add another target and sync it, then repair"
   )
 
-  /// Removes an object when the bytes of another target are there. What parity gives back is no reason to remove
-  /// anything: with the object goes its parity.
-  /// - Returns: true if it was written; `nil` if only parity gives it back.
-  private func removesFirst(_ item: ContainerCopy.Item) throws -> Bool? {
+  /// Removes an object when the bytes of another target are there. What parity or the source gives back is no reason to
+  /// remove anything: with the object goes its parity, and what the source does not have.
+  /// - Returns: true if it was written; `nil` if only parity or the source gives it back.
+  private func removesFirst(_ item: ContainerCopy.Item, from repository: Repository) throws -> Bool? {
     do {
       return try ContainerCopy(from: joined.repository, to: target.repository, usesParity: false).copy(item) {
         try makeRoom(item.key)
       }
     } catch is DamageError {
-      try ContainerCopy(from: joined.repository, to: target.repository).prove(item)
+      try ContainerCopy(from: repository, to: target.repository).prove(item)
       return nil
     }
   }

@@ -4,22 +4,36 @@ package import HoldfastModel
 /// An object that a target does not have as the signed manifests demand, and the outcome of its repair.
 package struct ScrubFinding: Sendable {
   package enum Outcome: Sendable, Equatable {
-    /// It was replaced by sound bytes, from its parity or from other targets.
+    /// It was replaced by sound bytes.
     case repaired
-    /// Its parity gives back what is lost, or other targets have it sound.
+    /// Its parity gives back what is lost, other targets have it sound, or the source still has its pages.
     case repairable
     /// It could not be replaced. Other targets may have it sound.
     case unrepaired(reason: String)
     /// No target that answered has it sound, and not all targets answered.
     case doubtful
-    /// No target has it sound, and no parity gives it back.
+    /// No target has it sound, no parity gives it back, and the source has not all of its pages.
     case lost
+  }
+
+  /// The origin of the bytes with which an object is repaired.
+  package enum Origin: Sendable, Equatable {
+    /// The object itself, by its parity.
+    case parity
+    /// Other targets.
+    case targets
+    /// The directory of the source on this machine: so many frames of the object are made again from its pages.
+    case source(frames: Int, directory: Path)
   }
 
   /// The key of the object.
   package let object: String
   package let message: String
   package internal(set) var outcome: Outcome
+  /// The origin of the sound bytes of an object that was repaired; of one that is repairable only if it is the source.
+  package internal(set) var origin: Origin?
+  /// The reason why the source cannot give back what is lost; `nil` if it was not asked.
+  package internal(set) var obstacle: String?
   /// The snapshots that lose data by it, in ascending sequence; empty unless it is lost or doubtful.
   package internal(set) var snapshots: [Snapshot] = []
 

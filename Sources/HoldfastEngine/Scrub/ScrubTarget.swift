@@ -59,6 +59,9 @@ struct JoinedTargets: Sendable {
     (repository, outcomes) = (reference.at(store), store.outcomes)
   }
 
+  /// True if the target that is repaired is the only one.
+  var isAlone: Bool { outcomes == nil && shards == nil }
+
   /// True if a target did not answer. It may have objects that the others do not have.
   var hasUnanswered: Bool {
     if let shards { return shards.hasUnanswered }

@@ -159,13 +159,14 @@ struct SourceScrubbing: Sendable {
     let target = targets[index]
     let joined = JoinedTargets(targets, last: target, scrub.reference)
     var faults = found
-    var outcomes: [String: ScrubFinding.Outcome] = [:]
+    var outcomes: [String: ScrubRepair.Found] = [:]
+    let mending = FrameMending(source: source, directory: scrub.options.directory)
     if scrub.options.repairs {
       do {
         let lease = try target.lease(on: source)
         // The earlier holder of the lease may have removed the snapshots that need these objects.
         faults = try faultsThatStand(found, demands, at: target)
-        var repair = ScrubRepair(target, from: joined, under: lease)
+        var repair = ScrubRepair(target, from: joined, under: lease, mending: mending)
         try repair.run(faults) { outcomes[$0.key] = $1 }
       } catch let signal as Interrupted {
         throw signal
@@ -175,10 +176,12 @@ struct SourceScrubbing: Sendable {
     }
     let copy = ContainerCopy(from: joined.repository, to: target.repository)
     for fault in faults {
-      var outcome = outcomes[fault.key] ?? (Self.isElsewhere(fault, copy) ? .repairable : .lost)
-      if outcome == .lost, !isComplete || joined.hasUnanswered { outcome = .doubtful }
+      var found = try outcomes[fault.key] ?? outlook(fault, copy, mending, joined)
+      if found.outcome == .lost, !isComplete || joined.hasUnanswered { found.outcome = .doubtful }
       results[index].findings.append(
-        ScrubFinding(object: fault.key, message: fault.damage.message, outcome: outcome))
+        ScrubFinding(
+          object: fault.key, message: fault.damage.message, outcome: found.outcome, origin: found.origin,
+          obstacle: found.obstacle))
     }
     try nameLosses(comparison, &results[index])
     if target.isHome { try nameDamaged(comparison, &results[index]) }
@@ -194,6 +197,18 @@ struct SourceScrubbing: Sendable {
     switch fault.demand {
     case .small(let bytes, _): bytes != nil
     case .container(let item): (try? copy.prove(item)) != nil
+    }
+  }
+
+  /// Finds out what a repair could do.
+  private func outlook(
+    _ fault: ScrubFault, _ copy: ContainerCopy, _ mending: FrameMending, _ joined: JoinedTargets
+  ) throws -> ScrubRepair.Found {
+    if Self.isElsewhere(fault, copy) { return ScrubRepair.Found(outcome: .repairable) }
+    guard case .container(let item) = fault.demand else { return ScrubRepair.Found(outcome: .lost) }
+    switch try mending.mend(item, in: joined.repository) {
+    case .impossible(let obstacle): return ScrubRepair.Found(outcome: .lost, obstacle: obstacle)
+    case .made(_, let origin): return ScrubRepair.Found(outcome: .repairable, origin: origin)
     }
   }
 

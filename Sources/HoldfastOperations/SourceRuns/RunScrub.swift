@@ -1,6 +1,7 @@
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastSystem
 
@@ -51,7 +52,9 @@ extension ConfiguredSource {
     for finding in result.allFindings {
       let text = "\(finding.message) (in \(result.location))"
       switch finding.outcome {
-      case .repaired: watch.tellAndRecord(Notice(.warning, "repaired: \(text)", of: name), as: "repaired: \(text)")
+      case .repaired:
+        let origin = finding.origin.map { ", from \($0.text)" } ?? ""
+        watch.tellAndRecord(Notice(.warning, "repaired: \(text)\(origin)", of: name), as: "repaired: \(text)\(origin)")
       case .repairable, .unrepaired, .doubtful, .lost: watch.tell(Notice(.damage, text, of: name))
       }
     }

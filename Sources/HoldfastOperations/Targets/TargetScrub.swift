@@ -77,6 +77,21 @@ extension RepositoryTargets {
   }
 }
 
+extension MachineContext {
+  /// Finds the directories of sources for a scrub: as they are configured, and others as their snapshots record them. A
+  /// source that is a command has none.
+  package var sourceDirectories: Scrub.SourceDirectory {
+    let settings = try? loader().load()
+    return { name, recorded in
+      switch settings?.source(name.text)?.subject {
+      case .directory(let path): path
+      case .command: nil
+      case nil: recorded
+      }
+    }
+  }
+}
+
 /// Shows the bytes that several threads have proved as one progress.
 package final class ScrubProgress: @unchecked Sendable {
   // Sendable because of the lock: the display belongs to one thread at a time.
