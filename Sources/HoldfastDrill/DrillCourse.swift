@@ -2,6 +2,7 @@ internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastRepository
+internal import HoldfastSource
 internal import HoldfastStore
 internal import HoldfastSystem
 
@@ -118,7 +119,7 @@ final class DrillCourse {
     recovery = try planRecovery()
     report.recovery = recovery?.plan
     let state = snapshot.envelope.state
-    let log = recovery.map { ", and \(Amount.count($0.plan.count, "archived segment")) of its log" } ?? ""
+    let log = recovery?.plan.map { ", and \(Amount.count($0.count, "archived segment")) of its log" } ?? ""
     return "\(Amount.bytes(state.bytes)) in \(Amount.count(state.files, "file"))\(log)"
   }
 
@@ -192,11 +193,12 @@ final class DrillCourse {
     try ClusterConfinement(cluster: cluster, files: host.files).check()
     // Without an archived log it recovers to the end of the snapshot, and waits for no other server. The lock file of a
     // server that crashed may name a process that is another one by now.
-    let unwanted = ["postmaster.pid"] + (recovery == nil ? ["standby.signal", "recovery.signal"] : [])
+    var unwanted = ["postmaster.pid"]
+    if recovery == nil { unwanted += ["standby.signal"] + (try isOfStandby(cluster) ? [] : ["recovery.signal"]) }
     for file in unwanted.map({ cluster.appending($0) }) where try host.files.statusIfPresent(of: file) != nil {
       try host.files.removeFile(file)
     }
-    let minima = recovery?.plan.minima ?? [:]
+    let minima = recovery?.plan?.minima ?? [:]
     let server = try DrillServer(
       on: cluster, in: scratch, minima: minima, programs: options.programs, isRoot: options.isRoot, host: host)
     self.server = server
@@ -205,7 +207,14 @@ final class DrillCourse {
     } catch let missing as LogNotFetched {
       throw try LogTrial(repository, recovery?.plan, cluster: cluster).error(missing, scratch)
     }
-    return recovery.map { "to the end of the log, \($0.plan.last)" } ?? "to the end of the snapshot"
+    return recovery?.plan.map { "to the end of the log, \($0.last)" } ?? "to the end of the snapshot"
+  }
+
+  /// True if the snapshot was taken on a running standby: then it recovers by itself, and ends with its own log.
+  private func isOfStandby(_ cluster: Path) throws -> Bool {
+    let label = cluster.appending(BackupLabel.name)
+    guard try host.files.statusIfPresent(of: label) != nil else { return false }
+    return BackupLabel(try host.files.open(label, .read).contents(max: BackupLabel.byteCountMax)).isOfStandby
   }
 
   private func open() throws -> String? {

@@ -25,10 +25,25 @@ package struct RestoreJSON: Encodable {
   let problems: [ProblemJSON]
   let seconds: TimeSpan
   let recovery: RecoveryJSON?
+  /// With --standby: the part of the log that is archived.
+  let standby: StandbyJSON?
+  /// Lines that were added to the configuration of the server, without what may be a password.
+  let clusterSettings: [String]?
+  /// The databases whose files are restored as zeros.
+  let zeroedDatabases: [Database]?
+
+  struct Database: Encodable {
+    let oid: UInt32
+    let database: String?
+  }
 
   package init(_ report: Restore.Report, _ settings: RecoverySettings?, newer: Snapshot?) {
     self.newer = newer.map { SnapshotReferenceJSON($0) }
-    recovery = settings.map { RecoveryJSON($0) }
+    (recovery, standby) = (settings.flatMap { RecoveryJSON($0) }, settings.flatMap { StandbyJSON($0) })
+    clusterSettings = settings?.shownLines
+    zeroedDatabases =
+      report.zeroedDatabases.isEmpty
+      ? nil : report.zeroedDatabases.map { Database(oid: $0.oid, database: $0.name.isEmpty ? nil : $0.name) }
     snapshot = SnapshotReferenceJSON(report.snapshot)
     restoreTarget = report.target.description
     dryRun = report.isDryRun
@@ -60,16 +75,30 @@ package struct RecoveryJSON: Encodable {
   /// The tablespaces that the recovery makes, with their directories.
   let tablespaces: [String: String]
 
-  package init(_ settings: RecoverySettings) {
-    let plan = settings.plan
+  /// Returns `nil` for another purpose than a recovery.
+  package init?(_ settings: RecoverySettings) {
+    guard case .recovery(let plan) = settings.purpose else { return nil }
     recoveryTarget = plan.target.text
     timeline = plan.timeline
     firstSegment = plan.first.text
     lastSegment = plan.last.text
     segmentCount = plan.count
-    self.settings = settings.lines
+    self.settings = settings.shownLines
     minima = plan.minima
     tablespaces = Dictionary(
       plan.tablespaces.map { (String($0.oid), $0.directory.description) }, uniquingKeysWith: { $1 })
+  }
+}
+
+/// A standby as `--json` shows it.
+package struct StandbyJSON: Encodable {
+  /// The first and the last archived segment that it reads; `nil` if the archived log does not lead on.
+  let firstSegment: String?
+  let lastSegment: String?
+
+  /// Returns `nil` for another purpose than a standby.
+  package init?(_ settings: RecoverySettings) {
+    guard case .standby(let wishes) = settings.purpose else { return nil }
+    (firstSegment, lastSegment) = (wishes.archived?.first.text, wishes.archived?.last.text)
   }
 }

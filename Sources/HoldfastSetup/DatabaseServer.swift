@@ -12,7 +12,7 @@ package struct DatabaseServer {
   /// Logs in, so that no wrong string gets into the configuration.
   /// - Throws: the reason why a snapshot could not be taken through it, or why the string may not be written.
   func check() throws {
-    guard !Self.holdsPassword(connection) else {
+    guard !ConnectionText.holdsPassword(connection) else {
       throw EngineError(
         .usage, "the connection string of --postgres has a password in it",
         hint:
@@ -30,15 +30,5 @@ package struct DatabaseServer {
     let clusters = try PostgresCheck.clusters(
       in: site.contents.path, files: host.files, cancellation: host.cancellation)
     try PostgresCheck(connection, cancellation: host.cancellation).checkRuns(onOneOf: clusters, files: host.files)
-  }
-
-  /// True if a connection string has a password in it, or may have one.
-  package static func holdsPassword(_ connection: String) -> Bool {
-    if connection.contains("password") { return true }
-    guard ["postgres://", "postgresql://"].contains(where: connection.hasPrefix),
-      let scheme = connection.firstRange(of: "://")
-    else { return false }
-    let server = connection[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" }
-    return server.lastIndex(of: "@").map { server[..<$0].contains(":") } ?? false
   }
 }

@@ -56,7 +56,7 @@ package struct PostgresCheck {
     return found.map { $0.seen(by: servers) }
   }
 
-  /// Checks that the server is a primary of a supported version, and runs on one of the data directories.
+  /// Checks that the server is of a supported version, and runs on one of the data directories.
   /// - Throws: `PostgresFailure` when a backup would refuse the server.
   package func checkRuns(onOneOf clusters: [PostgresCluster], files: FileSystem) throws {
     _ = try server.cluster(among: clusters, files: files)
@@ -83,7 +83,9 @@ package struct PostgresCheck {
     try connection.value("SELECT has_function_privilege($1, 'EXECUTE')", ["pg_catalog." + function]) == "t"
   }
 
+  /// Returns the state of the archiver. On a standby none runs: its primary archives.
   package func archiver() throws -> Archiver {
+    if server.isStandby { return Archiver(mode: "off", failures: 0, lastFailure: nil) }
     let row = try connection.query(
       "SELECT current_setting('archive_mode'), failed_count, last_failed_wal FROM pg_stat_archiver")
     let texts = row.first?.map { $0.map { String(decoding: $0, as: UTF8.self) } } ?? []

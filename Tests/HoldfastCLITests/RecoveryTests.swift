@@ -242,14 +242,58 @@ import Testing
   }
 
   @Test(arguments: [
-    (["--to-end", "--to-lsn", "0/0"], "holdfast: --to-time, --to-lsn, --to-name and --to-end exclude each other"),
-    (["--timeline", "2"], "holdfast: --timeline says where --to-time, --to-lsn, --to-name or --to-end lies"),
+    (
+      ["--to-end", "--to-lsn", "0/0"],
+      "holdfast: --to-time, --to-lsn, --to-xid, --to-name and --to-end exclude each other"
+    ),
+    (
+      ["--timeline", "2"],
+      "holdfast: --timeline says where --to-time, --to-lsn, --to-xid, --to-name or --to-end lies, or what a --standby follows"
+    ),
     (
       ["--to-time", "soon"],
       "holdfast: --to-time soon is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22"
     ),
     (["--to-name", ""], "holdfast: --to-name is the name of a restore point: 1 to 63 bytes"),
-    (["--to-end", "--path", "x"], "holdfast: --to-time, --to-lsn, --to-name and --to-end exclude --path and --at"),
+    (
+      ["--to-end", "--path", "x"],
+      "holdfast: --to-time, --to-lsn, --to-xid, --to-name and --to-end exclude --path and --at"
+    ),
+    (
+      ["--standby", "--to-end"],
+      "holdfast: a --standby follows its primary without an end: it excludes --to-time, --to-lsn, --to-xid, --to-name and --to-end"
+    ),
+    (["--exclusive", "--to-end"], "holdfast: --exclusive is for --to-time, --to-lsn and --to-xid"),
+    (
+      ["--target-action", "pause", "--to-end"],
+      "holdfast: --target-action is for --to-time, --to-lsn, --to-xid and --to-name"
+    ),
+    (["--to-xid", "2"], "holdfast: --to-xid is the number of a transaction: 3 or more"),
+    (["--primary-slot", "a"], "holdfast: --primary-conninfo and --primary-slot are for a --standby"),
+    (
+      ["--standby", "--primary-slot", "A-b"],
+      "holdfast: --primary-slot is a name of lower case letters, digits and underscores"
+    ),
+    (
+      ["--recovery-option", "a=b"],
+      "holdfast: --recovery-option is for --standby, --to-time, --to-lsn, --to-xid, --to-name and --to-end"
+    ),
+    (
+      ["--standby", "--recovery-option", "a b=c"],
+      "holdfast: --recovery-option a b=c is not like recovery_min_apply_delay=5min"
+    ),
+    (
+      ["--standby", "--recovery-option", "Recovery_Target_Name=x"],
+      "holdfast: --recovery-option cannot set Recovery_Target_Name: --to-…, --exclusive, --target-action and --timeline do"
+    ),
+    (
+      ["--standby", "--primary-conninfo", "x", "--recovery-option", "primary_conninfo=y"],
+      "holdfast: primary_conninfo is set twice"
+    ),
+    (
+      ["--db-include", "x", "--path", "y"],
+      "holdfast: --standby, --archive-mode off and --db-include exclude --path, --no-remove and --missing-only"
+    ),
     (["--to-lsn", "x"], "holdfast: the value 'x' is invalid for '--to-lsn <lsn>'"),
   ])
   func whatMakesNoSenseIsRefused(_ arguments: [String], _ message: String) {

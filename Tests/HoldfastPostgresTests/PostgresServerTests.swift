@@ -101,22 +101,6 @@ import Testing
     #expect(try shop.capture(cluster, isExpected: false).envelope.postgres == nil)
   }
 
-  @Test func aStandbyIsRefused() throws {
-    let cluster = try TestCluster()
-    try cluster.start()
-    try shop.capture(cluster)
-    try shop.restore(to: "standby")
-    let standby = try TestCluster(restored: shop.directory.appending("standby"))
-    TestFiles.write([], to: standby.data.appending("standby.signal"))
-    try TestCluster.giveToServer(shop.directory.path)
-    try standby.start()
-    #expect(
-      refusal { try shop.capture(standby) } == """
-        the server is a standby: a live capture needs the primary
-        HINT: Back up where the primary runs, or stop the standby and back it up cold.
-        """)
-  }
-
   /// Without the server's word that the backup is whole, nothing counts.
   @Test func aSessionThatIsLostEndsTheBackup() throws {
     let cluster = try TestCluster()

@@ -22,7 +22,9 @@ import Testing
   private func plan(
     _ target: RecoveryTarget, _ shop: TestShop, from named: Snapshot? = nil, timeline: UInt32? = nil
   ) throws -> RecoveryPlan {
-    try RecoveryPlanner(shop.repository, target: target, timeline: timeline).plan(from: named, of: nil) { _ in }
+    try RecoveryPlanner(shop.repository, target: target, timeline: timeline.map { .number($0) }).plan(
+      from: named, of: nil
+    ) { _ in }
   }
 
   private func refusal(_ target: RecoveryTarget, _ shop: TestShop) throws -> String {

@@ -52,7 +52,7 @@ import Testing
     ("postgresql://shop:x@db/orders", true), ("postgres://db:5432,other:5432/a@b", false),
     ("postgres://db/orders?password=x", true),
   ]) func passwordsAreSeen(_ connection: String, _ holds: Bool) {
-    #expect(DatabaseServer.holdsPassword(connection) == holds)
+    #expect(ConnectionText.holdsPassword(connection) == holds)
   }
 
   @Test func aSourceWithoutAClusterNeedsNoServer() throws {

@@ -46,6 +46,18 @@ struct RestoreCommand: ParsableCommand {
       valueName: "oid=dir"))
   var tablespace: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Restore all tablespaces of a PostgreSQL cluster to directories below this one, each named by its OID; --tablespace goes before.",
+      valueName: "dir"), completion: .directory)
+  var tablespaceAll: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Restore only this database of a PostgreSQL cluster, beside the server's own: the files of the others become zeros, which take no room, so that the server starts and can drop them. May be repeated.",
+      valueName: "name-or-oid"))
+  var dbInclude: [String] = []
+
   @OptionGroup var recovery: RecoveryOptions
 
   @Flag(help: "Restore over existing files: write only what differs, remove what the snapshot does not have.")
@@ -83,12 +95,18 @@ struct RestoreCommand: ParsableCommand {
     }
     if acrossMounts, !delta { throw ValidationError("--across-mounts is for --delta") }
     if recovery.target != nil, !path.isEmpty || at != nil {
-      throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude --path and --at")
+      throw ValidationError("\(RecoveryOptions.targets) exclude --path and --at")
     }
     guard !noRemove || !missingOnly else { throw ValidationError("--no-remove and --missing-only exclude each other") }
     if recovery.target != nil, noRemove || missingOnly {
-      throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude --no-remove and --missing-only")
+      throw ValidationError("\(RecoveryOptions.targets) exclude --no-remove and --missing-only")
     }
+    let isPart = !path.isEmpty || noRemove || missingOnly
+    guard !recovery.standby && recovery.archiveMode != .off && dbInclude.isEmpty || !isPart else {
+      throw ValidationError(
+        "--standby, --archive-mode off and --db-include exclude --path, --no-remove and --missing-only")
+    }
+    guard !dbInclude.contains("") else { throw ValidationError("--db-include is the name or OID of a database") }
   }
 
   func run() throws {
@@ -105,11 +123,12 @@ struct RestoreCommand: ParsableCommand {
     watch.opened(repository, source: source.name)
     let progress = watch.makeProgress()
     defer { progress.end() }
-    let settings = try recovery.target.map { try plan($0, context, repository, progress) }
+    let plan =
+      try recovery.target.map { try planRecovery(to: $0, repository, progress) } ?? planStandby(repository, progress)
     var options = try options(context)
+    let (chosen, known) = try plan.map { ($0.snapshot, []) } ?? choose(for: options, in: repository, host, progress)
+    let settings = try settings(for: chosen, plan, context, repository, progress)
     options.recovery = settings
-    let (chosen, known) =
-      try settings.map { ($0.plan.snapshot, []) } ?? choose(for: options, in: repository, host, progress)
     if try repository.notes.read(chosen.sourceName).removal(of: chosen) != nil {
       progress.warn(
         "snapshot \(chosen.id.short) is removed, and may be collected while it is restored; call it back first with `holdfast undelete \(chosen.id.short)`"
@@ -161,6 +180,8 @@ struct RestoreCommand: ParsableCommand {
     let environment = context.machine.environment
     var options = Restore.Options(target: try environment.absolute(target))
     options.tablespaces = try tablespaces(environment)
+    options.tablespaceRoot = try tablespaceAll.map { try environment.absolute($0) }
+    options.databases = dbInclude
     options.isDelta = isDelta
     options.keeps = missingOnly ? .everything : noRemove ? .others : .nothing
     options.isDryRun = dryRun
@@ -178,6 +199,7 @@ struct RestoreCommand: ParsableCommand {
       .chooseAmongAll(in: repository.catalog) { progress.warn($0.message) }
     var options = options
     options.paths = try paths(of: chosen, repository)
+    options.recovery = recovery.settings(nil, from: chosen.id, restoreCommand: nil)
     guard snapshot == .latest, at == nil,
       let unfinished = Restore.unfinished(in: options.target, files: host.files),
       unfinished.isSameCommand(as: RestoreRecord(options, of: chosen.id)),
@@ -227,6 +249,11 @@ struct RestoreCommand: ParsableCommand {
     Console.output(
       "  \(report.isDryRun ? "would write" : "wrote") \(Amount.bytes(report.writtenBytes)) to \(Amount.count(report.writtenFiles, "file"))"
     )
+    for database in report.zeroedDatabases {
+      Console.output(
+        "  database \(database.oid)\(database.name.isEmpty ? "" : " (\(Path(database.name)))") becomes zeros: DROP DATABASE it when the server runs"
+      )
+    }
     let removed = Amount.count(UInt64(report.removed.count), "path")
     let all = "\(Amount.count(report.removedEntries, "entry", "entries")), \(Amount.bytes(report.removedBytes))"
     Console.output(

@@ -31,6 +31,8 @@ package struct Backup {
     package var postgres: String?
     /// True if a missing server is an error.
     package var expectsPostgres = false
+    /// The longest wait for the log of a standby, which its primary archives.
+    package var standbyLogWait = TimeSpan.seconds(60)
     /// The tags that the snapshot gets from the beginning.
     package var tags: Set<Tag> = []
     /// The share of lost pages that archives and body can repair by themselves.
@@ -136,6 +138,11 @@ package struct Backup {
     if let lease {
       envelope.lease = lease.number
       try commit(envelope, of: source, base, draft, record, writer, under: lease)
+      let log = StandbyLog(
+        repository: repository, source: source.name, limit: options.standbyLogWait, progress: progress)
+      if let missing = try databases?.postgres.flatMap(log.missing) {
+        record.add(Problem(path: .root, reason: missing))
+      }
     }
     return Report(
       envelope: envelope, reason: base.reason, problems: record.problems.sorted { $0.path < $1.path },

@@ -27,8 +27,13 @@ package struct Restore {
     /// The directories of the tablespaces of a PostgreSQL cluster, by OID. Other tablespaces stay inside the data
     /// directory.
     package var tablespaces: [String: Path] = [:]
-    /// Makes the server of the restored cluster recover when it starts.
+    /// The directory in which all other tablespaces get a directory with their OID as its name.
+    package var tablespaceRoot: Path?
+    /// The purpose and settings of the restored cluster; `nil` if its server starts as the snapshot says.
     package var recovery: RecoverySettings?
+    /// The names or OIDs of the databases whose contents are restored; empty for all. The files of the others become
+    /// zeros, which take no room.
+    package var databases: [String] = []
 
     package init(target: Path) { self.target = target }
   }
@@ -58,6 +63,8 @@ package struct Restore {
     /// The mounts below the target that the snapshot does not have. They are left alone.
     package var leftAlone: [Path] = []
     package var problems: [Problem] = []
+    /// The databases whose files are restored as zeros.
+    package var zeroedDatabases: [ClusterDatabase] = []
     package var duration = TimeSpan.zero
 
     package var exitStatus: ExitStatus { problems.isEmpty ? .done : .incomplete }
@@ -124,6 +131,7 @@ extension Restore.Report {
     (entries, bytes) = (plan.totals.entries, plan.totals.bytes)
     (leftAlone, problems) = (plan.totals.leftAlone, plan.totals.problems)
     removed = plan.waitingRemovals
+    zeroedDatabases = plan.zeroedDatabases
     for figures in plan.impact.parts {
       removedEntries += figures.removed
       removedBytes &+= figures.removedBytes

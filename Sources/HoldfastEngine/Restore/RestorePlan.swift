@@ -32,6 +32,8 @@ struct RestorePlan {
   /// The parts, in the order in which they get their names: the directory of a cluster comes after its tablespaces.
   let parts: [RestorePart]
   let totals: RestoreTotals
+  /// The databases whose files are restored as zeros.
+  let zeroedDatabases: [ClusterDatabase]
   /// The effect on existing content.
   let impact: Restore.Impact
 

@@ -32,7 +32,7 @@ struct RestorePlanner {
   mutating func plan() throws -> RestorePlan {
     let source = try repository.containers.sourceOrigin(of: snapshot)?.directory
     let target = try examine(pathConflicts.resolve(options.target), source, options.openTarget)
-    try options.recovery?.plan.checkTablespaces(files: host.files)
+    try options.recovery?.plan?.checkTablespaces(files: host.files)
     let chain = try repository.catalog.chain(to: snapshot, known: known)
     try repository.containers.checkPresence(of: chain, .anywhere)
     let readers = ArchiveReaders(chain, in: repository.containers)
@@ -40,6 +40,8 @@ struct RestorePlanner {
     if options.paths.isEmpty, !options.isDelta { readers.openAhead() }
     let state = try repository.containers.replay(chain)
     var parts = try parts(of: state, into: target, source)
+    let choice = try options.databases.isEmpty ? nil : DatabaseChoice(options.databases, state, readers, host)
+    for index in parts.indices { parts[index].selection.zeroed = choice?.zeroed ?? [] }
     let use = TargetUse(files: host.files)
     if options.isDelta || parts.count > 1, let warning = use.warning { progress.warn(warning) }
     for index in parts.indices {
@@ -53,7 +55,7 @@ struct RestorePlanner {
     try noteUnseen(state)
     return RestorePlan(
       snapshot: snapshot, target: target.path, options: options, readers: readers, state: state, parts: parts,
-      totals: totals,
+      totals: totals, zeroedDatabases: choice?.databases ?? [],
       impact: Restore.Impact(
         snapshot: snapshot, location: repository.location, parts: parts.compactMap(\.figures)))
   }
@@ -61,7 +63,8 @@ struct RestorePlanner {
   /// Returns the parts: first the tablespaces that are restored elsewhere, then the cluster, so that no server can
   /// start on an incomplete cluster.
   private func parts(of state: StateFile, into target: RestoreTarget, _ source: Path?) throws -> [RestorePart] {
-    let relocations = try Relocation.ofTablespaces(options.tablespaces, in: state, places: pathConflicts)
+    let relocations = try Relocation.ofTablespaces(
+      options.tablespaces, root: options.tablespaceRoot, in: state, places: pathConflicts)
     try Relocation.checkApart(target.path, relocations)
     let tablespaces = try relocations.map {
       RestorePart(selection: Selection(below: $0.directory, of: state), target: try examine($0.place, source))

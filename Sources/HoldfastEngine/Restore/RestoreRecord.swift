@@ -19,7 +19,10 @@ package struct RestoreRecord: Equatable, Sendable {
     target = options.target.description
     paths = options.paths.map(\.description).sorted()
     tablespaces = options.tablespaces.map { "\($0.key)=\($0.value)" }.sorted()
-    otherWords = (options.crossesMounts ? ["--across-mounts"] : []) + (options.recovery?.plan.target.words ?? [])
+    var words = options.crossesMounts ? ["--across-mounts"] : []
+    words += options.recovery?.words ?? []
+    words += options.tablespaceRoot.map { ["--tablespace-all", $0.description] } ?? []
+    otherWords = words + options.databases.sorted().flatMap { ["--db-include", $0] }
   }
 
   /// True if files of the target may be staged: without their names, and possibly changed.

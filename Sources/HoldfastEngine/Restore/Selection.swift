@@ -1,5 +1,6 @@
 internal import HoldfastArchive
 internal import HoldfastModel
+internal import HoldfastSource
 
 /// The entries of a state that a restore brings back, and their paths in the target. They are all entries; or those at
 /// and below some paths, with the directories above them; or the contents of one directory, which becomes the target.
@@ -11,6 +12,8 @@ struct Selection {
   /// The directories that are restored elsewhere.
   private let relocations: [Relocation]
   private var leftOut: [Path] = []
+  /// The directories of the state whose files are restored as zeros, except for their version files.
+  var zeroed: Set<Path> = []
   /// The links that take the place of files: a file that is not selected itself, and the first selected link to it.
   private var heirs: [Path: Path] = [:]
   /// The files that these links become, by the path of the link, each with the offset of its page map.
@@ -102,8 +105,17 @@ struct Selection {
 
   /// Returns the extents of an entry that `resolve` returned for the last entry of `reader`.
   func extents(of wanted: Entry, from reader: StateReader) -> any PageMapReader {
+    if isZeroed(wanted), let file = wanted.file { return ZeroPages(file) }
     guard let found = inherited[wanted.path], let file = found.file.file else { return reader.extents() }
     return state.extents(at: found.mapOffset, of: file)
+  }
+
+  private func isZeroed(_ wanted: Entry) -> Bool {
+    guard !zeroed.isEmpty, !wanted.path.lastComponent.elementsEqual(PostgresCluster.versionFile.utf8) else {
+      return false
+    }
+    let path = base.isEmpty ? wanted.path : base.appending(wanted.path.bytes)
+    return path.parent.map { zeroed.contains($0) } ?? false
   }
 
   /// Returns the entry for the target itself; `nil` if it is not selected.
@@ -113,6 +125,22 @@ struct Selection {
       if let wanted = resolve(entry), wanted.path.isEmpty { return wanted }
     }
     return nil
+  }
+}
+
+/// The page map of a file of zeros.
+private struct ZeroPages: PageMapReader {
+  private var extent: PageExtent?
+
+  init(_ file: FileContent) {
+    let pageSize = UInt64(file.pageSize)
+    let count = file.size / pageSize + (file.size % pageSize > 0 ? 1 : 0)
+    if count > 0 { extent = PageExtent(first: 0, count: count, location: nil, digests: []) }
+  }
+
+  mutating func next() -> PageExtent? {
+    defer { extent = nil }
+    return extent
   }
 }
 

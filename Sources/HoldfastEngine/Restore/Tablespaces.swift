@@ -4,11 +4,19 @@ internal import HoldfastSource
 
 extension Relocation {
   /// Finds the tablespaces that are restored elsewhere than to the data directory.
-  /// - Parameter wanted: their directories, by OID.
-  static func ofTablespaces(_ wanted: [String: Path], in state: StateFile, places: PathConflicts) throws -> [Relocation]
-  {
-    guard !wanted.isEmpty else { return [] }
+  /// - Parameters:
+  ///   - wanted: their directories, by OID.
+  ///   - root: the directory for all others; `nil` if they stay in the data directory.
+  static func ofTablespaces(
+    _ wanted: [String: Path], root: Path?, in state: StateFile, places: PathConflicts
+  ) throws -> [Relocation] {
+    guard !wanted.isEmpty || root != nil else { return [] }
     let known = try tablespaces(of: state)
+    var wanted = wanted
+    if let root {
+      let names = known.map { String(decoding: $0.lastComponent, as: UTF8.self) }
+      wanted.merge(names.map { ($0, root.appending($0)) }) { named, _ in named }
+    }
     return try wanted.sorted { $0.key < $1.key }.map { name, place in
       let found = known.filter { $0.lastComponent.elementsEqual(name.utf8) }
       guard found.count == 1, let cluster = found[0].parent?.parent else {

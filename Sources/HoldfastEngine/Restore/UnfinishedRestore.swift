@@ -97,6 +97,21 @@ struct UnfinishedRestore {
 }
 
 extension Restore {
+  /// True if a PostgreSQL cluster lies in a directory, or what a restore over one has not ended. Only that is written
+  /// over by who cannot ask.
+  /// - Parameter target: need not exist.
+  package static func isOverCluster(_ target: Path, files: FileSystem) throws -> Bool {
+    if unfinished(in: target, files: files) != nil { return true }
+    return try [Path(PostgresCluster.versionFile), ClusterControl.path].contains { file in
+      do throws(SystemError) {
+        return try files.statusIfPresent(of: target.appending(file.bytes)) != nil
+      } catch {
+        if error.isNotFound { return false }
+        throw error
+      }
+    }
+  }
+
   /// Returns the record of an interrupted restore that has staged files of the target.
   /// - Parameter target: need not exist.
   /// - Returns: the record; `nil` if there is none, or it is not this user's.

@@ -23,12 +23,17 @@ package struct RecoveryPlanner {
 
   private let repository: Repository
   private let target: RecoveryTarget
+  /// True if what lies exactly at the target is not replayed.
+  private let isExclusive: Bool
   /// The timeline to end on; `nil` for the newest.
-  private let timeline: UInt32?
+  private let timeline: RecoveryTimeline?
 
-  package init(_ repository: Repository, target: RecoveryTarget, timeline: UInt32?) {
+  package init(
+    _ repository: Repository, target: RecoveryTarget, isExclusive: Bool = false, timeline: RecoveryTimeline?
+  ) {
     self.repository = repository
     self.target = target
+    self.isExclusive = isExclusive
     self.timeline = timeline
   }
 
@@ -62,19 +67,24 @@ package struct RecoveryPlanner {
     throw try noneBefore(newest, isNamed: named != nil)
   }
 
-  /// Returns true if an older snapshot may reach a target that this one does not: the time of a restore point is not
-  /// known.
+  /// Returns true if an older snapshot may reach a target that this one does not: the time of a restore point, and of a
+  /// transaction, is not known.
   private func mayLieBefore(_ error: any OperatorError, _ named: Snapshot?) -> Bool {
-    guard case .restorePoint = target, named == nil else { return false }
-    return error.scope == .usage || error.scope == .repository
+    guard named == nil else { return false }
+    switch target {
+    case .restorePoint, .transaction: return error.scope == .usage || error.scope == .repository
+    case .time, .lsn, .end: return false
+    }
   }
+
+  private func isMet(by event: WALEvent) -> Bool { target.isMet(by: event, isExclusive: isExclusive) }
 
   /// - Parameter candidates: snapshots of one cluster, the oldest first.
   /// - Returns: the plan; `nil` if none of the snapshots ended before the target.
   private func plan(_ candidates: [Candidate], isNamed: Bool) throws -> RecoveryPlan? {
     guard let newest = candidates.last, !candidates.allSatisfy(isLater) else { return nil }
     let inventory = try WALInventory(WALArchive(repository, of: newest.snapshot.sourceName), newest.system)
-    guard let size = inventory.size, let end = try history(inventory, for: isNamed ? newest : nil) else {
+    guard let size = inventory.size, let end = try history(inventory, for: newest, isNamed: isNamed) else {
       throw EngineError(
         .usage, "no write-ahead log of cluster \(newest.system) is archived for \(inventory.archive.source)",
         hint: "Without --to-…, the snapshot is restored as it was captured.")
@@ -104,7 +114,7 @@ package struct RecoveryPlanner {
 
   private func noneBefore(_ newest: Candidate, isNamed: Bool) throws -> EngineError {
     let inventory = try WALInventory(WALArchive(repository, of: newest.snapshot.sourceName), newest.system)
-    let timeline = try history(inventory, for: isNamed ? newest : nil)?.timeline ?? newest.cluster.timeline
+    let timeline = try history(inventory, for: newest, isNamed: isNamed)?.timeline ?? newest.cluster.timeline
     return EngineError(
       .usage,
       isNamed
@@ -133,15 +143,23 @@ package struct RecoveryPlanner {
   }
 
   /// - Returns: the history to recover along; `nil` if no segment is archived.
-  private func history(_ inventory: WALInventory, for candidate: Candidate?) throws -> TimelineHistory? {
+  private func history(
+    _ inventory: WALInventory, for candidate: Candidate, isNamed: Bool
+  ) throws -> TimelineHistory? {
     let histories = try inventory.histories()
+    let cluster = candidate.cluster
     if let timeline {
-      if let wanted = histories.last(where: { $0.timeline == timeline }) { return wanted }
+      let number =
+        switch timeline {
+        case .ofSnapshot: cluster.timeline
+        case .number(let number): number
+        }
+      if let wanted = histories.last(where: { $0.timeline == number }) { return wanted }
       throw EngineError(
-        .usage, "timeline \(timeline) is not archived for \(inventory.archive.source)",
+        .usage, "timeline \(number) is not archived for \(inventory.archive.source)",
         hint: "Run `holdfast wal status` to see which there are.")
     }
-    if let cluster = candidate?.cluster {
+    if isNamed {
       return try inventory.newestHistory(from: cluster.timeline, upTo: cluster.stop)
     }
     return histories.last
@@ -163,7 +181,8 @@ package struct RecoveryPlanner {
     let hasHistory =
       timeline == 1 || path.inventory.files.contains { $0.kind == .timelineHistory && $0.timeline == timeline }
     return RecoveryPlan(
-      snapshot: candidate.snapshot, target: target, system: candidate.system, timeline: timeline,
+      snapshot: candidate.snapshot, target: target, isExclusive: isExclusive, system: candidate.system,
+      timeline: timeline,
       hasHistory: hasHistory, first: path.files[0], last: path.files[file], count: UInt64(file + 1),
       tablespaces: demands.tablespaces,
       minima: minima)
@@ -176,12 +195,12 @@ package struct RecoveryPlanner {
     switch target {
     case .end: return demands
     // The first record that begins there or later is replayed too.
-    case .lsn(let lsn): isReplayed = { $1 < lsn }
-    case .time, .restorePoint:
+    case .lsn(let lsn): isReplayed = isExclusive ? { found, _ in found < lsn } : { $1 < lsn }
+    case .time, .transaction, .restorePoint:
       let near = path.files[max(0, file - 1)].number(path.size).map { path.size.start(of: $0) }
       guard (demands.tablespaces.map(\.lsn) + demands.parameters.map(\.lsn)).contains(where: { $0 >= near ?? $0 })
       else { return demands }
-      let stop = try path.firstEvent(in: max(0, file - 1)..<file + 1, where: target.isMet)?.lsn
+      let stop = try path.firstEvent(in: max(0, file - 1)..<file + 1, where: isMet)?.lsn
       isReplayed = { lsn, _ in stop.map { lsn < $0 } ?? true }
     }
     demands.tablespaces.removeAll { !isReplayed($0.lsn, $0.previous) }
@@ -196,7 +215,8 @@ package struct RecoveryPlanner {
     switch target {
     case .time(let time):
       if isLater(candidate) { return .beforeSnapshot }
-      return try first(in: path, stop: stop) { $0.latest.map { $0 > time } ?? false }
+      return try first(in: path, stop: stop) { $0.latest.map { isExclusive ? $0 >= time : $0 > time } ?? false }
+    case .transaction: return try transactionEnd(in: path, stop: stop)
     case .restorePoint(let name):
       let shown = Path(name).description
       return try first(in: path, stop: stop) { $0.restorePoints.contains { $0.name == shown } }
@@ -224,7 +244,7 @@ package struct RecoveryPlanner {
       try closed
       ?? path.first { index, _ in
         guard index + 1 < path.files.count, let event = try path.openEvent(index) else { return nil }
-        return target.isMet(by: event) ? index + 1 : nil
+        return isMet(by: event) ? index + 1 : nil
       }
     guard let found else { return .notMet }
     // Recovery must not stop before the snapshot is consistent: near the snapshot's stop, the position of the event
@@ -232,10 +252,28 @@ package struct RecoveryPlanner {
     guard let number = path.files[found].number(path.size), number <= path.size.number(of: stop) + 1 else {
       return .met(file: found)
     }
-    guard let event = try path.firstEvent(in: max(0, found - 1)..<found + 1, where: target.isMet) else {
+    guard let event = try path.firstEvent(in: max(0, found - 1)..<found + 1, where: isMet) else {
       return .notMet
     }
     return event.lsn < stop ? .beforeSnapshot : .met(file: found)
+  }
+
+  /// Finds the file in which the transaction of the target ended. Nothing that is stored with the files tells the
+  /// numbers of their transactions, so all of the log is read, from the snapshot on.
+  private func transactionEnd(in path: RecoveryPath, stop: LogSequenceNumber) throws -> Finding {
+    guard !path.files.isEmpty else { return .notMet }
+    var end: LogSequenceNumber?
+    for index in path.files.indices where end == nil {
+      try repository.host.cancellation.check()
+      end = try path.firstEvent(in: index..<index + 1, where: isMet)?.lsn
+      guard end == nil, index + 1 < path.files.count, let event = try path.openEvent(index), isMet(by: event) else {
+        continue
+      }
+      return event.lsn < stop ? .beforeSnapshot : .met(file: index + 1)
+    }
+    guard let end else { return .notMet }
+    if end < stop { return .beforeSnapshot }
+    return path.files.firstIndex { $0.number(path.size) == path.size.number(of: end) }.map { .met(file: $0) } ?? .notMet
   }
 
   // MARK: Missing log

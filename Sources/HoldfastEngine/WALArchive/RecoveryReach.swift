@@ -93,7 +93,7 @@ extension RecoveryPath {
     guard let last = files.firstIndex(where: { $0.number(size) == size.number(of: lsn) }) else { return nil }
     var near: Timestamp?
     try forEachEvent(in: last..<last + 1) { event in
-      guard event.lsn < lsn, case .transactionEnd(_, let time) = event else { return }
+      guard event.lsn < lsn, case .transactionEnd(_, let time, _) = event else { return }
       near = near.map { max($0, time) } ?? time
     }
     return try near ?? latest(upTo: last - 1)

@@ -9,6 +9,8 @@ package enum RecoveryTarget: Hashable, Sendable {
   case time(Timestamp)
   /// After the first record that begins at this position or later.
   case lsn(LogSequenceNumber)
+  /// The end of the transaction of this number, as `pg_current_xact_id()` tells it.
+  case transaction(UInt32)
   /// A restore point, by the name given to `pg_create_restore_point`.
   case restorePoint(String)
   /// The end of the archived log.
@@ -19,6 +21,7 @@ package enum RecoveryTarget: Hashable, Sendable {
     switch self {
     case .time(let time): TimeText.exact(time)
     case .lsn(let lsn): lsn.description
+    case .transaction(let number): "the end of transaction \(number)"
     case .restorePoint(let name): "the restore point \"\(Path(name))\""
     case .end: "the end of the archive"
     }
@@ -29,6 +32,7 @@ package enum RecoveryTarget: Hashable, Sendable {
     switch self {
     case .time(let time): ["--to-time", TimeText.exact(time)]
     case .lsn(let lsn): ["--to-lsn", lsn.description]
+    case .transaction(let number): ["--to-xid", String(number)]
     case .restorePoint(let name): ["--to-name", name]
     case .end: ["--to-end"]
     }
@@ -38,14 +42,24 @@ package enum RecoveryTarget: Hashable, Sendable {
   var isOfAnyCluster: Bool {
     switch self {
     case .time, .restorePoint: true
-    case .lsn, .end: false
+    case .lsn, .transaction, .end: false
+    }
+  }
+
+  /// True if it lies at a record that may be replayed or not (`recovery_target_inclusive`).
+  package var mayBeExclusive: Bool {
+    switch self {
+    case .time, .lsn, .transaction: true
+    case .restorePoint, .end: false
     }
   }
 
   /// Returns true if recovery stops at this event; never for a position and for the end.
-  func isMet(by event: WALEvent) -> Bool {
+  /// - Parameter isExclusive: true if what lies exactly at the target is not replayed.
+  func isMet(by event: WALEvent, isExclusive: Bool) -> Bool {
     switch (self, event) {
-    case (.time(let time), .transactionEnd(_, let ended)): ended > time
+    case (.time(let time), .transactionEnd(_, let ended, _)): isExclusive ? ended >= time : ended > time
+    case (.transaction(let number), .transactionEnd(_, _, let found)): found == number
     case (.restorePoint(let name), .restorePoint(_, _, let found)): found == Array(name.utf8)
     default: false
     }
@@ -58,8 +72,24 @@ package enum RecoveryTarget: Hashable, Sendable {
       // Without the name of a time zone: PostgreSQL knows none while it reads its settings.
       ("recovery_target_time", TimeText.exact(time).replacing("T", with: " ").replacing("Z", with: "+00"))
     case .lsn(let lsn): ("recovery_target_lsn", lsn.description)
+    case .transaction(let number): ("recovery_target_xid", String(number))
     case .restorePoint(let name): ("recovery_target_name", name)
     case .end: nil
+    }
+  }
+}
+
+/// The timeline on which an operator wants recovery to end.
+package enum RecoveryTimeline: Hashable, Sendable {
+  /// The timeline of the snapshot; if none is named, of the newest one.
+  case ofSnapshot
+  case number(UInt32)
+
+  /// The value of the command line option.
+  var word: String {
+    switch self {
+    case .ofSnapshot: "current"
+    case .number(let number): String(number)
     }
   }
 }
@@ -68,6 +98,8 @@ package enum RecoveryTarget: Hashable, Sendable {
 package struct RecoveryPlan: Sendable {
   package let snapshot: Snapshot
   package let target: RecoveryTarget
+  /// True if what lies exactly at the target is not replayed.
+  package let isExclusive: Bool
   package let system: SystemIdentifier
   package let timeline: UInt32
   /// True if the history of the timeline is archived; the first timeline has none.
@@ -80,53 +112,7 @@ package struct RecoveryPlan: Sendable {
   package let tablespaces: [WALTablespace]
   /// The lowest values of settings with which a server can recover, by the names of the settings.
   package let minima: [String: Int32]
-}
 
-/// The PostgreSQL settings for a recovery.
-package struct RecoverySettings: Sendable {
-  package let plan: RecoveryPlan
-  private let restoreCommand: String
-
-  /// - Parameter restoreCommand: a shell command that contains PostgreSQL's %f and %p.
-  package init(_ plan: RecoveryPlan, restoreCommand: String) {
-    self.plan = plan
-    self.restoreCommand = restoreCommand
-  }
-
-  /// The lines of `postgresql.auto.conf`, except for settings that are raised.
-  package var lines: [String] {
-    var settings = [("restore_command", restoreCommand)]
-    if let target = plan.target.setting {
-      settings += [target, ("recovery_target_inclusive", "on"), ("recovery_target_action", "promote")]
-    }
-    // PostgreSQL accepts the number of a timeline only if it has a history; otherwise the timeline is that of the
-    // snapshot.
-    settings.append(("recovery_target_timeline", plan.hasHistory ? String(plan.timeline) : "current"))
-    return settings.map { "\($0) = \(Self.quoted($1))" }
-  }
-
-  /// Returns a value in the syntax of postgresql.conf.
-  private static func quoted(_ value: String) -> String {
-    "'" + value.replacing("\\", with: "\\\\").replacing("'", with: "''").replacing("\n", with: "\\n") + "'"
-  }
-
-  /// Returns the settings file with these settings appended. Settings that an earlier recovery left are commented out,
-  /// because a server with two targets does not start.
-  /// - Parameter raised: the settings that the log requires to be higher than in the snapshot.
-  func appended(to file: [UInt8], raising raised: [(name: String, value: String)]) -> [UInt8] {
-    var lines = file.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
-      Self.isOfRecovery(line) ? Array("# before a restore: ".utf8) + line : Array(line)
-    }
-    if lines.last?.isEmpty ?? false { lines.removeLast() }
-    let title = "# Recovery to \(plan.target.text), from snapshot \(plan.snapshot.id) of holdfast."
-    let settings = self.lines + raised.map { "\($0.name) = \(Self.quoted($0.value))" }
-    lines += ([title] + settings).map { Array($0.utf8) }
-    return Array(lines.joined(separator: [UInt8(ascii: "\n")])) + [UInt8(ascii: "\n")]
-  }
-
-  private static func isOfRecovery(_ line: ArraySlice<UInt8>) -> Bool {
-    let text = String(decoding: line.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }, as: UTF8.self)
-      .lowercased()
-    return text.hasPrefix("recovery_target") || text.hasPrefix("restore_command")
-  }
+  /// The command line options for the target.
+  var words: [String] { target.words + (isExclusive ? ["--exclusive"] : []) }
 }

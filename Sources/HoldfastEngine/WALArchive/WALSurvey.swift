@@ -26,7 +26,7 @@ final class WALSurvey {
 
     func add(_ event: WALEvent) {
       switch event {
-      case .transactionEnd(_, let time):
+      case .transactionEnd(_, let time, _):
         transactions += 1
         latest = latest.map { max($0, time) } ?? time
       case .restorePoint(let lsn, let time, let name):

@@ -1,7 +1,7 @@
 internal import HoldfastArchive
 internal import HoldfastConfiguration
 package import HoldfastEngine
-internal import HoldfastModel
+package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
@@ -10,13 +10,20 @@ extension RepositoryContext {
   /// Returns the command that the server of a restored cluster runs for its archived log: this program, with this
   /// repository.
   package func restoreCommand(for plan: RecoveryPlan, in repository: Repository) throws -> String {
+    try restoreCommand(forLogOf: plan.snapshot.sourceName, plan.system, in: repository)
+  }
+
+  /// Returns the same command for the log of a cluster.
+  package func restoreCommand(
+    forLogOf source: SourceName, _ system: SystemIdentifier, in repository: Repository
+  ) throws -> String {
     var words = [ShellText.quotedForServer(try text(machine.host.program())), "wal", "fetch", "%f", "%p"]
     words += ["--repository", ShellText.quotedForServer(try text(location))]
     if configured != nil, location.directory == nil, let file = try machine.loader().location.named {
       // The server does not have the variables of this shell.
       words += ["--config", ShellText.quotedForServer(try text(file))]
     }
-    words += ["--name", plan.snapshot.sourceName.text, "--system", plan.system.description]
+    words += ["--name", source.text, "--system", system.description]
     if let keyring = repository.keyring.sealed?.revision.digest {
       words += ["--expect-keyring", keyring.description]
       words += try keys.identityOptions(ShellText.quotedForServer)

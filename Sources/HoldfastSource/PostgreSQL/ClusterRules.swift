@@ -23,6 +23,7 @@ package struct ClusterRules {
   private static let skipped: Set<String> = [
     "backup_manifest", "current_logfiles.tmp", "postgresql.auto.conf.tmp", "postmaster.opts", "postmaster.pid",
   ]
+  private static let signals: Set<String> = ["recovery.signal", "standby.signal"]
   fileprivate static let late: Set<String> = ["backup_label", "tablespace_map", ClusterRules.keptTablespaceMap]
   /// The server's tablespace_map, under the name that PostgreSQL gives to one that it no longer needs. In a snapshot
   /// the tablespaces are where their links were, so the file is not needed. It only records where they came from.
@@ -43,6 +44,8 @@ package struct ClusterRules {
     if parts.count == 1, Self.skipped.contains(name) { return .skip }
     guard cluster.isLive else { return .capture }
     if cluster.isLate(parts, isDirectory: kind == .directory) { return .late }
+    // The server of a snapshot must not wait for the primary of this one.
+    if parts.count == 1, Self.signals.contains(name) { return .skip }
     if parts.count > 1, Self.emptied.contains(parts[0]) { return .skip }
     if parts[0] == "pg_wal", parts.count > 2 { return kind == .directory ? .capture : .skip }
     return kind == .file && (RelationFile(parts)?.isRebuilt(beside: listing) ?? false) ? .skip : .capture
@@ -149,7 +152,7 @@ extension PostgresCluster {
   fileprivate func isLate(_ parts: [String], isDirectory: Bool) -> Bool {
     switch parts.count {
     case 1: ClusterRules.late.contains(parts[0]) || given.contains(parts[0])
-    case 2: parts[0] == "pg_wal" && !isDirectory
+    case 2: parts[0] == "pg_wal" && !isDirectory || given.contains(parts.joined(separator: "/"))
     default: false
     }
   }

@@ -19,6 +19,8 @@ package final class PostgresBackup: Sendable {
   }
 
   package let cluster: PostgresCluster
+  /// True if the server is a standby. The end of the backup is then in its control file, not in its log.
+  package let isOfStandby: Bool
   /// Warnings for the operator.
   package let warnings: [String]
   /// Hints for the operator that are no warnings.
@@ -36,6 +38,11 @@ package final class PostgresBackup: Sendable {
 
   /// The WAL of the backup; `nil` before it is stopped.
   package var span: LogSpan? { ended.withLock { $0 } }
+
+  /// The segments of the WAL from the start to the stop; empty before the backup is stopped.
+  package var segments: [WALFileName] {
+    span.map { segmentNames(of: $0).compactMap { WALFileName($0) } } ?? []
+  }
 
   /// Warnings that came up when the backup ended.
   package var lateWarnings: [String] { late.withLock { $0.warnings } }
@@ -66,17 +73,15 @@ package final class PostgresBackup: Sendable {
     }
     let started = try connection.value(server.startStatement, [label])
     start = try PostgresServer.lsn(started)
-    let name = try connection.value("SELECT pg_walfile_name($1::pg_lsn)", [started])
-    guard name.utf8.count == 24, let timeline = UInt32(name.prefix(8), radix: 16) else {
-      throw PostgresFailure("PostgreSQL says that its WAL begins with \(name)", hint: nil)
-    }
-    self.timeline = timeline
+    try server.checkRole(connection)
+    isOfStandby = server.isStandby
     try Self.checkIsWritten(cluster, since: start, in: root, files: files)
     databases = try PostgresServer.databases(connection)
     configuration = try ServerConfiguration(of: cluster, connection, in: root, files: files)
-    self.cluster = cluster.live(giving: Set(configuration.files.keys))
+    self.cluster = cluster.live(
+      giving: Set(configuration.files.keys).union(server.isStandby ? StandbyFiles.names : []))
     self.warnings = warnings + configuration.warnings
-    notes = try configuration.notes + PostgresServer.archivingNotes(connection)
+    notes = try configuration.notes + server.archivingNotes(connection)
     segmentBytes = server.segmentBytes
     session = Mutex(connection)
   }
@@ -100,7 +105,8 @@ package final class PostgresBackup: Sendable {
   private func isLogged(_ lsn: LogSequenceNumber) -> Bool {
     guard lsn > start else { return false }
     return session.withLock { session in
-      guard let now = try? PostgresServer.lsn(session.value("SELECT pg_current_wal_insert_lsn()")) else { return false }
+      let function = isOfStandby ? "pg_last_wal_replay_lsn" : "pg_current_wal_insert_lsn"
+      guard let now = try? PostgresServer.lsn(session.value("SELECT \(function)()")) else { return false }
       return lsn <= now
     }
   }
@@ -110,29 +116,35 @@ package final class PostgresBackup: Sendable {
   /// - Returns: the files whose contents the server has told, and the WAL that makes the capture consistent, in path
   ///   order.
   package func stop(root: OpenFile, files: FileSystem) throws -> [LateFile] {
+    // The control file is read behind everything else, and before the server says where the backup ends: the log up to
+    // there leads beyond what the control file asks for.
+    let own = try isOfStandby ? StandbyFiles(cluster: cluster).contents(in: root, files: files) : [:]
     let (row, databasesNow) = try session.withLock { session in
       (
         try session.query(PostgresServer.stopStatement(version: cluster.version)).first ?? [],
         try PostgresServer.databases(session)
       )
     }
-    guard row.count == 3, let text = row[0], let label = row[1], !label.isEmpty else {
-      throw PostgresFailure("PostgreSQL ended the backup without a label", hint: nil)
+    guard row.count == 3, let text = row[0], let label = row[1], let timeline = BackupLabel(label).timeline else {
+      throw PostgresFailure("PostgreSQL ended the backup without a label that is understood", hint: nil)
     }
+    if isOfStandby { try session.withLock { try PostgresServer.checkTimeline(timeline, $0) } }
     let stop = try PostgresServer.lsn(String(decoding: text, as: UTF8.self))
-    ended.withLock { $0 = LogSpan(start: start, stop: stop, timeline: timeline) }
+    let span = LogSpan(start: start, stop: stop, timeline: timeline)
+    ended.withLock { $0 = span }
     try checkTablespaces(row[2] ?? [], home: root.path.appending(cluster.root.bytes), files: files)
     try checkNoTablespaceWasMade(root: root, files: files)
-    var late = try [given("backup_label", label, root: root, files: files)]
+    var late = try [given(BackupLabel.name, label, root: root, files: files)]
+    late += try own.map { try given($0.key, $0.value, root: root, files: files) }
     if let map = row[2], !map.isEmpty {
       late.append(try given(ClusterRules.keptTablespaceMap, map, root: root, files: files))
     }
     late += try configuration.files.map { try given($0.key, $0.value, root: root, files: files) }
     let log = try logDirectory(root: root, files: files)
-    let segments = try segmentNames(to: stop).map { try segment($0, in: log, files: files) }
-    try checkLog(segments, to: stop, stable: databases.intersection(databasesNow), files: files)
+    let segments = try segmentNames(of: span).map { try segment($0, in: log, files: files) }
+    try checkLog(segments, of: span, stable: databases.intersection(databasesNow), files: files)
     self.late.withLock { $0.segments = segments.map(\.item) }
-    late += segments + (try history(in: log, files: files))
+    late += segments + (try history(of: timeline, in: log, files: files))
     return late.sorted { $0.item.path < $1.item.path }
   }
 
@@ -151,10 +163,11 @@ package final class PostgresBackup: Sendable {
   /// database may have been copied from a directory that was possibly not captured. No tablespace may have been made,
   /// even if it is gone by now.
   private func checkLog(
-    _ segments: [LateFile], to stop: LogSequenceNumber, stable: Set<DatabaseLocator>, files: FileSystem
+    _ segments: [LateFile], of span: LogSpan, stable: Set<DatabaseLocator>, files: FileSystem
   ) throws {
     let log = CapturedLog(
-      start: start, stop: stop, timeline: timeline, system: cluster.control.system, segmentBytes: segmentBytes)
+      start: start, stop: span.stop, timeline: span.timeline, system: cluster.control.system,
+      segmentBytes: segmentBytes)
     let effects = try log.follow(segments.map { ($0.item.path, try $0.item.open(files)) })
     guard effects.tablespaces.isEmpty else { throw Self.tablespaceWasMade }
     guard effects.copies.allSatisfy({ stable.contains($0.origin) }) else {
@@ -244,7 +257,7 @@ package final class PostgresBackup: Sendable {
 
   /// Returns the history file of the cluster's timeline. A server that starts on the snapshot does not need it, so it
   /// may be missing.
-  private func history(in directory: OpenFile, files: FileSystem) throws -> [LateFile] {
+  private func history(of timeline: UInt32, in directory: OpenFile, files: FileSystem) throws -> [LateFile] {
     guard timeline > 1 else { return [] }
     let name = Self.digits(UInt64(timeline)) + ".history"
     do throws(SystemError) {
@@ -260,11 +273,11 @@ package final class PostgresBackup: Sendable {
     }
   }
 
-  /// Returns the names of the segments from that of the start to that of the last byte before `end`.
-  private func segmentNames(to end: LogSequenceNumber) -> [String] {
+  /// Returns the names of the segments from that of the start to that of the last byte before the stop.
+  private func segmentNames(of span: LogSpan) -> [String] {
     let perFile = (UInt64(1) << 32) / segmentBytes
-    let numbers = start.value / segmentBytes...max(start.value, end.value &- 1) / segmentBytes
-    return numbers.map { Self.digits(UInt64(timeline)) + Self.digits($0 / perFile) + Self.digits($0 % perFile) }
+    let numbers = start.value / segmentBytes...max(start.value, span.stop.value &- 1) / segmentBytes
+    return numbers.map { Self.digits(UInt64(span.timeline)) + Self.digits($0 / perFile) + Self.digits($0 % perFile) }
   }
 
   private static func digits(_ number: UInt64) -> String {

@@ -15,7 +15,8 @@ struct PostgresServer {
   let system: UInt64
   private let port: Int
   private let started: Timestamp
-  private let isStandby: Bool
+  /// True if it was in recovery when the session began.
+  let isStandby: Bool
   /// The data directory that the server reports; `nil` if this role may not see it.
   private let dataDirectory: Path?
   let segmentBytes: UInt64
@@ -65,8 +66,24 @@ struct PostgresServer {
       })
   }
 
-  /// Returns hints about how the server archives its WAL.
-  static func archivingNotes(_ connection: PostgresConnection) throws -> [String] {
+  /// Checks that the server is still what it was when the session began.
+  func checkRole(_ connection: PostgresConnection) throws {
+    guard try connection.value("SELECT pg_is_in_recovery()") == (isStandby ? "t" : "f") else { throw Self.wasPromoted }
+  }
+
+  static let wasPromoted = PostgresFailure(
+    "the standby was promoted, or follows another timeline, since the backup began: what was captured is of no worth",
+    hint: "Run the same command again.")
+
+  /// Checks that a standby still replays the timeline of a backup.
+  static func checkTimeline(_ timeline: UInt32, _ connection: PostgresConnection) throws {
+    let now = try connection.value("SELECT min_recovery_end_timeline FROM pg_control_recovery()")
+    guard now == String(timeline) else { throw wasPromoted }
+  }
+
+  /// Returns hints about how the server archives its WAL. A standby leaves that to its primary.
+  func archivingNotes(_ connection: PostgresConnection) throws -> [String] {
+    if isStandby { return [] }
     let isLate = try connection.value(
       "SELECT current_setting('archive_mode') <> 'off' AND current_setting('archive_timeout') = '0'")
     guard isLate == "t" else { return [] }
@@ -88,11 +105,6 @@ struct PostgresServer {
         hint: "Name the server of this data directory: compare its port and socket with the file postmaster.pid there.")
     }
     if isElsewhere(than: cluster, files) { throw Self.isCopy(cluster) }
-    guard !isStandby else {
-      throw PostgresFailure(
-        "the server is a standby: a live capture needs the primary",
-        hint: "Back up where the primary runs, or stop the standby and back it up cold.")
-    }
     return cluster
   }
 

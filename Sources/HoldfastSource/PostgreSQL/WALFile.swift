@@ -132,6 +132,12 @@ package enum ClusterControl {
   package static let path = ControlFile.path
   package static let byteCount = 16
 
+  /// Returns the data directory to which a control file belongs; `nil` if the path is not that of a control file.
+  package static func cluster(of file: Path) -> Path? {
+    guard let cluster = file.parent?.parent, cluster.appending(path.bytes) == file else { return nil }
+    return cluster
+  }
+
   /// Returns the system identifier of the cluster; `nil` if this is not a control file of PostgreSQL 12 or later.
   package static func system(_ bytes: UnsafeRawBufferPointer) -> SystemIdentifier? {
     guard bytes.count >= byteCount else { return nil }

@@ -2,21 +2,22 @@ package import HoldfastModel
 
 /// A point in the log at which a recovery can be told to stop.
 package enum WALEvent: Hashable, Sendable {
-  /// A transaction committed or aborted at this time.
-  case transactionEnd(at: LogSequenceNumber, time: Timestamp)
+  /// A transaction committed or aborted at this time. Its number is `nil` for one that was prepared before (two-phase
+  /// commit): its record has that elsewhere.
+  case transactionEnd(at: LogSequenceNumber, time: Timestamp, number: UInt32?)
   /// A restore point, made by `pg_create_restore_point`.
   case restorePoint(at: LogSequenceNumber, time: Timestamp, name: [UInt8])
 
   /// The start of its record.
   package var lsn: LogSequenceNumber {
     switch self {
-    case .transactionEnd(let lsn, _), .restorePoint(let lsn, _, _): lsn
+    case .transactionEnd(let lsn, _, _), .restorePoint(let lsn, _, _): lsn
     }
   }
 
   package var time: Timestamp {
     switch self {
-    case .transactionEnd(_, let time), .restorePoint(_, let time, _): time
+    case .transactionEnd(_, let time, _), .restorePoint(_, let time, _): time
     }
   }
 }
@@ -51,6 +52,8 @@ struct WALRecordHead {
   static let checksumOffset = 20
 
   let total: UInt32
+  /// The number of the transaction that wrote the record; 0 for none.
+  let transaction: UInt32
   let previous: LogSequenceNumber
   let info: UInt8
   let manager: UInt8
@@ -59,6 +62,7 @@ struct WALRecordHead {
   /// - Parameter bytes: at least 24 bytes.
   init(_ bytes: UnsafeRawBufferPointer) {
     total = bytes.littleEndian(at: 0)
+    transaction = bytes.littleEndian(at: 4)
     previous = LogSequenceNumber(bytes.littleEndian(at: 8))
     info = bytes[16]
     manager = bytes[17]
@@ -84,6 +88,9 @@ struct WALRecordHead {
     default: .other
     }
   }
+
+  /// The number of the transaction that the record ends; `nil` for one that was prepared before.
+  var endedTransaction: UInt32? { info & 0x70 < 0x30 ? transaction : nil }
 
   /// Returns true if the last third of a record head is that of a segment switch. For use if no more of the head is
   /// there.
@@ -111,7 +118,7 @@ enum WALRecordBody {
     guard let data = ownData(bytes), data.count >= 8 else { return nil }
     let time = timestamp(data.littleEndian(at: 0))
     switch head.meaning {
-    case .transactionEnd: return .transactionEnd(at: lsn, time: time)
+    case .transactionEnd: return .transactionEnd(at: lsn, time: time, number: head.endedTransaction)
     case .restorePoint:
       guard data.count >= 8 + nameCount else { return nil }
       return .restorePoint(at: lsn, time: time, name: Array(data[8..<8 + nameCount].prefix { $0 != 0 }))

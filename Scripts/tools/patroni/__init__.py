@@ -1,0 +1,1 @@
+"""A PostgreSQL cluster under Patroni, with holdfast as its archive, its bootstrap and its replica method."""

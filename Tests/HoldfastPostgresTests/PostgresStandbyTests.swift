@@ -1,0 +1,126 @@
+import HoldfastArchive
+import HoldfastEngine
+import HoldfastModel
+import HoldfastRepository
+import HoldfastSystem
+import HoldfastTestShop
+import HoldfastTestSupport
+import Testing
+
+/// A running standby is captured as whole as its primary; never across a promotion; and what its primary has not
+/// archived is named.
+@Suite(.serialized) struct PostgresStandbyTests {
+  /// A primary and a standby that streams from it, with a capture of the primary in a repository.
+  private struct Pair {
+    let shop: TestShop
+    let primary: TestCluster
+    let standby: TestCluster
+
+    init() throws {
+      shop = try TestShop()
+      primary = try TestCluster(options: ["--data-checksums", "--wal-segsize=1"])
+      try primary.start()
+      try primary.initializePgbench()
+      let snapshot = try shop.capture(primary).envelope.snapshot
+      let connection = primary.connection
+      try shop.restore(to: "standby") { options in
+        options.recovery = RecoverySettings(
+          .standby(.init(primary: connection, slot: nil, timeline: nil, archived: nil)), from: snapshot,
+          restoreCommand: nil)
+      }
+      standby = try TestCluster(restored: shop.directory.appending("standby"))
+      try TestCluster.giveToServer(shop.directory.path)
+      try standby.start()
+      try primary.wait(until: "EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming')")
+    }
+
+    func push(_ segment: String) throws {
+      var options = WALPush.Options(
+        path: primary.data.appending("pg_wal/\(segment)"), source: try #require(SourceName("shop")),
+        clusterDirectory: primary.data)
+      options.ahead = 0
+      _ = try WALPush(repository: shop.repository, options: options).run()
+    }
+
+    /// Ends the segment that the primary writes to.
+    /// - Returns: its name.
+    func endSegment() throws -> String {
+      let name = try primary.psql("SELECT pg_walfile_name(pg_create_restore_point('end'))")
+      try primary.psql("SELECT pg_switch_wal()")
+      return name
+    }
+  }
+
+  @Test func aStandbyIsCapturedUnderTheLoadOfItsPrimary() async throws {
+    let pair = try Pair()
+    let bench = pair.primary.beginPgbench(clients: 2, seconds: 4)
+    try pair.standby.wait(until: "(SELECT count(*) FROM pgbench_history) > 100")
+    let progress = QuietProgress()
+    let report = try pair.shop.capture(pair.standby, progress: progress)
+    #expect(report.problems == [] && progress.warnings == [])
+    #expect(report.envelope.postgres?.timeline == 1)
+    let entries = try pair.shop.entries()
+    #expect(entries["standby.signal"] == nil && entries["recovery.signal"] != nil && entries["backup_label"] != nil)
+    let increment = try pair.shop.capture(pair.standby)
+    #expect(increment.envelope.kind == .incremental)
+    #expect(await bench.end().exitStatus == 0)
+    for name in [report.envelope.snapshot, increment.envelope.snapshot] {
+      let restored = try pair.shop.started(name.description)
+      try restored.wait(until: "NOT pg_is_in_recovery()")
+      #expect(try restored.pgbenchSums().count == 1)
+      #expect(try restored.psql("SELECT count(*) > 100 FROM pgbench_history") == "t")
+      try restored.run(restored.program("pg_amcheck"), "-d", restored.connection)
+      try restored.psql("INSERT INTO pgbench_history (tid) VALUES (1)")
+    }
+  }
+
+  /// The log of the standby may have gone another way by then.
+  @Test func aPromotionEndsTheBackup() throws {
+    let pair = try Pair()
+    let standby = Server(pair.standby)
+    let probe = MeddlingProbe(before: .open, of: "postgresql.conf") { time throws(SystemError) in
+      if time == 0 { standby.promote() }
+    }
+    let newest = try pair.shop.snapshot().id
+    let message = refusal { try pair.shop.capture(pair.standby, in: pair.shop.repository(probe: probe)) }
+    #expect(message.hasPrefix("PostgreSQL says: the standby was promoted during online backup"), "\(message)")
+    #expect(try pair.shop.snapshot().id == newest)
+  }
+
+  @Test func whatThePrimaryHasNotArchivedIsNamed() throws {
+    let pair = try Pair()
+    // Without any archived log nothing is waited for.
+    #expect(try pair.shop.capture(pair.standby).problems == [])
+    let first = try pair.endSegment()
+    try pair.push(first)
+    try pair.primary.pgbench(transactions: 50)
+    let end = try pair.primary.psql("SELECT pg_current_wal_lsn()")
+    try pair.standby.wait(until: "pg_last_wal_replay_lsn() >= '\(end)'")
+    try pair.primary.psql("CHECKPOINT")
+    let report = try pair.shop.backup { options in
+      options.source = pair.standby.data
+      options.name = SourceName("shop")
+      options.postgres = pair.standby.connection
+      options.standbyLogWait = .milliseconds(300)
+    }
+    let problem = try #require(report.problems.first)
+    #expect(report.exitStatus == .incomplete && report.problems.count == 1)
+    #expect(
+      problem.reason.hasPrefix("the primary has not archived 0000000100000000")
+        && problem.reason.hasSuffix("`holdfast wal status`"))
+    #expect(try pair.shop.snapshot().id == report.envelope.snapshot, "the snapshot counts")
+  }
+}
+
+/// A server that a test changes from within a probe.
+private final class Server: @unchecked Sendable {
+  // Sendable because the probe of one worker is one thread.
+  private let cluster: TestCluster
+  init(_ cluster: TestCluster) { self.cluster = cluster }
+
+  func promote() {
+    do {
+      try cluster.psql("SELECT pg_promote()")
+    } catch { Issue.record(error) }
+  }
+}
