@@ -142,6 +142,12 @@ let package = Package(
         "HoldfastConfiguration", "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations",
       ]),
     module(
+      "Failover",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
+        "HoldfastRepository", "HoldfastEngine", "HoldfastDrill", "HoldfastOperations", "HoldfastStandby",
+      ]),
+    module(
       "Setup",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
@@ -154,7 +160,7 @@ let package = Package(
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
         "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastQuery", "HoldfastBrowse",
         "HoldfastDrill", "HoldfastReport", "HoldfastPage", "HoldfastOperations", "HoldfastWatch", "HoldfastDoctor",
-        "HoldfastMount", "HoldfastSetup", "HoldfastStandby", argumentParser,
+        "HoldfastMount", "HoldfastSetup", "HoldfastStandby", "HoldfastFailover", argumentParser,
       ]),
     .executableTarget(
       name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings, linkerSettings: [releaseBinary]),
@@ -248,6 +254,9 @@ let package = Package(
         "HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
         "HoldfastRepository", "HoldfastEngine", "HoldfastReport", "HoldfastOperations", "HoldfastTestShop", "CSQLite",
       ]),
+    tests(
+      of: "Failover",
+      ["HoldfastModel", "HoldfastSystem", "HoldfastConfiguration", "HoldfastStore", "HoldfastStandby", "CSQLite"]),
     // Tests of the command line as its users run it: the binary. They need no module above the store, and so are
     // compiled while the Engine is optimized.
     .testTarget(

@@ -97,6 +97,14 @@ package enum ExampleConfiguration {
         # before: systemctl stop shop
         # after: systemctl start shop
         # on-failure: logger -t holdfast 'no snapshot'
+        # failover:              # for `holdfast failover`: what this host is called, and what it runs
+        #   host: barn
+        #   in: /srv/standby     # the directory of its standby
+        #   probe: curl -fsS --max-time 5 http://shop.example/health
+        #   fence: /usr/local/sbin/power-off-shop
+        #   promote: /usr/local/sbin/serve-orders
+        #   demote: systemctl stop shop holdfast-watch
+        #   timeouts: {probe: 10s, fence: 2min, promote: 2min, demote: 2min}
         # drill:
         #   database: orders.db  # which one the assertions ask, where there are several
         #   # What the first column of the first row must be; `equals: 0` as well, and with none of them not 0 or NULL.

@@ -164,7 +164,7 @@ struct SettingsBuilder {
     made.verify.within = span(way + ["verify", "within"])
     made.drill = drill(name, way)
     made.watch = watch(way)
-    made.failover.host = text(rules, way + ["failover", "host"]).flatMap { HostName($0) }
+    made.failover = failover(way)
     made.objectives.maxAge = span(way + ["objectives", "max-age"])
     made.objectives.maxChain = text(rules, way + ["objectives", "max-chain"]).flatMap { Int($0) }
     made.objectives.proveWithin = span(way + ["objectives", "prove-within"])

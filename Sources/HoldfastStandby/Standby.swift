@@ -32,6 +32,7 @@ package final class Standby {
   private let progress: StandbyProgress
   private let place: StandbyPlace
   private var pulse = SourcePulse()
+  private var alarm: SilenceAlarm
   private var failure: (message: String, since: TimeSpan, count: Int)?
   private var toldPulse = SourcePulse.State.unheard.word
 
@@ -44,6 +45,7 @@ package final class Standby {
     board = StandbyBoard("\(source): looking for the newest snapshot", clock: context.machine.host.clock)
     progress = StandbyProgress(observer, board)
     place = try StandbyPlace(resolving: options.directory, files: context.machine.host.files)
+    alarm = SilenceAlarm(source, at: context, place.path, observer: observer)
     try place.check(context)
   }
 
@@ -168,13 +170,16 @@ package final class Standby {
 
   /// Tells when the heartbeat of the source becomes silent or stale, and when it is there again.
   private func tellOfPulse(_ state: SourcePulse.State) {
-    guard state.word != toldPulse else { return }
-    progress.end()
+    let isNews = state.word != toldPulse
+    if isNews { progress.end() }
+    if isNews, case .silent = state { observer.tell(Notice(.warning, state.text, of: source)) }
+    let hasProbe = alarm.look(state)
+    guard isNews else { return }
     let wasConcern = [.silent(since: .zero), .stale(lag: .zero)].map(\SourcePulse.State.word).contains(toldPulse)
     toldPulse = state.word
     switch state {
     case .silent:
-      observer.tell(Notice(.warning, state.text, of: source))
+      guard !hasProbe else { return }
       observer.tell(
         Notice(.hint, "If its host is gone: docs/operations.md, \"The primary is gone: serve from the copy\"."))
     case .stale: observer.tell(Notice(.warning, state.text, of: source))

@@ -9,6 +9,7 @@ internal import HoldfastSystem
 ///     a, b           the two copies
 ///     a.json, b.json their records, each only while its copy is whole
 ///     current        a symbolic link to the copy that serves
+///     promotion.json the promotion of this host, once a failover has one: the standby follows no more
 ///
 /// Every change is durable before the next one begins, so a crash leaves one of the states that `StandbyPass` goes on
 /// from.
@@ -130,6 +131,22 @@ final class StandbyDirectory {
     if try own.remove(copy.recordName) { try own.directory.synchronizeDirectory() }
   }
 
+  /// Moves a directory to the place of a copy, which has no record. Nothing is copied.
+  /// - Returns: false if there is such a copy, or the directory is on another file system.
+  func adopt(_ data: Path, as copy: CopyName) throws -> Bool {
+    guard let parent = data.parent, try open(copy) == nil else { return false }
+    let above = try files.open(parent, .directory)
+    do {
+      try files.rename(
+        Path(bytes: Array(data.lastComponent)), in: above, to: copy.path, in: own.directory, replacing: false)
+    } catch {
+      return false
+    }
+    try own.directory.synchronizeDirectory()
+    try above.synchronizeDirectory()
+    return true
+  }
+
   /// Removes a copy that is not whole.
   func discard(_ copy: CopyName) throws {
     guard try record(of: copy) == nil, let opened = try open(copy) else { return }
@@ -139,6 +156,23 @@ final class StandbyDirectory {
 
   /// Removes a copy that was made and got no content.
   func discardIfEmpty(_ copy: CopyName) { try? files.removeDirectory(copy.path, in: own.directory) }
+
+  // MARK: The promotion of this host
+
+  /// Returns the promotion of this host; `nil` if it stands by.
+  func promotion() throws -> Promotion? {
+    guard let file = try own.file(Promotion.name, .read) else { return nil }
+    guard let known = Promotion(parsing: try file.contents(max: CopyRecord.bytesMax)) else {
+      throw refusal("\(path.appending(Promotion.name)) cannot be read as the promotion of this host")
+    }
+    return known
+  }
+
+  /// Stores the promotion of this host, durably; `nil`: it stands by again.
+  func note(_ promotion: Promotion?) throws {
+    if let promotion { return try own.replace(Promotion.name, by: promotion.serialized()) }
+    if try own.remove(Promotion.name) { try own.directory.synchronizeDirectory() }
+  }
 
   /// The bytes that can still be stored; `nil` if that is not known.
   func availableBytes() throws -> UInt64? { try own.directory.availableBytes() }

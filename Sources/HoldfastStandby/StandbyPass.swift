@@ -19,6 +19,8 @@ struct StandbyPass {
   let isRoot: Bool
   /// True if copies that somebody has changed are written over.
   var discardsChanges: Bool
+  /// True for the pass of a failover, which may find the promotion that an earlier call has noted.
+  var isPromoting = false
   let progress: any ProgressObserver
 
   struct Plan {
@@ -37,6 +39,7 @@ struct StandbyPass {
     try directory?.checkIsInPlace()
     try checkSource()
     try directory?.claim(StandbyIdentity(repository: repository.id, source: source))
+    try checkStandsBy()
     let changed = try changedCopies()
     func record(_ copy: CopyName) throws -> CopyRecord? {
       discardsChanges && changed.contains(copy) ? nil : try directory?.record(of: copy)
@@ -66,6 +69,16 @@ struct StandbyPass {
     try checkPlace(of: newest)
     try checkRoom(for: newest, in: spare)
     return plan(.make(spare))
+  }
+
+  /// Refuses to write over what this host serves from.
+  private func checkStandsBy() throws {
+    guard !isPromoting, try directory?.promotion() != nil else { return }
+    throw EngineError(
+      .usage, "this host was promoted to serve \(source) from \(directoryPath), and does not follow any more",
+      hint:
+        "Stop the standby. When another host serves, run `holdfast failback \(source)` here: it keeps what is here, and stands by again.",
+      exitStatus: .usage)
   }
 
   private func checkSource() throws {

@@ -6,7 +6,7 @@ package import HoldfastModel
 package struct ShellCommand: Hashable, Sendable {
   private static let outputBytesMax = 1 << 20
   private static let inputBytesMax = 64 << 10
-  private let text: String
+  private var text: String
   private let environment: [String: String]
   /// The name of the command in messages; `nil` for its text.
   private let name: String?
@@ -86,6 +86,32 @@ package struct ShellCommand: Hashable, Sendable {
     }
     try wait(for: running, cancellation, timeout: timeout)
     return value
+  }
+
+  /// Runs it to its end, or ends it after `timeout`. Its output and its errors are kept in a scratch file. Processes that
+  /// it leaves in the background go on, unless the command is ended.
+  /// - Throws: `ShellCommandError` if it cannot be run; `Interrupted` if a signal arrives.
+  package func end(within timeout: TimeSpan, _ host: Host) throws -> CommandEnd {
+    let file = try host.makeScratchFile()
+    var joined = self
+    // Both outputs in the order in which they were written.
+    joined.text = "exec 2>&1\n" + text
+    let running = try joined.start(output: file.descriptor)
+    let begun = host.clock.uptime()
+    while running.poll() == nil, !host.cancellation.isRaised, host.clock.uptime() - begun < timeout {
+      Pause.forAnotherThread()
+    }
+    let status = running.poll()
+    running.end()
+    if status == nil { try host.cancellation.check() }
+    let way: CommandEnd.Way =
+      switch status {
+      case .exited(let code): .exited(code)
+      case .signaled(let signal): .signaled(signal)
+      case .untold: .untold
+      case nil: .overdue(timeout)
+      }
+    return CommandEnd(way: way, lastLines: try file.lastLines())
   }
 
   private func start(input: Int32? = nil, output: Int32? = nil) throws -> SupervisedCommand {

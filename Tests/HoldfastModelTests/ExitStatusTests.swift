@@ -5,8 +5,8 @@ import Testing
 @Suite struct ExitStatusTests {
   /// From the mildest to the worst.
   private static let order: [HoldfastModel.ExitStatus] = [
-    .done, .repairableDamage, .incomplete, .objectiveMissed, .locked, .usage, .wrongKey, .noRepository, .failed,
-    .fetchFailed, .drillFailed, .dataLoss, .interrupted,
+    .done, .repairableDamage, .incomplete, .objectiveMissed, .locked, .notServing, .usage, .wrongKey, .noRepository,
+    .serviceAnswers, .failed, .fetchFailed, .drillFailed, .servingUnknown, .dataLoss, .interrupted,
   ]
 
   @Test func everyPairIsInOneOrder() {

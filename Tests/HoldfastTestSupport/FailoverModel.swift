@@ -52,7 +52,7 @@ package struct FailoverModel {
     var committed: Int?
   }
 
-  enum Phase: Hashable {
+  package enum Phase: Hashable, Sendable {
     case following
     /// The newest number is this one, and there was none for the time of the lease. The snapshots were seen, too.
     case silent(seen: Int, snapshots: Int)
@@ -242,6 +242,27 @@ package struct FailoverModel {
   }
 
   // MARK: All orders
+
+  /// A change of the standby's phase in one step of any order.
+  package struct Change: Hashable, Sendable {
+    package let before: Phase
+    package let after: Phase
+  }
+
+  /// Returns every change of the standby's phase that some order of steps has, crashes among them.
+  package func changes() -> Set<Change> {
+    let first = State()
+    var known: Set<State> = [first]
+    var open = [first]
+    var found: Set<Change> = []
+    while let state = open.popLast() {
+      for next in next(state) {
+        if next.standby != state.standby { found.insert(Change(before: state.standby, after: next.standby)) }
+        if known.insert(next).inserted { open.append(next) }
+      }
+    }
+    return found
+  }
 
   /// - Returns: the number of states, the number of those in which the standby serves, and the fault of the first state
   ///   that has one.

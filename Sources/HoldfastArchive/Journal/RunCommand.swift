@@ -10,6 +10,11 @@ package struct RunCommand: Hashable, Sendable, CustomStringConvertible {
   package static let restore = RunCommand(known: "restore")
   package static let scrub = RunCommand(known: "scrub")
   package static let drill = RunCommand(known: "drill")
+  package static let failover = RunCommand(known: "failover")
+  package static let switchover = RunCommand(known: "switchover")
+  package static let failback = RunCommand(known: "failback")
+  /// In notifications only: a standby raises the alarm.
+  package static let standby = RunCommand(known: "standby")
 
   private init(known text: String) { self.text = text }
 

@@ -12,7 +12,7 @@ package struct Holdfast: ParsableCommand {
     version: Program.nameAndVersion,
     subcommands: [
       SetupCommand.self, Init.self, CheckCommand.self, BackupCommand.self, RunSourcesCommand.self, WatchCommand.self,
-      StandbyCommand.self, ServingCommand.self,
+      StandbyCommand.self, FailoverCommand.self, SwitchoverCommand.self, FailbackCommand.self, ServingCommand.self,
       ListCommand.self, Show.self, Diff.self, LsCommand.self, FindCommand.self, HistoryCommand.self,
       RestoreCommand.self, PatroniCommand.self, DrillCommand.self, CatCommand.self, MountCommand.self,
       QueryCommand.self, BisectCommand.self,

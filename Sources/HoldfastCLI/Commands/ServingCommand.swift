@@ -3,6 +3,7 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 struct ServingCommand: ParsableCommand {

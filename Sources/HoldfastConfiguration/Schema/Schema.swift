@@ -124,7 +124,14 @@ struct Schema: Sendable {
   }
 
   private static func makeFailover() -> KeyRule {
-    KeyRule("failover", .map([KeyRule("host", .text(.name), variable: "HOLDFAST_HOST")], context: "failover"))
+    let tasks = FailoverSettings.Task.allCases
+    return KeyRule(
+      "failover",
+      .map(
+        [KeyRule("host", .text(.name), variable: "HOLDFAST_HOST"), KeyRule("in", .text(.path))]
+          + tasks.map { KeyRule($0.rawValue, .text(.command)) } + [
+            KeyRule("timeouts", .map(tasks.map { KeyRule($0.rawValue, .text(.duration)) }, context: "timeouts"))
+          ], context: "failover"))
   }
 
   private static func makeDrill() -> [KeyRule] {

@@ -80,6 +80,15 @@ package struct SourceSettings: Hashable, Sendable {
     return before != nil || after != nil || onFailure != nil
   }
 
+  /// Returns the settings under which what has diverged is kept: all of a directory, as a source of its own, without
+  /// the commands around the backups of the service.
+  /// - Parameter path: the directory.
+  package func keptAside(as name: SourceName, _ path: Path) -> SourceSettings {
+    var kept = SourceSettings(name: name, subject: .directory(path), repository: repository)
+    (kept.compression, kept.parity, kept.limitRate) = (compression, parity, limitRate)
+    return kept
+  }
+
   init(name: SourceName, subject: Subject, repository: String) {
     (self.name, self.subject, self.repository) = (name, subject, repository)
   }

@@ -8,6 +8,8 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
   case locked = 11
   case wrongKey = 12
   case notServing = 13
+  case serviceAnswers = 14
+  case servingUnknown = 15
   case repairableDamage = 20
   case dataLoss = 21
   case drillFailed = 22
@@ -27,6 +29,8 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
     case .locked: "another run holds the lock"
     case .wrongKey: "wrong key"
     case .notServing: "another host serves the source"
+    case .serviceAnswers: "no failover: the service answers, or its host is alive; nothing has changed"
+    case .servingUnknown: "this host is announced to serve, and it is not known if it does; run the same command again"
     case .repairableDamage: "damage that costs no snapshot any data"
     case .dataLoss: "damage that costs data"
     case .drillFailed: "a drill failed: what was restored is not what it should be"
@@ -51,11 +55,13 @@ extension ExitStatus: Comparable {
     case .usage: 6
     case .wrongKey: 7
     case .noRepository: 8
-    case .failed: 9
-    case .fetchFailed: 10
-    case .drillFailed: 11
-    case .dataLoss: 12
-    case .interrupted: 13
+    case .serviceAnswers: 9
+    case .failed: 10
+    case .fetchFailed: 11
+    case .drillFailed: 12
+    case .servingUnknown: 13
+    case .dataLoss: 14
+    case .interrupted: 15
     }
   }
 

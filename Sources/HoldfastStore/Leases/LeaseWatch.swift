@@ -6,6 +6,9 @@ package struct LeaseLook: Sendable {
   let watch: LeaseWatch
   let finding: LeaseWatch.Finding
 
+  /// - Parameters:
+  ///   - watch: the watch that was kept over the lease.
+  ///   - finding: its last finding.
   package init(watch: LeaseWatch, finding: LeaseWatch.Finding) { (self.watch, self.finding) = (watch, finding) }
 
   /// The number that may be tried; `nil` if somebody may hold the lease.

@@ -3,7 +3,7 @@ package import HoldfastModel
 /// A file without a name that disappears with its last reference, for temporary data that is too large for memory.
 package final class ScratchFile: ByteSink, ReadableBytes, @unchecked Sendable {
   // Sendable without a lock: one owner writes it first, and it is only read after that.
-  private let file: OpenFile
+  let file: OpenFile
   package private(set) var length: UInt64 = 0
   package let name = "scratch file"
 
@@ -22,6 +22,9 @@ package final class ScratchFile: ByteSink, ReadableBytes, @unchecked Sendable {
     }
     throw failure ?? SystemError("create a scratch file in", Path("/tmp"), code: 2)
   }
+
+  /// The descriptor of the file, for a command that writes to it.
+  var descriptor: Int32 { file.descriptor }
 
   package func append(_ bytes: UnsafeRawBufferPointer) throws {
     try file.write(bytes, at: length)

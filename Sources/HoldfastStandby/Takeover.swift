@@ -1,0 +1,151 @@
+package import HoldfastArchive
+internal import HoldfastEngine
+package import HoldfastModel
+package import HoldfastOperations
+package import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// The directory of a standby in the hands of a failover. As long as this object lives, no standby works there.
+package final class Takeover {
+  /// The newest snapshot that may be followed, and what would be lost with it.
+  package struct Outlook: Sendable {
+    package let newest: Snapshot
+    /// The copy that is this snapshot already; `nil` if none is.
+    package let copy: CopyName?
+    /// Snapshots of the source that are newer and cannot be followed: not whole, damaged, or not accepted.
+    package let passedOver: [Snapshot]
+    package let concerns: [StandbyConcern]
+  }
+
+  private let source: SourceName
+  private let context: RepositoryContext
+  private let place: StandbyPlace
+  private let directory: StandbyDirectory?
+  private let progress: any ProgressObserver
+
+  /// - Parameters:
+  ///   - isDryRun: true to look only; then the directory need not exist, and is not locked.
+  /// - Throws: with exit status 11 while a standby works in the directory.
+  package init(
+    _ source: SourceName, at context: RepositoryContext, in directory: Path, isDryRun: Bool,
+    progress: any ProgressObserver
+  ) throws {
+    (self.source, self.context, self.progress) = (source, context, progress)
+    let files = context.machine.host.files
+    place = try StandbyPlace(resolving: directory, files: files)
+    self.directory =
+      isDryRun
+      ? try StandbyDirectory(lookingAt: place.path, files: files)
+      : try StandbyDirectory(working: place.path, files: files)
+  }
+
+  /// The directory of the standby, without symbolic links.
+  package var path: Path { place.path }
+
+  /// Refuses a directory that lies in a source, in a repository, or in the data of a server. Once this host was promoted,
+  /// its source lies in the directory.
+  package func checkPlace() throws {
+    if try promotion == nil { try place.check(context) }
+  }
+
+  /// The promotion of this host that an earlier failover has noted; `nil` if it stands by.
+  package var promotion: Promotion? { get throws { try directory?.promotion() } }
+
+  /// Stores the promotion, durably; `nil`: this host stands by again.
+  package func note(_ promotion: Promotion?) throws { try directory?.note(promotion) }
+
+  /// The path of the copy of a promotion.
+  package func data(of promotion: Promotion) -> Path { path.appending(Path(promotion.copy).bytes) }
+
+  private var missing: EngineError {
+    EngineError(.machine, "there is no copy of \(source) in \(path)", hint: "Find out who has removed it.")
+  }
+
+  private func pass(_ repository: Repository) -> StandbyPass {
+    var pass = StandbyPass(
+      repository: repository, source: source, directory: directory, directoryPath: place.path,
+      isRoot: context.machine.environment.isRoot, discardsChanges: false, progress: progress)
+    pass.isPromoting = true
+    return pass
+  }
+
+  /// Looks up the newest snapshot, and writes nothing.
+  package func look(_ repository: Repository) throws -> Outlook {
+    if let promotion = try promotion, promotion.stage != .announcing {
+      // The shop may be at work in the copy, and newer snapshots may be its own.
+      let choice = try StandbyChoice(of: source, in: repository, after: nil, progress)
+      let served = choice.complete.first { $0.id == promotion.snapshot }
+      return Outlook(
+        newest: try served ?? choice.newest(), copy: CopyName(rawValue: promotion.copy), passedOver: [], concerns: [])
+    }
+    let plan = try pass(repository).plan()
+    let copies = try CopyName.allCases.filter { try directory?.record(of: $0)?.snapshot == plan.newest.id }
+    return Outlook(
+      newest: plan.newest, copy: copies.first, passedOver: try passedOver(plan.newest, repository),
+      concerns: plan.concerns)
+  }
+
+  private func passedOver(_ newest: Snapshot, _ repository: Repository) throws -> [Snapshot] {
+    let notes = try repository.notes.read(source).notes
+    return try repository.catalog.allSnapshots(of: source, includingRemoved: true) { self.progress.warn($0.message) }
+      .filter { notes[$0].removed == nil && $0.standsFor > newest.standsFor && $0.id != newest.id }
+  }
+
+  /// Makes a copy the newest snapshot, proves it, and lets `current` lead to it.
+  /// - Parameter check: asks the copy, by its path. It may change it as the programs of its databases would.
+  /// - Returns: the promotion that is to be announced.
+  /// - Throws: when somebody has changed a copy; the error of `check`.
+  package func bring(_ repository: Repository, check: (Path, Snapshot) throws -> Void) throws -> Promotion.Draft {
+    guard let directory else { throw missing }
+    let pass = pass(repository)
+    var plan = try pass.plan()
+    var written: UInt64 = 0
+    // A copy that was whole gets the link first, and then the other one becomes the newest snapshot.
+    while plan.step != .nothing {
+      written += try pass.perform(plan)
+      plan = try pass.plan()
+    }
+    guard let (copy, record) = plan.serving, plan.concerns.isEmpty, record.snapshot == plan.newest.id else {
+      throw EngineError(
+        .usage, plan.concerns.first?.text ?? "\(path) is not the newest snapshot of \(source)",
+        hint: "Run `holdfast standby \(source) --in \(path) --dry-run` to see how it stands.")
+    }
+    let data = directory.path(of: copy)
+    try directory.unmark(copy)
+    try check(data, plan.newest)
+    guard let open = try directory.open(copy) else { throw missing }
+    let checked = CopyRecord(plan.newest, tree: try CopyTree(repository.host).digest(of: open))
+    try directory.mark(copy, checked)
+    return Promotion.Draft(
+      data: data, snapshot: plan.newest, writtenBytes: written, promotion: Promotion(of: checked, in: copy))
+  }
+
+  /// Makes a directory elsewhere on the same file system the next copy to be made, if there is none of that name yet.
+  /// - Returns: false if that cannot be.
+  package func adopt(_ data: Path) throws -> Bool {
+    guard let directory, try directory.serving() == nil else { return false }
+    // The pass makes the copy that is not served, and without a link that is the first one.
+    return try directory.adopt(data, as: .a)
+  }
+
+  /// Stands by again: forgets the promotion.
+  /// - Parameter kept: a directory that was kept; if it is a copy, it may be written over. `nil` if there is none.
+  package func standBy(over kept: Path?) throws {
+    guard let directory else { return }
+    for copy in CopyName.allCases where directory.path(of: copy) == kept { try directory.unmark(copy) }
+    try directory.note(nil)
+  }
+}
+
+extension Promotion {
+  /// A copy that is ready, before its number is known.
+  package struct Draft {
+    /// The path of the copy.
+    package let data: Path
+    package let snapshot: Snapshot
+    package let writtenBytes: UInt64
+    /// The promotion that is to be announced.
+    package let promotion: Promotion
+  }
+}
