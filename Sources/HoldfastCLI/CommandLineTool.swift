@@ -17,7 +17,9 @@ package enum CommandLineTool {
         // Scripts ask this often, and no command has to be known for it.
         Console.output(VersionText.text)
       } else {
-        var command = try Holdfast.parseAsRoot(arguments)
+        // Patroni says so where there is no leader, and the parser takes no empty value in this form.
+        let words = arguments.first == "patroni" ? arguments.filter { $0 != "--connstring=" } : arguments
+        var command = try Holdfast.parseAsRoot(words)
         try command.run()
       }
       if let lost = Console.lostOutput { throw lost }

@@ -93,7 +93,7 @@ package final class Failback {
       let data = try? host.files.resolve(report.data)
       if data == nil { try checkIsNotLost(report, takeover) }
       report.snapshot = try data.map { try keep($0, report, repository) }
-      try release(report, data, takeover)
+      try release(report, data, takeover, repository)
     }
     report.standby = try standBy(report)
     report.duration = host.clock.uptime() - begun
@@ -138,8 +138,10 @@ package final class Failback {
 
   /// Makes the old data, which were kept, a copy that the standby may write over: it restores only what differs.
   /// - Parameter data: the directory, without symbolic links; `nil` if there is none.
-  private func release(_ report: Report, _ data: Path?, _ takeover: Takeover) throws {
-    try takeover.standBy(over: data)
+  private func release(
+    _ report: Report, _ data: Path?, _ takeover: Takeover, _ repository: Repository
+  ) throws {
+    try takeover.standBy(over: data, repository)
     guard let data, let status = try host.files.statusIfPresent(of: report.data) else { return }
     if status.kind == .symbolicLink {
       // It leads to the copy from which this host has served.

@@ -19,7 +19,7 @@ struct FailoverPlace {
   /// - Throws: with exit status 2 when the configuration does not say how this host is called.
   init(_ source: SourceName, at context: RepositoryContext, directory: Path?) throws {
     guard
-      let configured = try context.configuredSource ?? context.configuredSources().first(where: { $0.name == source })
+      let configured = try context.configuredSource ?? context.machine.loader().load()?.source(source.text)
     else {
       throw EngineError(
         .usage, "the source \(source) is not configured on this host",

@@ -107,7 +107,7 @@ struct KeptCalendar {
     init(_ reason: RetentionReason) {
       self =
         switch reason {
-        case .pinned, .tagged, .diverged: .marked
+        case .pinned, .tagged: .marked
         case .newestOf(.year, _): .yearly
         case .newestOf(.month, _): .monthly
         case .newestOf(.week, _): .weekly

@@ -1,3 +1,4 @@
+internal import HoldfastEngine
 internal import HoldfastModel
 
 /// The stored bytes of all sources day by day, and the day on which the repository is full.

@@ -40,7 +40,7 @@ struct SilenceAlarm {
   }
 
   private func settings() throws -> FailoverSettings? {
-    try (context.configuredSource ?? context.configuredSources().first { $0.name == source })?.failover
+    try (context.configuredSource ?? context.machine.loader().load()?.source(source.text))?.failover
   }
 
   private mutating func tellAnswer() {

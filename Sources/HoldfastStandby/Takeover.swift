@@ -18,7 +18,8 @@ package final class Takeover {
     package let concerns: [StandbyConcern]
   }
 
-  private let source: SourceName
+  /// The source; its stored name is known once a repository is looked at.
+  private var source: SourceName
   private let context: RepositoryContext
   private let place: StandbyPlace
   private let directory: StandbyDirectory?
@@ -43,8 +44,8 @@ package final class Takeover {
   /// The directory of the standby, without symbolic links.
   package var path: Path { place.path }
 
-  /// Refuses a directory that lies in a source, in a repository, or in the data of a server. Once this host was promoted,
-  /// its source lies in the directory.
+  /// Refuses a directory that lies in a source, in a repository, or in the data of a server. Once this host was
+  /// promoted, its source lies in the directory.
   package func checkPlace() throws {
     if try promotion == nil { try place.check(context) }
   }
@@ -72,6 +73,7 @@ package final class Takeover {
 
   /// Looks up the newest snapshot, and writes nothing.
   package func look(_ repository: Repository) throws -> Outlook {
+    source = try repository.names.source(source)
     if let promotion = try promotion, promotion.stage != .announcing {
       // The shop may be at work in the copy, and newer snapshots may be its own.
       let choice = try StandbyChoice(of: source, in: repository, after: nil, progress)
@@ -131,8 +133,9 @@ package final class Takeover {
 
   /// Stands by again: forgets the promotion.
   /// - Parameter kept: a directory that was kept; if it is a copy, it may be written over. `nil` if there is none.
-  package func standBy(over kept: Path?) throws {
+  package func standBy(over kept: Path?, _ repository: Repository) throws {
     guard let directory else { return }
+    try directory.claim(StandbyIdentity(repository: repository.id, source: repository.names.source(source)))
     for copy in CopyName.allCases where directory.path(of: copy) == kept { try directory.unmark(copy) }
     try directory.note(nil)
   }

@@ -88,8 +88,8 @@ package struct ShellCommand: Hashable, Sendable {
     return value
   }
 
-  /// Runs it to its end, or ends it after `timeout`. Its output and its errors are kept in a scratch file. Processes that
-  /// it leaves in the background go on, unless the command is ended.
+  /// Runs it to its end, or ends it after `timeout`. Its output and its errors are kept in a scratch file. What it
+  /// leaves in the background goes on, unless the command is ended.
   /// - Throws: `ShellCommandError` if it cannot be run; `Interrupted` if a signal arrives.
   package func end(within timeout: TimeSpan, _ host: Host) throws -> CommandEnd {
     let file = try host.makeScratchFile()

@@ -115,7 +115,7 @@ import Testing
     let lines = plain(result.error).split(separator: "\n")
     #expect(
       lines.filter { $0.hasPrefix("holdfast: DAMAGED: sources/orders/0000000002/ARCHIVE is damaged: ") }.count == 3)
-    let reason = "the source cannot give it back: pages of its only damaged frame are not in DIR/source any more"
+    let reason = "the source cannot give it back: what its index says is lost, and nothing tells which pages were in it"
     #expect(lines.count { $0.hasSuffix(reason) } == 3, "\(result.error)")
     #expect(lines.contains { $0.hasPrefix("holdfast:  loses data: ") && $0.hasSuffix(" (orders, number 2)") })
     #expect(
@@ -210,7 +210,7 @@ import Testing
       let closed = tool.run("scrub", "--repair")
       #expect(closed.exitStatus == 21)
       #expect(
-        closed.error.contains("the source cannot give it back: the repository is sealed, and no identity was named"))
+        closed.error.contains("the source cannot give it back: its source is not known here"))
     }
     func scrub(_ arguments: String...) -> ProcessResult {
       RunningProcess(tool.start(["scrub"] + arguments + more)).wait()

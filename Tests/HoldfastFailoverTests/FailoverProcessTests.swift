@@ -32,7 +32,8 @@ import Testing
     #expect(blow == .none || results.first == -9, "seed \(seed): \(results)")
     #expect(hosts.answers("b"))
     #expect(hosts.database("b").highest >= hosts.acknowledged, "seed \(seed)")
-    #expect(hosts.database("b").highest >= hosts.orders(servedBy: "b").dropLast(2).last ?? 0, "seed \(seed)")
+    let served = hosts.orders(servedBy: "b").last ?? 0
+    #expect(hosts.database("b").highest >= served, "seed \(seed)")
     #expect(hosts.isServedByOneAtATime, "seed \(seed)")
     let again = hosts.failover()
     #expect(again.exitStatus == 0 && again.output.hasPrefix("this host, b, serves orders since number "), "\(again)")
@@ -80,7 +81,7 @@ import Testing
     hosts.signal("a", SIGSTOP)
     hosts.set("slow-fence")
     let end = hosts.failover()
-    #expect(end.exitStatus == 1 && end.error.contains("it took longer than 1 s, and was ended"), "\(end.error)")
+    #expect(end.exitStatus == 1 && end.error.contains("it took longer than 1s, and was ended"), "\(end.error)")
     hosts.signal("a", SIGCONT)
     #expect(hosts.answers("a"), "nothing has happened to it")
   }
@@ -132,7 +133,7 @@ import Testing
     TestFiles.write("a note", to: hosts.path("a/orders/note"))
     let back = hosts.run(on: "a", "failback", "orders", "--yes", "--json")
     #expect(back.exitStatus == 0, "\(back.error)")
-    let kept = hosts.run(on: "a", "cat", "note", "--name", "orders-diverged-a")
+    let kept = hosts.run(on: "a", "cat", "latest", "note", "--name", "orders-diverged-a")
     #expect(kept.output == "a note", "\(kept.error)")
     #expect(!TestFiles.exists(hosts.path("a/standby/current/note")) && !TestFiles.exists(hosts.path("a/orders")))
     #expect(TestFiles.exists(hosts.path("a/standby/current/orders.db")))

@@ -17,7 +17,7 @@ final class TwoHosts {
 
   /// - Parameter isRemote: true for a repository behind SFTP, where no lock tells that a holder is gone.
   init(isRemote: Bool = false) {
-    for directory in ["place", "a/orders", "a/etc", "b/etc", "b"] { TestFiles.makeDirectory(path(directory)) }
+    for directory in ["place", "a", "b", "a/orders", "a/etc", "b/etc"] { TestFiles.makeDirectory(path(directory)) }
     let place = path("place").text
     let repository =
       isRemote
@@ -47,7 +47,15 @@ final class TwoHosts {
     let shop = Tool.root.appending("Tests/Fixtures/failover/shop.py").text
     // What kills `holdfast` is asked for by a file, which goes with the blow.
     let blow = """
-      blow() { if [ -e \(place)/blow-$1 ]; then rm \(place)/blow-$1; kill -9 $(ps -o ppid= -p $PPID); sleep 1; fi; }
+      blow() {
+        [ -e \(place)/blow-$1 ] || return 0
+        rm \(place)/blow-$1
+        # The process that watches the command has the name of holdfast, too. The one above it is meant.
+        above=$PPID
+        until [ "$(cat /proc/$above/comm)" = holdfast ]; do above=$(ps -o ppid= -p $above | tr -d ' '); done
+        kill -9 $(ps -o ppid= -p $above)
+        sleep 1
+      }
 
       """
     script("probe", blow + "blow probe\npython3 \(shop) ask $1 \(place)\n")

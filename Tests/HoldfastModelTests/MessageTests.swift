@@ -7,7 +7,8 @@ import Testing
   @Test func exitStatusesKeepTheirNumbers() {
     let promised: [HoldfastModel.ExitStatus: Int32] = [
       .done: 0, .failed: 1, .usage: 2, .incomplete: 3, .noRepository: 10, .locked: 11, .wrongKey: 12,
-      .notServing: 13, .serviceAnswers: 14, .servingUnknown: 15, .repairableDamage: 20, .dataLoss: 21, .drillFailed: 22, .objectiveMissed: 30,
+      .notServing: 13, .serviceAnswers: 14, .servingUnknown: 15, .repairableDamage: 20, .dataLoss: 21, .drillFailed: 22,
+      .objectiveMissed: 30,
       .fetchFailed: 126, .interrupted: 130,
     ]
     #expect(HoldfastModel.ExitStatus.allCases.count == promised.count)

@@ -69,7 +69,9 @@ import Testing
       try restored.wait(until: "NOT pg_is_in_recovery()")
       #expect(try restored.pgbenchSums().count == 1)
       #expect(try restored.psql("SELECT count(*) > 100 FROM pgbench_history") == "t")
-      try restored.run(restored.program("pg_amcheck"), "-d", restored.connection)
+      try restored.run(
+        restored.program("pg_amcheck"), "--host", restored.directory.path.text, "--username=postgres",
+        "--install-missing", "postgres")
       try restored.psql("INSERT INTO pgbench_history (tid) VALUES (1)")
     }
   }

@@ -20,7 +20,7 @@ from ..postgres_cluster import as_server, environment, own_directory, programs
 ENGINES = SCRIPTS.parent / ".build/engines"
 PYTHON = "/usr/bin/python3"  # the user of the server cannot run one in the home of root
 SCOPE = "orders"
-WAIT_S_MAX = 120
+WAIT_S_MAX = 90
 
 # docs/operations.md has the same, with the places of a real machine.
 NODE = """scope: {scope}
@@ -43,7 +43,7 @@ bootstrap:
         archive_mode: "on"
         archive_timeout: 60s
         archive_command: "{holdfast} wal push %p --name {scope}"
-  initdb: [{{encoding: UTF8}}, data-checksums, {{wal-segsize: 1}}]
+  initdb: [{{encoding: UTF8}}, data-checksums, {{wal-segsize: "1"}}]
 {bootstrap}postgresql:
   listen: "127.0.0.1:{port}"
   connect_address: "127.0.0.1:{port}"

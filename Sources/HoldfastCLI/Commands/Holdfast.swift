@@ -1,8 +1,8 @@
 package import ArgumentParser
 internal import HoldfastModel
 
-/// The command line: all commands. Each says its name itself: to derive one from its type takes the runtime of Swift
-/// longer than all else that a command line needs.
+/// The command line: all commands. Each says its name itself: to derive one from its type costs every command line
+/// millions of instructions in the runtime of Swift.
 package struct Holdfast: ParsableCommand {
   package static let configuration = CommandConfiguration(
     commandName: "holdfast",

@@ -62,8 +62,9 @@ final class LogReading {
     let cluster = backup.cluster
     guard parent.system == String(cluster.control.system) else { throw LogRefusal("the parent is of another cluster") }
     guard parent.version == cluster.version else { throw LogRefusal("the parent is of PostgreSQL \(parent.version)") }
-    guard parent.timeline == backup.timeline else {
-      throw LogRefusal("the server is on timeline \(backup.timeline), and was on \(parent.timeline)")
+    guard let timeline = backup.timeline else { throw LogRefusal("the server is a standby") }
+    guard parent.timeline == timeline else {
+      throw LogRefusal("the server is on timeline \(timeline), and was on \(parent.timeline)")
     }
     guard cluster.control.hasUsualBlocks else {
       throw LogRefusal("the server was built with other sizes of blocks or files than usual")

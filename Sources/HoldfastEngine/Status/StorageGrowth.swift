@@ -20,7 +20,7 @@ package struct StorageGrowth: Sendable {
     package var words: String { self == .atMost ? "at most" : "at least" }
   }
 
-  /// What is stored of one source.
+  /// The stored bytes of one source.
   package struct Source: Sendable {
     package let snapshots: [Stored]
     /// The archived write-ahead log; `nil` if there is none.

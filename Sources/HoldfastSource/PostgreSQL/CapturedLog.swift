@@ -70,7 +70,7 @@ struct CapturedLog {
       }
     }
     effects.copies = parser?.databaseCopies ?? []
-    return (effects, parser?.end)
+    return (effects, parser?.reach)
   }
 
   private func header(of file: OpenFile, _ path: Path, _ block: Buffer) throws -> WALPageHeader.Segment {

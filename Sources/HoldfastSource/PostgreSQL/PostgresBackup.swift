@@ -28,7 +28,8 @@ package final class PostgresBackup: Sendable {
   private let session: Mutex<PostgresConnection>
   /// The position from which a server replays the WAL on the snapshot. All changes before it are in the files.
   package let start: LogSequenceNumber
-  package let timeline: UInt32
+  /// The timeline at the start; `nil` of a standby, which does not say it.
+  package let timeline: UInt32?
   let segmentBytes: UInt64
   /// The databases at the beginning of the backup.
   private let databases: Set<DatabaseLocator>
@@ -75,6 +76,7 @@ package final class PostgresBackup: Sendable {
     start = try PostgresServer.lsn(started)
     try server.checkRole(connection)
     isOfStandby = server.isStandby
+    timeline = server.isStandby ? nil : try Self.timeline(at: started, connection)
     try Self.checkIsWritten(cluster, since: start, in: root, files: files)
     databases = try PostgresServer.databases(connection)
     configuration = try ServerConfiguration(of: cluster, connection, in: root, files: files)
@@ -84,6 +86,14 @@ package final class PostgresBackup: Sendable {
     notes = try configuration.notes + server.archivingNotes(connection)
     segmentBytes = server.segmentBytes
     session = Mutex(connection)
+  }
+
+  private static func timeline(at position: String, _ connection: PostgresConnection) throws -> UInt32 {
+    let name = try connection.value("SELECT pg_walfile_name($1::pg_lsn)", [position])
+    guard name.utf8.count == 24, let timeline = UInt32(name.prefix(8), radix: 16) else {
+      throw PostgresFailure("PostgreSQL says that its WAL begins with \(name)", hint: nil)
+    }
+    return timeline
   }
 
   /// Checks that the backup's checkpoint is in the directory. A copy of the data directory always has an older one.

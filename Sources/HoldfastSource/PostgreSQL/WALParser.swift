@@ -52,6 +52,8 @@ package struct WALParser {
   /// The end of the last record that is complete by its checksum. After a crash there may be heads of records that were
   /// never completed.
   package private(set) var end: LogSequenceNumber
+  /// The position before which the log is complete: behind a segment switch, the beginning of the next segment.
+  package var reach: LogSequenceNumber { max(end, resumesAt) }
   /// The position at which the log became invalid; `nil` if it did not.
   package private(set) var stop: LogSequenceNumber?
 

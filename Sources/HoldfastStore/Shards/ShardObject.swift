@@ -4,7 +4,7 @@ internal import HoldfastSystem
 internal import Synchronization
 
 /// An object that is read from its shards: each range from the shard that has it, and rebuilt from any others where
-/// that one fails or is slow.
+/// that one fails.
 final class ShardObject: ReadableBytes {
   /// The choices of shards.
   struct Choice: Sendable {
@@ -99,7 +99,7 @@ final class ShardObject: ReadableBytes {
     }
   }
 
-  /// The reason why pieces must be rebuilt; the error is `nil` if their shard was not asked, or was slow.
+  /// The reason why pieces must be rebuilt; the error is `nil` if their shard was not asked.
   private struct Failure { let error: (any Error)? }
 
   /// Reads pieces of one shard.
@@ -107,12 +107,13 @@ final class ShardObject: ReadableBytes {
   private func readInPlace(_ reads: [PieceRead]) throws -> Failure? {
     guard let position = reads.first?.piece.position else { return nil }
     if position == choice.forced {
-      _ = try isFetched(reads, position)
+      try fetch(reads, position)
       return nil
     }
     guard position != replaced, isPreferred(position) else { return Failure(error: nil) }
     do {
-      return try isFetched(reads, position) ? nil : Failure(error: nil)
+      try fetch(reads, position)
+      return nil
     } catch let signal as Interrupted {
       throw signal
     } catch {
@@ -124,14 +125,13 @@ final class ShardObject: ReadableBytes {
   /// have all offsets that those of parity have.
   private var replaced: Int? { choice.forced.flatMap { $0 < layout.scheme.data ? nil : 0 } }
 
-  /// Reads pieces of one shard. One that must take part is waited for as long as it takes.
-  /// - Parameter round: the number of times that there were too few shards before; the wait grows with it.
-  /// - Returns: false if it is slow.
-  private func isFetched(_ reads: [PieceRead], _ position: Int, round: Int = 0) throws -> Bool {
+  private func fetch(_ reads: [PieceRead], _ position: Int) throws {
     guard let shard = shards[position] else { throw StoreError.notFound(key: name, location: shardSet.home.name) }
-    let isForced = position == choice.forced
-    return try HedgedShard(shard: shard, shardSet: shardSet, isChecked: choice.isChecked && !isForced)
-      .read(reads, within: isForced ? nil : shardSet.hedge(shard.target, round: round))
+    if choice.isChecked, position != choice.forced {
+      for read in reads { try shard.readChecked(read.piece, into: read.buffer) }
+    } else {
+      try shard.read(reads.map { ReadPart(at: $0.piece.shardOffset, into: $0.buffer) })
+    }
   }
 
   // MARK: Rebuilding
@@ -143,7 +143,7 @@ final class ShardObject: ReadableBytes {
 
   private func isPreferred(_ position: Int) -> Bool {
     guard isUsable(position), let shard = shards[position] else { return false }
-    return !choice.avoided.contains(position) && !shard.isDoubtful && !shard.isResting && !shard.isSlow
+    return !choice.avoided.contains(position) && !shard.isDoubtful && !shard.isResting
   }
 
   /// The shards from which a piece can be rebuilt, those that are asked first at the beginning.
@@ -157,18 +157,19 @@ final class ShardObject: ReadableBytes {
   private func rebuild(_ lost: PieceRead) throws {
     let (piece, needed) = (lost.piece, layout.scheme.data)
     let code = shardSet.code(of: layout.scheme)
-    var left = sources(of: piece)
+    var left = sources(of: piece)[...]
     var found: [(number: Int, buffer: Buffer)] = []
     defer { for (_, buffer) in found { shardSet.giveBack(buffer) } }
-    var round = 0
-    while true {
-      left = try ask(left, for: piece, until: needed, round: round, &found)
-      if found.count >= needed { break }
-      switch try readAfterAll(lost, round: round) {
-      case .found: return
-      case .failed where left.isEmpty: throw tooFew()
-      case .late, .failed: round += 1
+    while found.count < needed {
+      let asked = Array(left.prefix(needed - found.count))
+      left = left.dropFirst(asked.count)
+      guard !asked.isEmpty else { return try readAfterAll(lost) }
+      let answers = Mutex<[(number: Int, buffer: Buffer)]>([])
+      try sideBySide(asked.count) { index in
+        guard let buffer = try self.source(asked[index], for: piece) else { return }
+        answers.withLock { $0.append((asked[index], buffer)) }
       }
+      found += answers.withLock { $0 }
     }
     guard let target = lost.buffer.writable else { return }
     try code.rebuild(
@@ -177,70 +178,37 @@ final class ShardObject: ReadableBytes {
       into: [target])
   }
 
-  /// Asks shards for what a piece is rebuilt from, as many at once as are needed.
-  /// - Parameter found: gets what they have.
-  /// - Returns: those that are slow, if there was not enough.
-  private func ask(
-    _ positions: [Int], for piece: ShardLayout.Piece, until needed: Int, round: Int,
-    _ found: inout [(number: Int, buffer: Buffer)]
-  ) throws -> [Int] {
-    var left = positions[...]
-    var late: [Int] = []
-    while found.count < needed, !left.isEmpty {
-      let asked = Array(left.prefix(needed - found.count))
-      left = left.dropFirst(asked.count)
-      let answers = Mutex<(found: [(number: Int, buffer: Buffer)], late: [Int])>(([], []))
-      try sideBySide(asked.count) { index in
-        let buffer = self.shardSet.takeBuffer(piece.count)
-        let answer = try self.source(asked[index], for: piece, round: round, into: buffer)
-        if answer != .found { self.shardSet.giveBack(buffer) }
-        answers.withLock { answers in
-          if answer == .found { answers.found.append((asked[index], buffer)) }
-          if answer == .late { answers.late.append(asked[index]) }
-        }
-      }
-      found += answers.withLock { $0.found }
-      late += answers.withLock { $0.late }
-    }
-    return late
-  }
-
-  private enum Answer {
-    case found
-    /// It is slow: it is asked again, and waited for longer, if others are not enough.
-    case late
-    case failed
-  }
-
   /// Reads what a shard has in the range of a piece; what it lacks there is zeros.
-  private func source(
-    _ position: Int, for piece: ShardLayout.Piece, round: Int, into buffer: Buffer
-  ) throws -> Answer {
+  /// - Returns: `nil` if it failed.
+  private func source(_ position: Int, for piece: ShardLayout.Piece) throws -> Buffer? {
+    let buffer = shardSet.takeBuffer(piece.count)
     let count = layout.present(position, piece)
     let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<count])
     UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[count..<piece.count]).initializeMemory(
       as: UInt8.self, repeating: 0)
     let own = ShardLayout.Piece(position: position, stripe: piece.stripe, offset: piece.offset, count: count)
     do {
-      let isFetched = try count == 0 || isFetched([PieceRead(piece: own, buffer: bytes)], position, round: round)
-      return isFetched ? .found : .late
+      if count > 0 { try fetch([PieceRead(piece: own, buffer: bytes)], position) }
+      return buffer
     } catch let signal as Interrupted {
+      shardSet.giveBack(buffer)
       throw signal
     } catch  where position != choice.forced {
-      return .failed
+      shardSet.giveBack(buffer)
+      return nil
     }
   }
 
-  /// Reads a piece that cannot be rebuilt from the shard that has it, if that was only passed over or slow.
-  private func readAfterAll(_ lost: PieceRead, round: Int) throws -> Answer {
+  /// Reads a piece that cannot be rebuilt from the shard that has it, if that was only passed over.
+  private func readAfterAll(_ lost: PieceRead) throws {
     let position = lost.piece.position
-    guard position != replaced, isUsable(position) else { return .failed }
+    guard position != replaced, isUsable(position) else { throw tooFew() }
     do {
-      return try isFetched([lost], position, round: round) ? .found : .late
+      try fetch([lost], position)
     } catch let signal as Interrupted {
       throw signal
     } catch {
-      return .failed
+      throw tooFew()
     }
   }
 
@@ -309,6 +277,13 @@ final class ShardObject: ReadableBytes {
     }
     return Array(choices.prefix(Self.choicesMax))
   }
+}
+
+/// A piece, and the place of its bytes.
+private struct PieceRead: @unchecked Sendable {
+  // Sendable without a lock: one thread fills the buffer, and its owner waits for that.
+  let piece: ShardLayout.Piece
+  let buffer: UnsafeMutableRawBufferPointer
 }
 
 /// Thrown when fewer shards than needed can be read.

@@ -43,6 +43,8 @@ package final class ShardSet: Sendable {
   /// Gets the answers of a target that were not the bytes of a shard. Any thread may call it.
   package typealias OnBadAnswer = @Sendable (_ target: String, _ key: String, _ error: any Error) -> Void
 
+  private static let restAfterFailure = TimeSpan.seconds(30)
+
   /// The scheme of what is written.
   package let scheme: ErasureScheme
   package let members: [Member]
@@ -50,14 +52,11 @@ package final class ShardSet: Sendable {
   package let home: Member
   private let repository: Identifier
   private let keys: Keys
-  let clock: Clock
-  private let policy: TargetPolicy
+  private let clock: Clock
   let onBadAnswer: OnBadAnswer
   private let code: ErasureCode
   /// The members that did not answer, with the time until which they are asked after the others.
   private let resting = Mutex<[String: TimeSpan]>([:])
-  /// The latest answer times of far members, and the times until which slow ones are asked after the others.
-  private let times = Mutex<[String: AnswerTimes]>([:])
   private let buffers = BufferPool()
 
   /// - Parameters:
@@ -65,11 +64,9 @@ package final class ShardSet: Sendable {
   ///   - others: the others in any order; no two with one position.
   package init(
     _ scheme: ErasureScheme, home: Member, _ others: some Collection<Member>, of repository: Identifier, _ keys: Keys,
-    clock: Clock = .system, policy: TargetPolicy = TargetPolicy(),
-    onBadAnswer: @escaping OnBadAnswer = { _, _, _ in }
+    clock: Clock = .system, onBadAnswer: @escaping OnBadAnswer = { _, _, _ in }
   ) {
     (self.scheme, self.home, self.repository, self.keys) = (scheme, home, repository, keys)
-    self.policy = policy
     (self.clock, self.onBadAnswer, code) = (clock, onBadAnswer, ErasureCode(scheme))
     members = [home] + others.filter { $0.name != home.name }
   }
@@ -123,7 +120,8 @@ package final class ShardSet: Sendable {
   package func with(spare name: String, _ store: any Store) -> ShardSet {
     ShardSet(
       scheme, home: home, members.dropFirst() + [Member(name, store, position: nil)], of: repository, keys,
-      clock: clock, policy: policy, onBadAnswer: onBadAnswer)
+      clock: clock,
+      onBadAnswer: onBadAnswer)
   }
 
   /// Returns the code of a scheme, which need not be that of the set.
@@ -174,39 +172,8 @@ package final class ShardSet: Sendable {
 
   /// Notes that a member did not answer.
   func rest(_ name: String) {
-    let end = clock.uptime() + policy.restAfterFailure
+    let end = clock.uptime() + Self.restAfterFailure
     resting.withLock { $0[name] = end }
-  }
-
-  // MARK: Slow answers
-
-  /// Returns the time to wait for a member before other shards are read in place of its own: the 95th percentile of its
-  /// last answers. It grows with each round in which there were too few shards.
-  /// - Returns: `nil` when it is waited for as long as it takes.
-  func hedge(_ name: String, round: Int) -> TimeSpan? {
-    let first = times.withLock { ($0[name] ?? AnswerTimes()).hedge(policy) }
-    guard round < Self.roundsMax else { return nil }
-    return (0..<round).reduce(first) { span, _ in span * 4 }
-  }
-
-  /// After so many rounds, each four times as long as the one before, members are waited for as long as it takes.
-  private static let roundsMax = 6
-
-  func noteAnswer(_ name: String, after span: TimeSpan) {
-    times.withLock { $0[name, default: AnswerTimes()].note(span) }
-  }
-
-  /// Notes that other shards were read because this member had not answered soon. It may answer yet, so that nothing is
-  /// said about what it has.
-  func noteLate(_ name: String) {
-    let end = clock.uptime() + policy.restAfterFailure
-    times.withLock { $0[name, default: AnswerTimes()].rest(until: end) }
-  }
-
-  /// True if a member was slow a short time ago, and is asked after the others.
-  package func isSlow(_ name: String) -> Bool {
-    let now = clock.uptime()
-    return times.withLock { $0[name]?.isResting(at: now) ?? false }
   }
 
   // MARK: Memory

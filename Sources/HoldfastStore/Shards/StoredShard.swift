@@ -33,15 +33,9 @@ final class StoredShard: Sendable {
   var isDoubtful: Bool { doubtful.load(ordering: .relaxed) }
   var isNear: Bool { store.capabilities.isNear }
   var isResting: Bool { shardSet.isResting(target) }
-  /// True if its target was slow a short time ago.
-  var isSlow: Bool { shardSet.isSlow(target) }
 
-  /// The reason why nothing of it can be read; `nil` if that is not known, or may have passed: a target that did not
-  /// answer is asked again when it has rested.
-  var failure: (any Error)? {
-    guard case .failed(let error) = state.withLock({ $0 }) else { return nil }
-    return error.isTransient && !isResting ? nil : error
-  }
+  /// The reason why nothing of it can be read; `nil` if that is not known.
+  var failure: (any Error)? { state.withLock { if case .failed(let error) = $0 { error } else { nil } } }
 
   /// The error of the latest read that failed; `nil` if none did.
   var latestFailure: (any Error)? { latest.withLock { $0 } }
@@ -98,24 +92,26 @@ final class StoredShard: Sendable {
       throw signal
     } catch {
       if error.isDamage { doubtful.store(true, ordering: .relaxed) }
-      // What is only remembered of a target that rests is no reason to let it rest longer.
-      if error.isTransient, !isResting { shardSet.rest(target) }
+      if error.isTransient { shardSet.rest(target) }
       latest.withLock { $0 = error }
       throw error
     }
   }
 
   private func object() throws -> any ReadableBytes {
-    if case .opened(let object) = state.withLock({ $0 }) { return object }
-    if let failure { throw failure }
-    do {
-      // Two threads may open it at once, which does no harm.
-      let object = try store.open(key.description, length: layout.shardLength(position))
-      state.withLock { $0 = .opened(object) }
-      return object
-    } catch {
-      state.withLock { $0 = .failed(error) }
-      throw error
+    switch state.withLock({ $0 }) {
+    case .opened(let object): return object
+    case .failed(let error): throw error
+    case .unopened:
+      do {
+        // Two threads may open it at once, which does no harm.
+        let object = try store.open(key.description, length: layout.shardLength(position))
+        state.withLock { $0 = .opened(object) }
+        return object
+      } catch {
+        state.withLock { $0 = .failed(error) }
+        throw error
+      }
     }
   }
 }

@@ -44,7 +44,6 @@ struct ShardTargets {
   func shardSet(
     home: Int = 0, _ others: [Int: any Store] = [:], scheme other: ErasureScheme? = nil,
     containerID: @escaping @Sendable (String) -> Identifier? = ShardTargets.containerID,
-    clock: Clock = .system, policy: TargetPolicy = TargetPolicy(),
     onBadAnswer: @escaping ShardSet.OnBadAnswer = { _, _, _ in }
   ) -> ShardSet {
     let scheme = other ?? scheme
@@ -53,8 +52,7 @@ struct ShardTargets {
     }
     return ShardSet(
       scheme, home: members[home], members, of: Self.repository,
-      ShardSet.Keys(marker: Self.marker, containerID: containerID), clock: clock, policy: policy,
-      onBadAnswer: onBadAnswer)
+      ShardSet.Keys(marker: Self.marker, containerID: containerID), onBadAnswer: onBadAnswer)
   }
 
   private static let repository = ShardTargets.identifier(7)

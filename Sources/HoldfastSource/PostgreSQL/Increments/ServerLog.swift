@@ -7,10 +7,10 @@ extension PostgresBackup {
   /// Returns the log from the start of an earlier backup to the start of this one; `nil` if a cluster has no such
   /// segments.
   package func log(since earlier: LogSequenceNumber) -> LogBetween? {
-    WALSegmentSize(segmentBytes).map {
-      LogBetween(
-        from: earlier, to: start, timeline: timeline, system: SystemIdentifier(cluster.control.system), segmentSize: $0)
-    }
+    guard let timeline, let segmentSize = WALSegmentSize(segmentBytes) else { return nil }
+    return LogBetween(
+      from: earlier, to: start, timeline: timeline, system: SystemIdentifier(cluster.control.system),
+      segmentSize: segmentSize)
   }
 
   /// Passes the bytes of a segment that the server still has to `body`, in order. The server may remove it meanwhile,
