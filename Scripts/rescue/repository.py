@@ -1,7 +1,7 @@
 """What a repository tells of snapshots, removals, names and PostgreSQL's log (sections 5, 11, 12 and 17)."""
 from __future__ import annotations
 
-import functools, itertools, re
+import functools, hashlib, itertools, re
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -75,16 +75,21 @@ class Repository(Objects):
 
     def read_names(self) -> list[dict[str, Any]]:
         """The sources that were renamed (section 17), as the highest revision of their names says that can be read."""
-        value: dict[str, Any] = {"sources": []}
+        revisions: list[tuple[str, dict[str, Any], bytes, str]] = []
         with noting("names"):
-            before = None
             found = sorted(path.name for path in Path(self.path, "names").glob("*.json"))
             for number, name in enumerate(found, 1):
                 demand(name == f"{number:010d}.json", f"names: revision {number} is missing")
-                value, before = self.names_revision(f"names/{name}", number, before)
-        return value["sources"]
+                before = revisions[-1][-1] if revisions else None
+                revisions.append(self.names_revision(f"names/{name}", number, before))
+        for key, value, line, digest in reversed(revisions):
+            with noting("names"):
+                if self.keyring:
+                    self.keyring.check_names(key, value, line, digest)
+                return value["sources"]  # it vouches for those before it
+        return []
 
-    def names_revision(self, key: str, number: int, before: str | None) -> tuple[dict[str, Any], str]:
+    def names_revision(self, key: str, number: int, before: str | None) -> tuple[str, dict[str, Any], bytes, str]:
         value, digest, line = self.read_json(key, NAMES)
         demand((value["repository"], value["revision"], value.get("previous", "")) == (self.id, number, before),
                f"{key}: does not follow the one before it")
@@ -93,25 +98,34 @@ class Repository(Objects):
             given = {each["name"], *each["earlier"]}
             demand(not taken & given, f"{key}: gives one name to two sources")
             taken |= given | {each["source"]}
-        if self.keyring:
-            self.keyring.check_names(key, value, line, digest)
-        else:
-            demand(value.get("signature") is None, f"{key}: is signed, and the repository is not sealed")
-        return value, digest
+        demand(self.keyring or value.get("signature") is None, f"{key}: is signed, and the repository is not sealed")
+        return key, value, line, digest
 
     def stored_name(self, name: str | None) -> str | None:
         """The name under which the source is stored that has or had this one."""
         given = {other: each["source"] for each in self.renamed() for other in (each["name"], *each["earlier"])}
-        if name and name.endswith(".stored") and name not in given:
-            other = name[:-len(".stored")]  # begun under a name of another source
-            return other if given.get(other, other) != other else name
+        if name and name not in given and name not in given.values() and not self.has_objects(name):
+            astray = [other for other, source in given.items() if other != source and name in self.astray_names(other)]
+            return astray[0] if astray else name
         return given.get(name, name)
 
     def called_name(self, name: str) -> str:
         """The name by which the source is called that is stored under this one."""
         given = {other for each in self.renamed() for other in (each["name"], *each["earlier"])}
         called = next((each["name"] for each in self.renamed() if each["source"] == name), None)
-        return called or (f"{name}.stored" if name in given else name)
+        free = (each for each in self.astray_names(name) if each not in given and not self.has_objects(each))
+        return called or (next(free, self.astray_names(name)[-1]) if name in given else name)
+
+    @staticmethod
+    def astray_names(name: str) -> list[str]:
+        """By which a source may be called that was begun under this name of another one."""
+        short = f"{name}.stored"
+        cut = f"{name[:48]}.{hashlib.sha256(name.encode()).hexdigest()[:8]}.stored"
+        return [short, cut] if len(short) <= 64 else [cut]
+
+    def has_objects(self, name: str) -> bool:
+        """Whether a source is stored under this name."""
+        return any(Path(self.path, part, name).exists() for part in ("sources", "wal"))
 
     def is_removed(self, snapshot: Snapshot) -> bool:
         return bool(self.notes(snapshot.name)[0].get(snapshot.id, {}).get("removed"))

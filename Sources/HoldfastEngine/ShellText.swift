@@ -3,7 +3,7 @@ internal import HoldfastModel
 /// Quoting for the shell.
 package enum ShellText {
   /// Returns any text as one word.
-  package static func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "'\\''") + "'" }
+  package static func quoted(_ text: String) -> String { "'" + text.escaping(["'": "'\\''"]) + "'" }
 
   /// Returns any text as one word, quoted only if the shell would interpret it. Characters that a terminal would obey
   /// are escaped as bash, ksh and zsh read it.
@@ -30,5 +30,5 @@ package enum ShellText {
   }
 
   /// Returns any text as one word of a PostgreSQL command, in which a percent sign has a meaning.
-  package static func quotedForServer(_ text: String) -> String { quoted(text).replacing("%", with: "%%") }
+  package static func quotedForServer(_ text: String) -> String { quoted(text).escaping(["%": "%%"]) }
 }

@@ -5,6 +5,7 @@ package import HoldfastModel
 package import HoldfastOperations
 internal import HoldfastRepository
 package import HoldfastStandby
+internal import HoldfastStore
 internal import HoldfastSystem
 
 /// `holdfast failback SOURCE`, on a host that has served and does not serve any more: keeps everything that its source
@@ -21,6 +22,8 @@ package final class Failback {
     /// The directory that is kept, and that becomes a copy of the standby.
     package let data: Path
     package let directory: Path
+    /// The same directory without symbolic links; `nil` if there is none.
+    let found: Path?
     package let isDryRun: Bool
     package internal(set) var snapshot: (id: Identifier, sequence: UInt64)?
     /// The standby after its first pass.
@@ -28,6 +31,8 @@ package final class Failback {
     package internal(set) var duration = TimeSpan.zero
   }
 
+  /// The most names that are tried for what is kept.
+  private static let keptMax = 1000
   /// The source; its stored name is known once the repository is open.
   private var source: SourceName
   private let context: RepositoryContext
@@ -57,8 +62,15 @@ package final class Failback {
   }
 
   private func plan(_ repository: Repository, _ takeover: Takeover, isDryRun: Bool) throws -> Report {
-    let role = try ServingStanding(of: source, in: repository).role
-    guard let role, role.serving != place.name else {
+    let standing = try ServingStanding(of: source, in: repository)
+    guard standing.reading != .unclear else {
+      throw LeaseError.roleUnclear(name: source.text, location: repository.location)
+    }
+    let role = standing.role
+    let served = try takeover.promotion.flatMap { $0.stage == .announcing ? nil : $0 }
+    // Announced anew after another host has served, it cannot begin from what it has had before.
+    let isAnew = role?.isAwaited == true && served != nil && served?.since != role?.since
+    guard let role, role.serving != place.name || isAnew else {
       throw EngineError(
         .usage,
         role == nil
@@ -66,16 +78,14 @@ package final class Failback {
         hint: "A host can stand by when another one serves: holdfast switchover \(source) --to HOST.",
         exitStatus: .usage)
     }
-    guard case .directory(let data) = place.configured.subject,
-      let kept = SourceName("\(source)-diverged-\(place.name)")
-    else {
+    guard case .directory(let data) = place.configured.subject, let kept = try unusedName(repository) else {
       throw EngineError(
         .usage, "\(source) is no directory, or its name is too long for another one that tells what has diverged",
         hint: "Keep what this host has by hand: holdfast backup DIR --name NAME.", exitStatus: .usage)
     }
     return Report(
       source: source, repository: repository.id, host: place.name, serving: role, kept: kept, data: data,
-      directory: takeover.path, isDryRun: isDryRun)
+      directory: takeover.path, found: try find(data, served, takeover), isDryRun: isDryRun)
   }
 
   /// Keeps what this host has, and stands by.
@@ -90,8 +100,7 @@ package final class Failback {
       watch.opened(repository, source: source)
       try confirm(report)
       try demote()
-      let data = try? host.files.resolve(report.data)
-      if data == nil { try checkIsNotLost(report, takeover) }
+      let data = report.found
       report.snapshot = try data.map { try keep($0, report, repository) }
       try release(report, data, takeover, repository)
     }
@@ -109,13 +118,36 @@ package final class Failback {
       hint: "See if the service runs here, end it, and run the same command again.")
   }
 
-  /// Refuses to go on where this host has served from a copy that is reached no more.
-  private func checkIsNotLost(_ report: Report, _ takeover: Takeover) throws {
-    guard let promotion = try takeover.promotion, promotion.stage != .announcing else { return }
+  /// Returns the first name of a source for what this host has that no source has ever had.
+  private func unusedName(_ repository: Repository) throws -> SourceName? {
+    let text = "\(source)-diverged-\(place.name)"
+    for count in 1...Self.keptMax {
+      guard let name = SourceName(count == 1 ? text : "\(text)-\(count)") else { return nil }
+      if try !repository.catalog.isKnown(name), try repository.catalog.removal(of: name) == nil { return name }
+    }
+    return nil
+  }
+
+  /// Finds the directory that is to be kept. Where this host has served from a copy, the source must lead to that.
+  private func find(_ data: Path, _ served: Promotion?, _ takeover: Takeover) throws -> Path? {
+    var found: Path?
+    do throws(SystemError) {
+      found = try host.files.resolve(data)
+    } catch {
+      guard error.isNotFound else { throw error }
+    }
+    guard let served else { return found }
+    let copy = takeover.data(of: served)
+    let files = host.files
+    if let found, let there = try files.statusIfPresent(of: copy), try files.status(of: found).isSameFile(as: there) {
+      return copy
+    }
     throw EngineError(
       .usage,
-      "\(report.data) does not exist, and this host has served \(source), perhaps from \(takeover.data(of: promotion))",
-      hint: "Let \(report.data) lead to what it has served from, and run the same command again.", exitStatus: .usage)
+      "\(data) \(found == nil ? "does not exist" : "does not lead there"), and this host has served \(source) from \(copy)",
+      hint:
+        "Let \(data) lead to \(copy), which may have orders that no snapshot has, and run the same command again. Move away what is at \(data) instead.",
+      exitStatus: .usage)
   }
 
   /// Takes a snapshot of everything that this host has, as a source of its own.
@@ -148,6 +180,8 @@ package final class Failback {
       if takeover.path.contains(data) { try host.files.removeFile(report.data) }
       return
     }
+    // A copy that is mounted at the path of the source.
+    guard !takeover.path.contains(data) else { return }
     if try !takeover.adopt(data) {
       let text =
         "\(data) was kept and stays where it is: it cannot become a copy in \(takeover.path), and the standby makes its own"

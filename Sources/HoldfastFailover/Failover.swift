@@ -45,7 +45,9 @@ package final class Failover {
   package func look() throws -> FailoverReport {
     let takeover = try place.takeover(isDryRun: true, progress)
     let repository = try open()
-    return FailoverReport(try plan(takeover, repository), isDryRun: true)
+    let plan = try plan(takeover, repository)
+    try checkNote(plan)
+    return FailoverReport(plan, isDryRun: true)
   }
 
   /// Makes this host serve.
@@ -59,8 +61,9 @@ package final class Failover {
     watch.opened(repository, source: source)
     let plan = try awaitedPlan(takeover, repository)
     watch.parts = [RunRecord.Part(of: plan.outlook.newest)]
+    try checkNote(plan)
     guard !plan.isDone else { return FailoverReport(plan, isDryRun: false) }
-    try check(plan, takeover)
+    try check(plan)
     try confirm(plan)
     var run = FailoverRun(self, plan, takeover, repository)
     var report = try run.run()
@@ -69,6 +72,15 @@ package final class Failover {
   }
 
   // MARK: The plan
+
+  /// The error that something cannot be read which may be a newer snapshot than the one that was chosen.
+  static func unreadable(_ damage: DamageError, of source: SourceName) -> EngineError {
+    EngineError(
+      .repository, "there may be a newer snapshot of \(source) that cannot be read: \(damage.message)",
+      hint:
+        "Run `holdfast verify`, and `holdfast scrub --repair` where another target has it whole. This host does not serve without it.",
+      exitStatus: damage.exitStatus)
+  }
 
   func open() throws -> Repository {
     let opened = try context.openHome(for: source) { [watch] in watch.tellAndRecord(Notice(.warning, $0), as: $0) }
@@ -108,15 +120,27 @@ package final class Failover {
     return try plan(takeover, try open())
   }
 
-  /// Refuses a failover that cannot come to its end.
-  private func check(_ plan: FailoverPlan, _ takeover: Takeover) throws {
-    _ = try place.site.command(.promote)
-    if let promotion = plan.promotion, promotion.stage != .announcing, !plan.isAnnounced {
+  /// Refuses to go on where the note in the directory belongs to another time, or to another directory.
+  private func checkNote(_ plan: FailoverPlan) throws {
+    guard plan.current == nil else { return }
+    if let promotion = plan.promotion, promotion.stage != .announcing {
       throw EngineError(
-        .usage, "this host has served \(source) itself, and another one serves it now: \(plan.served)",
-        hint: "Run `holdfast failback \(source)` first: it keeps what is in \(takeover.path), and stands by again.",
+        .usage,
+        "this host has served \(source) itself before, from \(plan.directory), and that time is over: \(plan.served)",
+        hint: "Run `holdfast failback \(source)` first: it keeps what is in \(plan.directory), and stands by again.",
         exitStatus: .usage)
     }
+    guard plan.isAnnounced, plan.role?.isAwaited == false else { return }
+    throw EngineError(
+      .usage, "\(plan.served), and not from \(plan.directory): there is nothing to fail over to",
+      hint:
+        "If a failover has let it serve from the directory of another standby, name that one with --in. Otherwise start its service.",
+      exitStatus: .usage)
+  }
+
+  /// Refuses a failover that cannot come to its end.
+  private func check(_ plan: FailoverPlan) throws {
+    _ = try place.site.command(.promote)
     guard !plan.isAnnounced else { return }
     _ = try place.site.command(.probe)
     if options.fencedBecause == nil {
@@ -130,5 +154,6 @@ package final class Failover {
       throw EngineError(
         .usage, concern.text, hint: "Correct that first: nothing was done yet.", exitStatus: .incomplete)
     }
+    if let damage = plan.outlook.damage.first { throw Self.unreadable(damage, of: source) }
   }
 }

@@ -1,6 +1,7 @@
 package import HoldfastModel
 
-/// The error that a failover stopped at a step. It says how things stand.
+/// The error that a failover stopped at a step, or a hand-over after it has ended the service. It says how things
+/// stand.
 package struct FailoverError: OperatorError {
   package let message: String
   package let hint: String?
@@ -22,5 +23,13 @@ package struct FailoverError: OperatorError {
       known.hint ?? "Correct that, and run the same command again: it goes on from there."
     exitStatus = isServingUnknown && !(known is Interrupted) ? .servingUnknown : known.exitStatus
     scope = known.scope
+  }
+
+  /// The error that a hand-over stopped after `demote` was begun.
+  init(handingOver source: SourceName, _ cause: any Error, standing: String) {
+    let known = describe(cause)
+    message = "the hand-over of \(source) stopped: \(known.message). \(standing)"
+    hint = known.hint ?? "Correct that, and run the same command again, or start the service here again."
+    (exitStatus, scope) = (known.exitStatus, known.scope)
   }
 }

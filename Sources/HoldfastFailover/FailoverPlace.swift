@@ -18,9 +18,7 @@ struct FailoverPlace {
   /// - Parameter directory: the directory of the standby; `nil` for the configured one.
   /// - Throws: with exit status 2 when the configuration does not say how this host is called.
   init(_ source: SourceName, at context: RepositoryContext, directory: Path?) throws {
-    guard
-      let configured = try context.configuredSource ?? context.machine.loader().load()?.source(source.text)
-    else {
+    guard let configured = try context.configuration(of: source) else {
       throw EngineError(
         .usage, "the source \(source) is not configured on this host",
         hint: "Name it in the configuration, with `failover: {host: NAME, probe: …, fence: …, promote: …}`.",

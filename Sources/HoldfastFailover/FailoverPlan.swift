@@ -27,8 +27,15 @@ package struct FailoverPlan: Sendable {
 
   /// True if this host is the one that serves by the newest number: it was announced, or the other has handed over.
   package var isAnnounced: Bool { role?.serving == host }
+  /// The note of an earlier call, if it was made for the number that announces this host, and `promote` was begun.
+  /// `nil` for a note of an earlier time: another host has served since, and the copy has not its orders.
+  package var current: Promotion? {
+    guard isAnnounced, let promotion, promotion.stage != .announcing, promotion.since == role?.since else { return nil }
+    return promotion
+  }
+
   /// True if there is nothing to do.
-  package var isDone: Bool { isAnnounced && promotion?.stage == .serving }
+  package var isDone: Bool { current?.stage == .serving }
   /// The age of the newest snapshot.
   package var age: TimeSpan { max(.zero, now - outlook.newest.envelope.started) }
 

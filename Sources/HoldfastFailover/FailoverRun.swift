@@ -25,12 +25,19 @@ struct FailoverRun {
   private var lease: Lease?
   private var silence: LeaseLook?
   private var promotion: Promotion?
+  /// The role that announces this host; `nil` before that.
+  private var role: ServingRole?
+  /// The highest number of a snapshot before the one was chosen from which this host will serve.
+  private var highest: UInt64 = 0
+  /// True once the announcement was begun, if it is not known that it has failed.
+  private var mayBeAnnounced = false
   private var report: FailoverReport
 
   init(_ failover: Failover, _ plan: FailoverPlan, _ takeover: Takeover, _ repository: Repository) {
     (self.failover, self.plan, self.takeover, before) = (failover, plan, takeover, repository)
     course = FailoverCourse(isAnnounced: plan.isAnnounced)
     report = FailoverReport(plan, isDryRun: false)
+    (promotion, role) = (plan.current, plan.isAnnounced ? plan.role : nil)
   }
 
   private var source: SourceName { plan.source }
@@ -79,8 +86,11 @@ struct FailoverRun {
 
   private var standing: String {
     if isServingUnknown { return "\(plan.host) is announced, and it is not known if it serves" }
-    if case .announced(let number) = course.phase {
-      return "\(plan.host) is announced since number \(number), and promote was not begun: nobody serves"
+    if let role {
+      return "\(plan.host) is announced since number \(role.since), and promote was not begun: nobody serves"
+    }
+    if mayBeAnnounced {
+      return "It is not known if \(plan.host) is announced, and nobody serves; the same command finds out, and goes on"
     }
     let fenced = wasFenced ? "The other host was fenced, and nobody serves" : "Nothing has changed"
     return "\(fenced); \(plan.host) is not announced"
@@ -88,10 +98,10 @@ struct FailoverRun {
 
   // MARK: Without the lease
 
-  /// Listens for the whole term of the lease.
+  /// Listens for the whole term of the lease. A lease that was given back says nothing of who serves.
   private mutating func listen() throws {
     let numbers = LeaseNumbers(store: before.store, name: source.key)
-    var watch = LeaseWatch(terms: failover.place.terms, seesWhoIsGone: false)
+    var watch = LeaseWatch(terms: failover.place.terms, seesWhoIsGone: false, listens: true)
     failover.progress.note("listening for the heartbeat of \(source), for as long as its lease lasts")
     while true {
       try host.cancellation.check()
@@ -110,15 +120,20 @@ struct FailoverRun {
   }
 
   private mutating func probe() throws {
+    try checkIsSilent(
+      "although its heartbeat is silent",
+      hint: "Find out why its host cannot reach the repository. Nothing is failed over while it serves.")
+    try learn(.probeFailed)
+  }
+
+  /// Refuses to go on while the service answers.
+  private func checkIsSilent(_ although: String, hint: String) throws {
     let end = try failover.place.site.run(.probe, variables)
     guard !end.isSuccess else {
       throw EngineError(
-        .transient, "the service of \(source) answers the probe, although its heartbeat is silent",
-        hint: "Find out why its host cannot reach the repository. Nothing is failed over while it serves.",
-        exitStatus: .serviceAnswers)
+        .transient, "the service of \(source) answers the probe, \(although)", hint: hint, exitStatus: .serviceAnswers)
     }
     failover.progress.note("the probe of \(source) failed: \(end.text)")
-    try learn(.probeFailed)
   }
 
   private mutating func fence() throws {
@@ -143,6 +158,10 @@ struct FailoverRun {
   private mutating func take() throws {
     if plan.isAnnounced { return try takeAgain() }
     guard let silence, case .fenced(let seen) = course.phase else { throw outOfOrder(.take) }
+    // A fence by hand may be longer ago than it seemed, and one of the site may have missed.
+    try checkIsSilent(
+      "although its host was fenced",
+      hint: "Find out which host serves. The fence does not keep the other one from that, or it is up again.")
     let terms = failover.place.terms
     guard let taken = try Lease.takeOver(source, of: before, after: silence, following: seen, terms: terms) else {
       try learn(.overtaken)
@@ -159,7 +178,7 @@ struct FailoverRun {
 
   /// Takes the lease as the host that is announced already.
   private mutating func takeAgain() throws {
-    let admission = Lease.admission(to: source, of: before)
+    let admission = Lease.admission(to: source, of: before, begins: true)
     guard
       let taken = try Lease.take(
         source.key, in: before.store, host: host, terms: failover.place.terms, waits: false,
@@ -173,7 +192,7 @@ struct FailoverRun {
         exitStatus: .locked)
     }
     lease = taken
-    try taken.settleRole(of: source, in: before)
+    try taken.settleRole(of: source, in: before, begins: true)
     try learn(.created(number: taken.number))
   }
 
@@ -183,9 +202,28 @@ struct FailoverRun {
     try learn(.restored)
   }
 
-  private mutating func bring() throws {
+  /// - Parameter start: the snapshot with which this host was announced; `nil` before that.
+  private mutating func bring(from start: ServingRole.Start? = nil) throws {
     let repository = try failover.open()
     under = repository
+    if start == nil { try checkNothingCame(repository) }
+    let drill = failover.place.configured.drill
+    var checks: [String] = []
+    let draft = try takeover.bring(repository, from: start) { [host] data, snapshot in
+      checks = try TreeCheck(
+        data, stateTime: snapshot.envelope.started, database: drill.database, assertions: drill.assertions, host: host
+      ).run()
+    }
+    (report.checks, report.data, report.snapshot) = (checks, draft.data, draft.snapshot)
+    (report.writtenBytes, highest) = (draft.writtenBytes, draft.highest)
+    failover.watch.parts = [RunRecord.Part(of: draft.snapshot)]
+    let noted = draft.promotion
+    try takeover.note(noted)
+    promotion = noted
+  }
+
+  /// Refuses to go on when more would be lost than the plan has shown.
+  private func checkNothingCame(_ repository: Repository) throws {
     let outlook = try takeover.look(repository)
     let shown = Set(plan.outlook.passedOver.map(\.id))
     if let passed = outlook.passedOver.first(where: { !shown.contains($0.id) }) {
@@ -194,24 +232,21 @@ struct FailoverRun {
         hint: "Look at it with `holdfast show \(passed.id.short)`, and run the same command again.",
         exitStatus: .incomplete)
     }
-    let drill = failover.place.configured.drill
-    var checks: [String] = []
-    let draft = try takeover.bring(repository) { [host] data, snapshot in
-      checks = try TreeCheck(
-        data, stateTime: snapshot.envelope.started, database: drill.database, assertions: drill.assertions, host: host
-      ).run()
-    }
-    (report.checks, report.data, report.snapshot) = (checks, draft.data, draft.snapshot)
-    report.writtenBytes = draft.writtenBytes
-    failover.watch.parts = [RunRecord.Part(of: draft.snapshot)]
-    let noted = draft.promotion
-    try takeover.note(noted)
-    promotion = noted
+    if let damage = outlook.damage.first { throw Failover.unreadable(damage, of: source) }
   }
 
   private mutating func announce() throws {
     guard let lease, let repository = under else { throw outOfOrder(.announce) }
-    let role = try lease.announce(plan.host, from: report.snapshot, of: source, in: repository)
+    mayBeAnnounced = true
+    let role: ServingRole
+    do {
+      role = try lease.announce(
+        plan.host, from: report.snapshot, highest: highest, isAwaited: true, of: source, in: repository)
+    } catch LeaseError.taken(let name, let location) {
+      mayBeAnnounced = false
+      throw LeaseError.taken(name: name, location: location)
+    }
+    self.role = role
     // Between the number that was taken and this one there are only its own.
     try learn(.renewed(number: role.since - 1))
     try learn(.created(number: role.since))
@@ -220,12 +255,11 @@ struct FailoverRun {
   // MARK: The service
 
   private mutating func promote() throws {
-    guard let lease, case .announced(let number) = course.phase else { throw outOfOrder(.promote) }
-    if promotion == nil { try resume() }
+    guard let lease, let role else { throw outOfOrder(.promote) }
+    try resume(role)
     guard var noted = promotion, let data = report.data else { throw outOfOrder(.promote) }
-    let since = plan.isAnnounced ? plan.role?.since ?? number : number
-    noted.since = since
-    report.since = since
+    noted.since = role.since
+    report.since = role.since
     var variables = variables
     variables["HOLDFAST_DATA"] = data.description
     variables["HOLDFAST_SNAPSHOT"] = noted.snapshot.description
@@ -233,6 +267,8 @@ struct FailoverRun {
     noted.stage = .promoting
     try takeover.note(noted)
     promotion = noted
+    // From here on the gate lets the service start.
+    if role.isAwaited { try lease.begin(role, of: source, in: under ?? before) }
     try lease.confirmHeld()
     let end = try failover.place.site.run(.promote, variables)
     guard end.isSuccess else {
@@ -241,6 +277,7 @@ struct FailoverRun {
         hint:
           "See if the service runs here. The same command runs promote again; no other host may serve meanwhile.")
     }
+    try checkServesFrom(data)
     noted.stage = .serving
     try takeover.note(noted)
     promotion = noted
@@ -248,18 +285,33 @@ struct FailoverRun {
   }
 
   /// Goes on after an earlier call, or after a hand-over. A copy from which this host may serve already is left as it
-  /// is: there may be orders in it.
-  private mutating func resume() throws {
-    if let known = plan.promotion, plan.role?.from?.snapshot == known.snapshot {
+  /// is: there may be orders in it. Otherwise it becomes the snapshot with which this host was announced.
+  private mutating func resume(_ role: ServingRole) throws {
+    if let known = plan.current {
       (promotion, report.data) = (known, takeover.data(of: known))
+    } else if promotion == nil {
+      guard let start = role.from else {
+        throw EngineError(
+          .usage, "\(plan.host) was announced to serve \(source) from no snapshot: there is nothing to restore",
+          hint: "Run `holdfast serving \(source) --show` to see how that came.", exitStatus: .usage)
+      }
+      try bring(from: start)
+    }
+  }
+
+  /// Refuses to call it done when the configured source does not lead to the copy: the next backup would take something
+  /// else, and perhaps the service serves that.
+  private func checkServesFrom(_ data: Path) throws {
+    guard case .directory(let path) = failover.place.configured.subject else { return }
+    let served = try? host.files.status(of: path, followLink: true)
+    guard try served?.isSameFile(as: host.files.status(of: data, followLink: true)) != true else {
       return
     }
-    try bring()
-    guard let from = plan.role?.from, report.snapshot.standsFor < from.sequence else { return }
     throw EngineError(
-      .usage,
-      "\(plan.host) is announced to serve from snapshot \(from.snapshot.short), number \(from.sequence), and the newest one that may be followed is number \(report.snapshot.sequence)",
-      hint: "Run `holdfast show \(from.snapshot.short)` to see what is wrong with it.", exitStatus: .incomplete)
+      .machine, "promote has succeeded, and \(path) does not lead to \(data), from which the service should serve",
+      hint:
+        "Let promote make it so, such as with `ln -sfnT`, and run the same command again. Where \(path) is a directory with data of its own, move it away first.",
+      exitStatus: .servingUnknown)
   }
 
   private var variables: [String: String] {

@@ -250,14 +250,14 @@ package struct PrometheusText {
         return "holdfast_\(name){\(text)} \(number(value))\n"
       }
     }
-    let explained = help.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
+    let explained = help.escaping(["\\": "\\\\", "\n": "\\n"])
     return Family(
       name: name, explanation: "# HELP holdfast_\(name) \(explained)\n# TYPE holdfast_\(name) gauge\n",
       samples: lines.joined())
   }
 
   static func escaped(_ label: String) -> String {
-    label.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+    label.escaping(["\\": "\\\\", "\"": "\\\"", "\n": "\\n"])
   }
 
   /// Returns a number as text; whole numbers have no decimal point.

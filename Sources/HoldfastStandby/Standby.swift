@@ -113,7 +113,7 @@ package final class Standby {
       let source = try repository.names.source(source)
       let numbers = LeaseNumbers(store: repository.store, name: source.key)
       let heard = try pulse.look(at: numbers, now: clock.uptime())
-      tellOfPulse(heard)
+      tellOfPulse(heard, repository.names)
       return (repository, source, heard)
     } catch {
       pulse.interrupt()
@@ -169,11 +169,11 @@ package final class Standby {
   }
 
   /// Tells when the heartbeat of the source becomes silent or stale, and when it is there again.
-  private func tellOfPulse(_ state: SourcePulse.State) {
+  private func tellOfPulse(_ state: SourcePulse.State, _ names: SourceNameStore) {
     let isNews = state.word != toldPulse
     if isNews { progress.end() }
     if isNews, case .silent = state { observer.tell(Notice(.warning, state.text, of: source)) }
-    let hasProbe = alarm.look(state)
+    let hasProbe = alarm.look(state, names)
     guard isNews else { return }
     let wasConcern = [.silent(since: .zero), .stale(lag: .zero)].map(\SourcePulse.State.word).contains(toldPulse)
     toldPulse = state.word

@@ -10,6 +10,8 @@ struct StandbyChoice {
   /// The oldest one after the copy that has anomalies nobody has accepted. Neither it nor a newer one is followed: a
   /// later snapshot of a source that was encrypted looks as usual again.
   let suspicious: Snapshot?
+  /// The damage that was met while they were looked up.
+  let damage: [DamageError]
   private let all: [Snapshot]
   private let notes: SourceNotes
   private let source: SourceName
@@ -19,7 +21,12 @@ struct StandbyChoice {
   init(
     of source: SourceName, in repository: Repository, after record: CopyRecord?, _ progress: any ProgressObserver
   ) throws {
-    all = try repository.catalog.allSnapshots(of: source, includingRemoved: true) { progress.warn($0.message) }
+    var damage: [DamageError] = []
+    all = try repository.catalog.allSnapshots(of: source, includingRemoved: true) {
+      progress.warn($0.message)
+      damage.append($0)
+    }
+    self.damage = damage
     let notes = try repository.notes.read(source).notes
     let left = all.filter { notes[$0].removed == nil }
     complete = left.filter { $0.envelope.incomplete == 0 && notes[$0].damaged == nil }

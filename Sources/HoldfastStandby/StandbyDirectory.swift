@@ -28,6 +28,9 @@ final class StandbyDirectory {
   /// Kept open, because the lock goes with it; `nil` for one that only looks.
   private let lock: OpenFile?
 
+  /// True if this process works in it, so that nobody else does.
+  var isLocked: Bool { lock != nil }
+
   /// Opens the directory for work, and makes it if needed.
   /// - Throws: with exit status 11 while another standby works in it; when it holds anything else than a standby.
   init(working path: Path, files: FileSystem) throws {

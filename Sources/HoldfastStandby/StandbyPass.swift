@@ -29,6 +29,8 @@ struct StandbyPass {
     let serving: (copy: CopyName, record: CopyRecord)?
     let lag: StandbyLag
     let concerns: [StandbyConcern]
+    /// The damage that was met while the newest snapshot was looked up.
+    let damage: [DamageError]
   }
 
   private var host: Host { repository.host }
@@ -52,7 +54,7 @@ struct StandbyPass {
     let lag = lag(of: choice.complete, behind: serving?.1)
     var concerns = choice.suspicious.map { [StandbyConcern.suspicious($0)] } ?? []
     func plan(_ step: StandbyReport.Step) -> Plan {
-      Plan(step: step, newest: newest, serving: serving, lag: lag, concerns: concerns)
+      Plan(step: step, newest: newest, serving: serving, lag: lag, concerns: concerns, damage: choice.damage)
     }
     if let directory, !discardsChanges {
       concerns += changed.map { .changed(directory.path(of: $0), isServing: $0 == copy) }
@@ -71,9 +73,23 @@ struct StandbyPass {
     return plan(.make(spare))
   }
 
-  /// Refuses to write over what this host serves from.
+  /// Refuses to write over what this host serves from. A failover that has ended before it announced this host leaves
+  /// a note as well: where the repository says that another host serves, that note is dropped.
   private func checkStandsBy() throws {
-    guard !isPromoting, try directory?.promotion() != nil else { return }
+    guard !isPromoting, let directory, let promotion = try directory.promotion() else { return }
+    if promotion.stage == .announcing {
+      let standing = try ServingStanding(of: source, in: repository)
+      guard repository.isHome, standing.reading != .unclear, let name = repository.hostName(source),
+        standing.role?.serving != name
+      else {
+        throw EngineError(
+          .usage, "a failover was about to let this host serve \(source) from \(directoryPath), and may go on",
+          hint: "Run `holdfast failover \(source)` here: it says how things stand, and goes on.", exitStatus: .usage)
+      }
+      // Nobody has begun to serve from the copy, and a failover would hold the lock of the directory.
+      if directory.isLocked { try directory.note(nil) }
+      return
+    }
     throw EngineError(
       .usage, "this host was promoted to serve \(source) from \(directoryPath), and does not follow any more",
       hint:

@@ -16,6 +16,8 @@ package final class Takeover {
     /// Snapshots of the source that are newer and cannot be followed: not whole, damaged, or not accepted.
     package let passedOver: [Snapshot]
     package let concerns: [StandbyConcern]
+    /// The damage that may hide a newer snapshot, or something about one.
+    package let damage: [DamageError]
   }
 
   /// The source; its stored name is known once a repository is looked at.
@@ -79,13 +81,25 @@ package final class Takeover {
       let choice = try StandbyChoice(of: source, in: repository, after: nil, progress)
       let served = choice.complete.first { $0.id == promotion.snapshot }
       return Outlook(
-        newest: try served ?? choice.newest(), copy: CopyName(rawValue: promotion.copy), passedOver: [], concerns: [])
+        newest: try served ?? choice.newest(), copy: CopyName(rawValue: promotion.copy), passedOver: [], concerns: [],
+        damage: [])
     }
     let plan = try pass(repository).plan()
     let copies = try CopyName.allCases.filter { try directory?.record(of: $0)?.snapshot == plan.newest.id }
     return Outlook(
       newest: plan.newest, copy: copies.first, passedOver: try passedOver(plan.newest, repository),
-      concerns: plan.concerns)
+      concerns: plan.concerns, damage: damage(in: plan))
+  }
+
+  /// Returns the damage that may hide something newer than the newest snapshot of a plan. A manifest with a lower
+  /// number hides nothing.
+  private func damage(in plan: StandbyPass.Plan) -> [DamageError] {
+    plan.damage.filter { damage in
+      let folder = Keys.source(source)
+      guard damage.object.hasPrefix(folder) else { return true }
+      let name = damage.object.dropFirst(folder.count).prefix { $0 != "/" }
+      return Keys.sequence(name).map { $0 > plan.newest.sequence } ?? true
+    }
   }
 
   private func passedOver(_ newest: Snapshot, _ repository: Repository) throws -> [Snapshot] {
@@ -95,11 +109,18 @@ package final class Takeover {
   }
 
   /// Makes a copy the newest snapshot, proves it, and lets `current` lead to it.
-  /// - Parameter check: asks the copy, by its path. It may change it as the programs of its databases would.
+  /// - Parameters:
+  ///   - start: the snapshot with which this host was announced; `nil` if it was not: then the newest one is taken.
+  ///   - check: asks the copy, by its path. It may change it as the programs of its databases would.
   /// - Returns: the promotion that is to be announced.
-  /// - Throws: when somebody has changed a copy; the error of `check`.
-  package func bring(_ repository: Repository, check: (Path, Snapshot) throws -> Void) throws -> Promotion.Draft {
+  /// - Throws: when somebody has changed a copy; when the newest snapshot is not `start`, or damage may hide a newer
+  ///   one; the error of `check`.
+  package func bring(
+    _ repository: Repository, from start: ServingRole.Start?, check: (Path, Snapshot) throws -> Void
+  ) throws -> Promotion.Draft {
     guard let directory else { throw missing }
+    // Before the choice: what arrives after this, and is not chosen, has come too late.
+    let highest = try repository.catalog.highestPresent(of: source)
     let pass = pass(repository)
     var plan = try pass.plan()
     var written: UInt64 = 0
@@ -113,6 +134,8 @@ package final class Takeover {
         .usage, plan.concerns.first?.text ?? "\(path) is not the newest snapshot of \(source)",
         hint: "Run `holdfast standby \(source) --in \(path) --dry-run` to see how it stands.")
     }
+    if let start, record.snapshot != start.snapshot { throw otherStart(start, plan.newest) }
+    if start == nil, let damage = damage(in: plan).first { throw damage }
     let data = directory.path(of: copy)
     try directory.unmark(copy)
     try check(data, plan.newest)
@@ -120,7 +143,15 @@ package final class Takeover {
     let checked = CopyRecord(plan.newest, tree: try CopyTree(repository.host).digest(of: open))
     try directory.mark(copy, checked)
     return Promotion.Draft(
-      data: data, snapshot: plan.newest, writtenBytes: written, promotion: Promotion(of: checked, in: copy))
+      data: data, snapshot: plan.newest, highest: highest, writtenBytes: written,
+      promotion: Promotion(of: checked, in: copy))
+  }
+
+  private func otherStart(_ start: ServingRole.Start, _ newest: Snapshot) -> EngineError {
+    EngineError(
+      .usage,
+      "this host is announced to serve from snapshot \(start.snapshot.short), number \(start.sequence), and the newest one that may be followed is \(newest.id.short), number \(newest.sequence)",
+      hint: "Run `holdfast show \(start.snapshot.short)` to see what is wrong with it.", exitStatus: .incomplete)
   }
 
   /// Makes a directory elsewhere on the same file system the next copy to be made, if there is none of that name yet.
@@ -147,6 +178,8 @@ extension Promotion {
     /// The path of the copy.
     package let data: Path
     package let snapshot: Snapshot
+    /// The highest number of a snapshot that was there before this one was chosen.
+    package let highest: UInt64
     package let writtenBytes: UInt64
     /// The promotion that is to be announced.
     package let promotion: Promotion

@@ -70,7 +70,9 @@ import Testing
       try writer.append(entry, map: Listed(extents: extents[...]))
     }
     let state = StateFile(bytes: bytes, summary: try writer.finish())
-    let sorted = try StoredExtents(of: state, space, memoryBytes: memoryBytes, cancellation: Cancellation())
+    let sorted = try StoredExtents(
+      of: StateDifference(from: .empty(), to: state), from: 0, space, memoryBytes: memoryBytes,
+      cancellation: Cancellation())
     var reader = try sorted.makeReader()
     var found: [StoredExtent] = []
     while let extent = try reader.next() { found.append(extent) }

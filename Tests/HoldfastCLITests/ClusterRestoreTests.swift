@@ -10,8 +10,8 @@ import Testing
     let shop: WALArchiveTests.Shop
     var cluster: TestCluster { shop.cluster }
 
-    init(settings: [String: String] = [:]) throws {
-      shop = try WALArchiveTests.Shop(isSealed: false, settings: settings)
+    init(settings: [String: String] = [:], hasChecksums: Bool = true) throws {
+      shop = try WALArchiveTests.Shop(isSealed: false, settings: settings, hasChecksums: hasChecksums)
       try cluster.start()
       try cluster.psql("CREATE TABLE orders (id int)")
     }
@@ -54,7 +54,8 @@ import Testing
     let place = try story.cluster.psql("SELECT pg_current_wal_insert_lsn()")
     try story.cluster.psql("INSERT INTO orders VALUES (3)")
     try story.shop.archiveAll()
-    let odd = #"it's \ 100% "x" #no ü"#
+    // A quote with a combining mark is one character, and so is \r\n.
+    let odd = #"it's \ 100% "x" #no ü'"# + "\u{301}\\\u{301}\r\n'"
     for (name, options, orders) in [
       ("with", ["--to-xid", number], "1 2"), ("without", ["--to-xid", number, "--exclusive"], "1"),
       ("place", ["--to-lsn", place, "--exclusive"], "1 2"),
@@ -70,6 +71,9 @@ import Testing
       #expect(try server.psql("SHOW shop.note") == odd)
       #expect(try server.psql("SHOW archive_mode") == "off")
     }
+    #expect(
+      story.refused("--to-end", "--archive-mode", "off", "--recovery-option", "Archive_Mode=on", to: "never")
+        .contains("Archive_Mode is set twice"))
     #expect(
       story.refused("--to-xid", "4000000", to: "never").contains(
         " cannot reach the end of transaction 4000000: the archive ends"))
@@ -124,14 +128,21 @@ import Testing
 
   @Test func otherDatabasesBecomeZerosAndCanBeDropped() throws {
     let story = try Story()
-    try story.cluster.psql("CREATE DATABASE stock")
-    try story.cluster.psql("CREATE DATABASE \"big one\"")
+    // One of the server's own that was made anew has an OID as those of users have.
+    for statement in [
+      "ALTER DATABASE template1 IS_TEMPLATE false", "DROP DATABASE template1",
+      "CREATE DATABASE template1 TEMPLATE template0 IS_TEMPLATE true", "CREATE DATABASE stock",
+      "CREATE DATABASE \"big one\"",
+    ] {
+      try story.cluster.psql(statement)
+    }
     try story.cluster.psql("CREATE TABLE t AS SELECT generate_series(1, 100000) i", database: "stock")
     try story.cluster.psql("CREATE TABLE t AS SELECT generate_series(1, 100000) i", database: "'big one'")
     let big = try story.cluster.psql("SELECT oid FROM pg_database WHERE datname = 'big one'")
     try story.backUp()
     try story.cluster.psql("INSERT INTO orders VALUES (1)")
     try story.cluster.psql("INSERT INTO t SELECT 7; UPDATE t SET i = 8 WHERE i < 2000", database: "'big one'")
+    try story.cluster.psql("VACUUM t", database: "'big one'")
     try story.cluster.psql("INSERT INTO t VALUES (100001)", database: "stock")
     try story.shop.archiveAll()
     let output = try story.restore("--to-end", "--db-include", "stock", "--archive-mode", "off", to: "part")
@@ -141,6 +152,7 @@ import Testing
     try server.wait(until: "NOT pg_is_in_recovery()")
     #expect(try server.psql("SELECT count(*) FROM t", database: "stock") == "100001")
     #expect(try server.psql(ids) == "1")
+    #expect(try server.psql("SELECT count(*) > 100 FROM pg_class", database: "template1") == "t")
     #expect(throws: (any Error).self) { try server.psql("SELECT 1", database: "'big one'") }
     try server.psql("DROP DATABASE \"big one\"")
     #expect(try server.psql("SELECT count(*) FROM pg_database WHERE datname = 'big one'") == "0")
@@ -153,6 +165,79 @@ import Testing
     #expect(throws: (any Error).self) { try other.psql("SELECT 1", database: "stock") }
     let message = story.refused("--db-include", "no such", to: "never")
     #expect(message.contains("HINT: It has stock ("), "\(message)")
+    try story.cluster.stop()
+    story.cluster.set(["full_page_writes": "off"])
+    try story.cluster.start()
+    try story.backUp()
+    #expect(story.refused("--db-include", "stock", to: "never").contains("full_page_writes = on"))
+  }
+
+  /// Then VACUUM logs that a page is visible to all without an image of the page.
+  @Test func zerosNeedALogWithImages() throws {
+    let story = try Story(hasChecksums: false)
+    try story.cluster.psql("CREATE DATABASE stock")
+    try story.cluster.psql("CREATE TABLE t AS SELECT generate_series(1, 5000) i", database: "stock")
+    try story.backUp()
+    try story.cluster.psql("INSERT INTO orders VALUES (1)")
+    try story.cluster.psql("VACUUM t", database: "stock")
+    try story.shop.archiveAll()
+    let options = ["--to-end", "--db-include", "postgres", "--archive-mode", "off"]
+    let target = story.cluster.directory.appending("part")
+    let words = ["restore", "--target", target.text, "--name", "orders"] + options
+    let refused = story.shop.run(words)
+    #expect(refused.exitStatus == 2 && refused.error.contains("page checksums or wal_log_hints"), "\(refused.error)")
+    #expect(!TestFiles.exists(target.appending("PG_VERSION")))
+    let done = story.shop.run(words + ["--recovery-option", "ignore_invalid_pages=on"])
+    #expect(done.exitStatus == 0, "\(done.error)")
+    let server = try story.server("part")
+    try server.start()
+    try server.wait(until: "NOT pg_is_in_recovery()")
+    #expect(try server.psql(ids) == "1")
+    #expect(server.log.contains("is uninitialized"), "the log had such a page: \(server.log)")
+  }
+
+  /// The words are those with which Patroni calls.
+  @Test func patroniMakesItsNodes() throws {
+    let story = try Story()
+    try story.backUp()
+    try story.cluster.psql("INSERT INTO orders VALUES (1)")
+    try story.shop.archiveAll()
+    func patroni(_ command: String, _ place: Path, _ more: [String]) -> ProcessResult {
+      story.shop.run(["patroni", command] + more + ["--scope=orders", "--datadir=\(place.text)"])
+    }
+    let node = story.cluster.directory.appending("node")
+    let options = ["--timeline", "1", "--recovery-option", "shop.note=first", "--archive-mode", "off"]
+    let made = patroni("bootstrap", node, options)
+    #expect(made.exitStatus == 0, "\(made.error)")
+    let first = try story.server("node")
+    try first.start()
+    try first.wait(until: "NOT pg_is_in_recovery()")
+    #expect(try first.psql(ids) == "1")
+    #expect(try first.psql("SHOW shop.note") == "first")
+    try first.stop()
+    // Over the cluster that lies there, without a leader.
+    let replica = ["--role=replica", "--connstring=", "--keep_data=True", "--no_leader=True"]
+    let foreign = node.appending("foreign")
+    TestFiles.write("x", to: foreign)
+    let over = patroni("replica", node, replica)
+    #expect(over.exitStatus == 0, "\(over.error)")
+    #expect(!TestFiles.exists(foreign) && TestFiles.exists(node.appending("standby.signal")))
+    #expect(!TestFiles.exists(node.appending("recovery.signal")))
+    let connection = ["--role=replica", "--connstring=dbname=postgres user=re host=127.0.0.1 port=5432"]
+    let empty = story.cluster.directory.appending("empty")
+    #expect(patroni("replica", empty, connection).exitStatus == 0)
+    #expect(TestFiles.exists(empty.appending("standby.signal")))
+    // What is no cluster is not written over.
+    for stray in ["PG_VERSION", "global/pg_control"] {
+      let place = story.cluster.directory.appending("stray")
+      TestFiles.remove(place)
+      TestFiles.makeDirectory(place)
+      if stray.contains("/") { TestFiles.makeDirectory(place.appending("global")) }
+      TestFiles.write("15\n", to: place.appending(stray))
+      try TestCluster.giveToServer(place)
+      let refused = patroni("replica", place, replica)
+      #expect(refused.exitStatus != 0 && TestFiles.exists(place.appending(stray)), "\(refused.error)")
+    }
   }
 
   @Test func allTablespacesGoBelowOneDirectory() throws {

@@ -11,10 +11,12 @@ import Testing
     let repository: Path
     var keys: [String: String] = [:]
 
-    init(isSealed: Bool, segmentMebibytes: Int = 1, settings: [String: String] = [:]) throws {
+    init(
+      isSealed: Bool, segmentMebibytes: Int = 1, settings: [String: String] = [:], hasChecksums: Bool = true
+    ) throws {
       cluster = try TestCluster(
         settings: ["wal_keep_size": "'4GB'"].merging(settings) { $1 },
-        options: ["--data-checksums", "--wal-segsize=\(segmentMebibytes)"])
+        options: (hasChecksums ? ["--data-checksums"] : []) + ["--wal-segsize=\(segmentMebibytes)"])
       binary = try cluster.copy(of: Tool.binary, as: "holdfast")
       repository = cluster.directory.appending("repository")
       keys = [

@@ -10,6 +10,8 @@ final class TwoHosts {
   static let patience = Duration.seconds(120)
   /// A point at which `holdfast` is killed by a command of the site.
   enum Blow: String, CaseIterable { case none, probe, fence, promoteBefore, promoteAfter }
+  /// What becomes of the primary: it is dead; or it hangs, and wakes up when the other host serves.
+  enum Primary: CaseIterable { case dead, hanging }
 
   let tool = Tool()
   private(set) var acknowledged = 0
@@ -31,7 +33,7 @@ final class TwoHosts {
         sources:
           orders:
             path: \(path("\(host)/orders").text)
-            watch: {min-interval: 0, heartbeat: 1s, lease: 3s}
+            watch: {min-interval: 0, heartbeat: 1s, lease: 6s}
             failover:
               host: \(host)
               in: \(path("\(host)/standby").text)
@@ -39,7 +41,7 @@ final class TwoHosts {
               fence: sh \(place)/fence.sh \(other)
               promote: sh \(place)/promote.sh \(host) \(path("\(host)/orders").text)
               demote: sh \(place)/fence.sh \(host)
-              timeouts: {probe: 5s, fence: 20s, promote: 30s, demote: 20s}
+              timeouts: {probe: 10s, fence: 60s, promote: 2min, demote: 60s}
             drill: {assertions: [{sql: SELECT count(*) FROM orders, at-least: 1}]}
         """, to: path("\(host)/etc/holdfast.yaml"))
       TestFiles.setMode(path("\(host)/etc/holdfast.yaml"), 0o600)
@@ -70,18 +72,27 @@ final class TwoHosts {
           while kill -0 $(cat $file) 2>/dev/null && ! grep -q '^State:.Z' /proc/$(cat $file)/status; do sleep 0.05; done
           rm -f $file
         done
+        if [ -e \(place)/gate-after-fence ]; then sh \(place)/gate.sh; fi
         blow fence
 
         """)
+    // The unit of the shop of a asks this before it starts.
+    let asked = start(on: "a", ["serving", "orders", "--quiet", "--patience", "4s"])
+    script(
+      "gate",
+      asked.environment.map { "export \($0)='\($1)'" }.joined(separator: "\n")
+        + "\n" + asked.arguments.map { "'\(String(decoding: $0, as: UTF8.self))'" }.joined(separator: " ")
+        + " >\(place)/gate.out 2>&1\necho $? >>\(place)/gate.ends\n")
     script(
       "promote",
       blow + """
         blow promoteBefore
         if [ -e \(place)/no-promote ]; then echo 'the shop does not start'; exit 5; fi
+        if [ -e \(place)/no-link ]; then exit 0; fi
         if python3 \(shop) ask $1 \(place) 2>/dev/null; then exit 0; fi
-        ln -sfn "$HOLDFAST_DATA" $2
+        ln -sfnT "$HOLDFAST_DATA" $2 || exit 7
         setsid python3 \(shop) serve $1 $2 \(place) >\(place)/$1.out 2>&1 </dev/null &
-        for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        for round in $(seq 400); do
           sleep 0.2
           if python3 \(shop) ask $1 \(place) 2>/dev/null; then blow promoteAfter; exit 0; fi
         done
@@ -144,14 +155,34 @@ final class TwoHosts {
     )
   }
 
+  /// The exit statuses of the gate of a, each time that it was asked.
+  var gateEnds: [String] {
+    String(decoding: TestFiles.read(path("place/gate.ends")) ?? [], as: UTF8.self).split(separator: "\n").map(
+      String.init)
+  }
+
+  /// Changes a line of the configuration of a host.
+  func configure(_ host: String, _ text: String, as other: String) {
+    let file = path("\(host)/etc/holdfast.yaml")
+    let known = String(decoding: TestFiles.read(file) ?? [], as: UTF8.self)
+    #expect(known.contains(text))
+    TestFiles.write(known.replacing(text, with: other), to: file)
+    TestFiles.setMode(file, 0o600)
+  }
+
   func answers(_ host: String) -> Bool {
     let shop = Tool.root.appending("Tests/Fixtures/failover/shop.py").text
     return tool.other("python3", shop, "ask", host, path("place").text).exitStatus == 0
   }
 
-  func signal(_ host: String, _ number: Int32) {
+  /// The process of the shop of a host, as the shop has noted it.
+  func process(_ host: String) -> pid_t? {
     let text = String(decoding: TestFiles.read(path("place/\(host).pid")) ?? [], as: UTF8.self)
-    if let process = pid_t(text), process > 1 { kill(process, number) }
+    return pid_t(text).flatMap { $0 > 1 ? $0 : nil }
+  }
+
+  func signal(_ host: String, _ number: Int32) {
+    if let process = process(host) { kill(process, number) }
   }
 
   /// Takes a snapshot on the host that serves. What was ordered before it counts as acknowledged.

@@ -69,7 +69,8 @@ import Testing
         host: Host(workers: 1, scratchDirectories: [tool.directory.path]), environment: environment)
       let context = try RepositoryContext(RepositoryRequest(), on: machine, of: name)
       let options = try AheadOptions.parse(arguments)
-      return [try options.ahead(context), try options.workers(context)]
+      let configured = context.configuredSource
+      return [try options.ahead(configured, machine), try options.workers(configured, machine)]
     }
     let variables = ["HOLDFAST_WAL_AHEAD": "0", "HOLDFAST_WAL_WORKERS": "1"]
     #expect(try said([]) == [2, 3])

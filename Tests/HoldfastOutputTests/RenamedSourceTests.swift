@@ -46,11 +46,13 @@ import Testing
     return result
   }
 
-  /// Runs a command, as text and with `--json` if it has that, and expects that it never says the old name.
+  /// Runs a command and expects that it never says the old name: as text and with `--json`, if it has that; by day one
+  /// of both, which is drawn.
   private func expectNew(
     _ words: [String], status: Int32 = 0, json: Bool = true, _ location: SourceLocation = #_sourceLocation
   ) {
-    for more in json ? [[], ["--json"]] : [[]] {
+    let forms = json ? [[], ["--json"]] : [[]]
+    for more in Trials.areAll ? forms : [forms.randomElement() ?? []] {
       let result = run(words + more)
       #expect(
         result.exitStatus == status, "\(words + more): \(result.output)\(result.error)", sourceLocation: location)
@@ -74,14 +76,15 @@ import Testing
     let standby = tool.directory.appending("standby").text
     expectNew(["backup"])
     expectNew(["backup", Self.new, "--full"])
-    for words in [["list"], ["list", "--deleted"], ["list", "--name", Self.new], ["show"], ["ls"], ["find", "*"]] {
-      expectNew(words)
-    }
-    expectNew(["history", "invoice"])
-    expectNew(["query", "orders.db", "SELECT id FROM orders"])
-    expectNew(["bisect", "orders.db", "--assert", "SELECT count(*) FROM orders"])
-    expectNew(["diff", "latest", "latest"])
-    expectNew(["restore", "--target", "restored", "--dry-run"])
+    let reading = [
+      ["list"], ["list", "--deleted"], ["list", "--name", Self.new], ["show"], ["ls"], ["find", "*"],
+      ["history", "invoice"], ["query", "orders.db", "SELECT id FROM orders"],
+      ["bisect", "orders.db", "--assert", "SELECT count(*) FROM orders"], ["diff", "latest", "latest"],
+      ["restore", "--target", "restored", "--dry-run"], ["run", Self.new, "--dry-run"], ["prune", "--dry-run"],
+      ["status"], ["status", "--source", Self.new], ["target", "list"], ["source", "remove", Self.new, "--dry-run"],
+      ["standby", Self.new, "--in", standby, "--dry-run"], ["config", "show"],
+    ]
+    for index in Trials.places(reading.count, oneIn: 4) { expectNew(reading[index]) }
     expectNew(["restore", "--target", "restored", "--name", Self.new], json: false)
     expectNew(["drill", Self.new])
     expectNew(["verify", "--data"])
@@ -91,24 +94,16 @@ import Testing
     expectNew(["scrub", "--repair", "--name", Self.new])
     expectNew(["merge"])
     expectNew(["tag", "latest", "--add", "kept"])
-    expectNew(["prune", "--dry-run"])
     expectNew(["prune", "--name", Self.new])
     expectNew(["run"])
-    expectNew(["run", Self.new, "--dry-run"])
-    expectNew(["status"])
-    expectNew(["status", "--source", Self.new])
     expectNew(["status", "--nagios"], json: false)
     expectNew(["status", "--prometheus", metrics])
     expectNew(["report", "--html", page])
-    expectNew(["target", "list"])
     expectNew(["check", "--no-write"], status: 3)
     expectNew(["standby", Self.new, "--in", standby, "--once"])
-    expectNew(["standby", Self.new, "--in", standby, "--dry-run"])
-    expectNew(["source", "remove", Self.new, "--dry-run"])
     expectNew(["source", "remove", Self.new, "--yes"])
     expectNew(["backup"], status: 1)
     expectNew(["source", "undelete", Self.new], json: false)
-    expectNew(["config", "show"])
     for written in [metrics, page] {
       let text = String(decoding: try #require(TestFiles.read(Path(written))), as: UTF8.self)
       #expect(text.contains(Self.new) && !text.contains(Self.old), "\(written)")
@@ -157,6 +152,10 @@ import Testing
     refused(Self.new, "other", "there is, or was, another source other, and its name is not given again")
     refused(Self.new, Self.new, "the source is called \(Self.new) already")
     refused("missing", "found", "there is no source missing in ")
+    refused(Self.new, "third.stored", "no source is given a name that ends in .stored")
+    expectDone(["backup", "source", "--name", "fourth.stored"])
+    refused(Self.new, "fourth", "there is, or was, a source fourth.stored: so would be called what a host begins")
+    refused("fourth.stored", "fifth.stored", "no source is given a name that ends in .stored")
     expectDone(["source", "remove", "other", "--yes", "--grace", "0d"])
     refused(Self.new, "other", "there is, or was, another source other, and its name is not given again")
     // Its own names a source gets back.
@@ -178,6 +177,9 @@ import Testing
     #expect(list.contains("\(Self.new)  ") && list.contains("\(Self.new).stored  "), "\(list)")
     let verified = expectDone(["verify"])
     #expect((verified.output + verified.error).contains("it is called \(Self.new).stored"))
+    // Nobody gave it that name, so nothing new is stored under it.
+    let refused = run(["backup", "source", "--name", "\(Self.new).stored"])
+    #expect(refused.exitStatus == 1 && refused.error.contains("was begun under a name of another one"))
     expectDone(["source", "rename", "\(Self.new).stored", "found-again"])
     #expect(expectDone(["list", "--name", "found-again"]).output.contains("found-again"))
   }

@@ -1,3 +1,4 @@
+import Glibc
 import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
@@ -51,19 +52,25 @@ import Testing
     }
   }
 
-  @Test func aStandbyIsCapturedUnderTheLoadOfItsPrimary() async throws {
+  @Test func aStandbyIsCapturedUnderTheLoadOfItsPrimary() throws {
     let pair = try Pair()
-    let bench = pair.primary.beginPgbench(clients: 2, seconds: 4)
+    let bench = pair.primary.beginPgbench(clients: 2, seconds: 300)
     try pair.standby.wait(until: "(SELECT count(*) FROM pgbench_history) > 100")
+    func orders() throws -> Int { try #require(Int(pair.primary.psql("SELECT count(*) FROM pgbench_history"))) }
+    let before = try orders()
     let progress = QuietProgress()
     let report = try pair.shop.capture(pair.standby, progress: progress)
+    let between = try orders()
+    #expect(between > before, "the load went on during the capture")
     #expect(report.problems == [] && progress.warnings == [])
     #expect(report.envelope.postgres?.timeline == 1)
     let entries = try pair.shop.entries()
     #expect(entries["standby.signal"] == nil && entries["recovery.signal"] != nil && entries["backup_label"] != nil)
     let increment = try pair.shop.capture(pair.standby)
     #expect(increment.envelope.kind == .incremental)
-    #expect(await bench.end().exitStatus == 0)
+    #expect(try orders() > between)
+    bench.send(SIGINT)
+    _ = bench.wait()
     for name in [report.envelope.snapshot, increment.envelope.snapshot] {
       let restored = try pair.shop.started(name.description)
       try restored.wait(until: "NOT pg_is_in_recovery()")
@@ -111,7 +118,30 @@ import Testing
       problem.reason.hasPrefix("the primary has not archived 0000000100000000")
         && problem.reason.hasSuffix("`holdfast wal status`"))
     #expect(try pair.shop.snapshot().id == report.envelope.snapshot, "the snapshot counts")
+    // A signal ends the wait, and not the backup.
+    let signal = SignalInTheWait(pair.shop.host.cancellation)
+    var options = Backup.Options(source: pair.standby.data)
+    options.name = SourceName("shop")
+    options.postgres = pair.standby.connection
+    options.standbyLogWait = .seconds(600)
+    let ended = try Backup(
+      repository: pair.shop.repository, options: options, cache: StateCache(directory: pair.shop.cachePath),
+      progress: signal
+    ).run()
+    #expect(ended.problems.map { $0.reason.hasPrefix("a signal ended the wait for the log") } == [true])
+    #expect(pair.shop.host.cancellation.isRaised)
   }
+}
+
+/// Raises a signal when the wait for the log begins.
+private final class SignalInTheWait: ProgressObserver {
+  private let cancellation: Cancellation
+  init(_ cancellation: Cancellation) { self.cancellation = cancellation }
+  func begin(phase: String, totalBytes: UInt64?) {}
+  func advance(bytes: UInt64, files: UInt64) {}
+  func skip(bytes: UInt64) {}
+  func note(_ message: String) { if message.contains("waiting until the primary") { cancellation.raise() } }
+  func warn(_ message: String) {}
 }
 
 /// A server that a test changes from within a probe.

@@ -218,6 +218,13 @@ import Testing
         #"restore_command = '''/o''\\''''hara/100%%\\x'' wal fetch %f %p'"#, "recovery_target_name = 'release 7'",
         "recovery_target_inclusive = 'on'", "recovery_target_action = 'promote'", "recovery_target_timeline = '1'",
       ])
+    // A server and a shell read bytes: a quote with a combining mark is one character, and so is \r\n.
+    let odd = RecoverySettings(
+      .unchanged, from: try shop.snapshot().id, restoreCommand: nil,
+      others: [RecoverySettings.Setting("a.b", "'\u{301}\\\u{301}\r\n")])
+    #expect(odd.lines.map { Array($0.utf8) } == [Array("a.b = '''\u{301}\\\\\u{301}\\r\\n'".utf8)])
+    #expect(Array(ShellText.word("'\u{301}").utf8) == Array("''\\''\u{301}'".utf8))
+    #expect(Array(ShellText.quotedForServer("%\u{301}").utf8) == Array("'%%\u{301}'".utf8))
     #expect(
       RecoverySettings(try plan(time(Self.noon), shop), restoreCommand: "x").lines[1]
         == "recovery_target_time = '2026-09-21 14:13:20.000000+00'")

@@ -46,7 +46,54 @@ import Testing
     defer { lease.end() }
     let snapshot = try repository.catalog.newestSnapshot(
       of: source, removingLeftoversUnder: nil, progress: QuietProgress())
-    return try lease.announce(host, from: snapshot, of: source, in: repository)
+    return try lease.announce(host, from: snapshot, highest: 0, of: source, in: repository)
+  }
+
+  /// What arrives after the snapshot was chosen with which a host begins is diverged, also if it is there before the
+  /// number that announces the host.
+  @Test func whatArrivesBetweenTheChoiceAndTheAnnouncementIsDiverged() throws {
+    let shop = try shop(HookedStore(memory, hasLeases: true))
+    let standby = try open(shop, as: "b")
+    let chosen = try standby.catalog.newestSnapshot(
+      of: source, removingLeftoversUnder: nil, progress: QuietProgress())
+    let highest = try standby.catalog.highestPresent(of: source)
+    TestFiles.write("late", to: shop.source.appending("late"))
+    try shop.backup(in: open(shop, as: "a"))
+    let lease = try #require(
+      try Lease.take(source.text, in: standby.store, host: standby.host, waits: false, as: { nil }))
+    try lease.announce(name("b"), from: chosen, highest: highest, isAwaited: true, of: source, in: standby)
+    lease.end()
+    #expect(try shop.open().catalog.allSnapshots(of: source) { _ in }.map(\.sequence) == [1, 2])
+  }
+
+  /// A host that is announced may not have the data yet: its gate stays shut, and it adds nothing, until it begins.
+  @Test func aHostThatIsAwaitedDoesNotServe() throws {
+    let shop = try shop(HookedStore(memory, hasLeases: true))
+    let b = try open(shop, as: "b")
+    let lease = try #require(try Lease.take(source.text, in: b.store, host: b.host, waits: false, as: { nil }))
+    let newest = try b.catalog.newestSnapshot(of: source, removingLeftoversUnder: nil, progress: QuietProgress())
+    let role = try lease.announce(name("b"), from: newest, highest: 2, isAwaited: true, of: source, in: b)
+    lease.end()
+    #expect(try ServingStanding(of: source, in: b).role == role && role.isAwaited)
+    func expectShut() throws {
+      let gate = #expect(throws: EngineError.self) { try ServingGate(.init(source), in: open(shop, as: "b")).enter() }
+      #expect(gate?.exitStatus == .notServing && gate?.message.contains("does not serve yet") == true)
+      let backup = #expect(throws: EngineError.self) { try shop.backup(in: open(shop, as: "b")) }
+      #expect(backup?.exitStatus == .notServing)
+    }
+    try expectShut()
+    // Killed between the number that says that it begins, and the notes.
+    let (own, admission) = (try name("b"), Lease.admission(to: source, of: b, begins: true))
+    let taken = try Lease.take(
+      source.text, in: b.store, host: b.host, waits: false, as: { own }, admits: admission)
+    let again = try #require(taken)
+    try again.restore(role.begun)
+    try expectShut()
+    try again.begin(role, of: source, in: b)
+    again.end()
+    #expect(try ServingStanding(of: source, in: b).role == role.begun)
+    #expect(try ServingGate(.init(source), in: open(shop, as: "b")).enter().mayServe)
+    try shop.backup(in: open(shop, as: "b"))
   }
 
   /// Returns a shop of which a late snapshot, number 3, is diverged: host `b` has taken over from number 2.

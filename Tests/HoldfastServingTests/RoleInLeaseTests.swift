@@ -53,6 +53,23 @@ import Testing
     private final class NoLock: StoreLock {}
   }
 
+  /// A failover listens for as long as a lease lasts, also where its last holder has given it back, or nobody has had
+  /// it: the next run of a host that serves may be about to begin.
+  @Test func whoListensTrustsNoNumberThatWasGivenBack() throws {
+    try take().end()
+    let newest = try #require(try numbers.newest())
+    #expect(newest.record.isGivenBack)
+    let cases = [(numbers, newest.number), (LeaseNumbers(store: memory, name: "other"), 0)]
+    for (numbers, number) in cases {
+      var watch = LeaseWatch(terms: terms, seesWhoIsGone: false, listens: true)
+      #expect(try watch.look(at: numbers, clock: clock.clock) == .held(isAlive: false))
+      clock.advance(.seconds(119))
+      #expect(try watch.look(at: numbers, clock: clock.clock) == .held(isAlive: false))
+      clock.advance(.seconds(1))
+      #expect(try watch.look(at: numbers, clock: clock.clock) == .free(number + 1))
+    }
+  }
+
   // MARK: It stays
 
   /// Other versions of the program read a number of a lease: without a role, its bytes are those of before.

@@ -111,7 +111,7 @@ import Testing
     let look = LeaseLook(watch: LeaseWatch(terms: LeaseTerms(), seesWhoIsGone: false), finding: .free(number + 1))
     let lease = try #require(try Lease.takeOver(orders, of: repository, after: look, following: number))
     let newest = try repository.catalog.allSnapshots(of: orders) { _ in }.max(by: Snapshot.isOlder)
-    try lease.announce(b, from: newest, of: orders, in: repository)
+    try lease.announce(b, from: newest, highest: 0, of: orders, in: repository)
     try lease.checkHeld()
     lease.end()
   }

@@ -57,6 +57,26 @@ class NameTests(Case):
         self.assertEqual(self.run_rescue("restore", "latest", str(target), "--name", "home")[0], 1)
         self.assertEqual((target / "a").read_bytes(), b"orders")
 
+    def test_what_was_begun_under_a_given_name(self) -> None:
+        self.writer.snapshot([root(), file(b"a", b"astray")], source="shop")
+        self.revise([{"source": "home", "name": "shop", "earlier": []}])
+        self.assertIn("  CALLED shop.stored\n", self.run_rescue("list")[1])
+        self.assertEqual((self.restore("latest", 0, "--name", "shop.stored") / "a").read_bytes(), b"astray")
+        self.writer.snapshot([root(), file(b"a", b"real")], source="shop.stored")
+        other = f"shop.{hashlib.sha256(b'shop').hexdigest()[:8]}.stored"
+        self.assertIn(f"  CALLED {other}\n", self.run_rescue("list")[1])
+        for name, data in (("shop.stored", b"real"), (other, b"astray")):
+            self.assertEqual((self.restore(f"{name}/1") / "a").read_bytes(), data)
+
+    def test_a_long_name(self) -> None:
+        long = "x" * 60
+        self.writer.snapshot([root(), file(b"a", b"astray")], source=long)
+        self.revise([{"source": "home", "name": long, "earlier": []}])
+        called = f"{long[:48]}.{hashlib.sha256(long.encode()).hexdigest()[:8]}.stored"
+        self.assertEqual(len(called), 64)
+        self.assertIn(f"  CALLED {called}\n", self.run_rescue("list")[1])
+        self.assertEqual((self.restore(f"{called}/1") / "a").read_bytes(), b"astray")
+
     def test_one_name_for_two(self) -> None:
         self.writer.snapshot([root(), file(b"a", b"orders")])
         self.revise([{"source": "home", "name": "shop", "earlier": []}, {"source": "x", "name": "shop", "earlier": []}])
@@ -66,11 +86,14 @@ class NameTests(Case):
 class SealedNameTests(SealedCase):
     """Only a writer that may prune gives names."""
 
-    def put(self, key: Any, name: str) -> None:
-        path = self.writer.path / "names/0000000001.json"
+    def put(self, key: Any, name: str, number: int = 1, before: Optional[str] = None,
+            earlier: Optional[List[str]] = None) -> str:
+        path = self.writer.path / f"names/{number:010d}.json"
         path.parent.mkdir(exist_ok=True)
-        value = names(self.writer.id, 1, None, [{"source": "home", "name": name, "earlier": []}], features=["sealed"])
-        path.write_bytes(proved(signed(value, b"names", key)))
+        sources = [{"source": "home", "name": name, "earlier": earlier or []}]
+        line = signed(names(self.writer.id, number, before, sources, features=["sealed"]), b"names", key)
+        path.write_bytes(proved(line))
+        return hashlib.sha256(line).hexdigest()
 
     def test_signer(self) -> None:
         self.chain()
@@ -79,6 +102,18 @@ class SealedNameTests(SealedCase):
         self.put(Host("stranger").key, "shop")
         status, out, err = self.run_rescue("list")
         self.assertEqual((status, "CALLED" in out), (1, False))
+        self.assertIn("which is no writer of the repository", err)
+
+    def test_the_highest_vouches_for_those_before_it(self) -> None:
+        self.chain()
+        before = self.put(Host("stranger").key, "shop")
+        before = self.put(SHOP.key, "orders", 2, before, ["shop"])
+        status, out, err = self.run_rescue("list")
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("  CALLED orders\n", out)
+        self.put(Host("stranger").key, "letters", 3, before, ["shop", "orders"])
+        status, out, err = self.run_rescue("list")
+        self.assertEqual((status, "CALLED orders" in out), (1, True))
         self.assertIn("which is no writer of the repository", err)
 
 

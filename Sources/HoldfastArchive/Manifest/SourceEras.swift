@@ -11,22 +11,28 @@ extension SourceNotes {
     package let since: UInt64
     package let from: ServingRole.Start?
     package let highest: UInt64
+    /// True until the host begins to serve (`ServingRole.isAwaited`). It is written only if it is true.
+    package let awaited: Bool?
     /// The time at which it was noted, for people.
     package let time: RecordedTime
 
     package init(_ role: ServingRole, time: RecordedTime) {
       (serving, since, from, highest, self.time) = (role.serving, role.since, role.from, role.highest, time)
+      awaited = role.isAwaited ? true : nil
     }
 
-    package var role: ServingRole { ServingRole(serving: serving, since: since, from: from, highest: highest) }
+    package var role: ServingRole {
+      ServingRole(serving: serving, since: since, from: from, highest: highest, isAwaited: awaited ?? false)
+    }
 
-    /// Optional fields are written as `null` and never left out.
+    /// Optional fields but `awaited` are written as `null` and never left out.
     package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(serving, forKey: .serving)
       try container.encode(since, forKey: .since)
       try container.encode(from, forKey: .from)
       try container.encode(highest, forKey: .highest)
+      try container.encodeIfPresent(awaited, forKey: .awaited)
       try container.encode(time, forKey: .time)
     }
   }

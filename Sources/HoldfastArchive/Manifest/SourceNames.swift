@@ -50,6 +50,11 @@ package struct SourceNames: Hashable, Sendable, Codable {
   /// Returns the source that is stored under a name; `nil` for one that was never renamed.
   package func entry(stored name: String) -> Entry? { sources.first { $0.source == name } }
 
+  /// True if no more sources are renamed, and no more names are given to one, than a revision may say.
+  package var isWithinLimits: Bool {
+    sources.count <= Self.entriesMax && sources.allSatisfy { $0.earlier.count <= Self.earlierMax }
+  }
+
   /// Gives a source another name.
   /// - Parameter stored: the name under which it is stored.
   /// - Returns: false if the name means another source, or is the one that it has.
@@ -100,8 +105,7 @@ extension SourceNames: RevisedManifest {
   /// Checks that every name means one source, and that no name that was given before is taken back.
   package func check(after previous: SourceNames?, _ name: String) throws {
     let texts = sources.flatMap { $0.earlier + [$0.source, $0.name] }
-    guard sources.count <= Self.entriesMax, sources.allSatisfy({ $0.earlier.count <= Self.earlierMax }),
-      texts.allSatisfy({ SourceName($0) != nil }), sources.allSatisfy(\.isSound)
+    guard isWithinLimits, texts.allSatisfy({ SourceName($0) != nil }), sources.allSatisfy(\.isSound)
     else { throw DamageError(name, "its names are not sound") }
     guard Set(sources.map(\.source)).count == sources.count, givesEachNameOnce else {
       throw DamageError(name, "it gives one name to two sources")

@@ -69,14 +69,9 @@ struct PatroniBootstrapCommand: ParsableCommand {
   }
 
   func run() throws {
-    var restore = try RestoreCommand.parse(
-      patroni.words(location.machine(nil)) + (recovery.target == nil ? ["--to-end"] : []))
-    if recovery.target != nil {
-      restore.recovery = recovery
-    } else {
-      (restore.recovery.recoveryOption, restore.recovery.archiveMode) = (recovery.recoveryOption, recovery.archiveMode)
-      restore.recovery.timeline = recovery.timeline
-    }
+    var restore = try RestoreCommand.parse(patroni.words(location.machine(nil)))
+    restore.recovery = recovery
+    if recovery.target == nil { restore.recovery.toEnd = true }
     (restore.location, restore.copy, restore.identity, restore.rate) = (location, copy, identity, rate)
     (restore.source.name, restore.output.quiet) = (try patroni.source(source.name), quiet)
     try restore.run()

@@ -81,10 +81,6 @@ package struct RecoveryOptions: ParsableArguments {
     guard !standby || count == 0 else {
       throw ValidationError("a --standby follows its primary without an end: it excludes \(Self.targets)")
     }
-    guard timeline == nil || count == 1 || standby else {
-      throw ValidationError(
-        "--timeline says where --to-time, --to-lsn, --to-xid, --to-name or --to-end lies, or what a --standby follows")
-    }
     guard !exclusive || toTime != nil || toLsn != nil || toXid != nil else {
       throw ValidationError("--exclusive is for --to-time, --to-lsn and --to-xid")
     }
@@ -97,7 +93,19 @@ package struct RecoveryOptions: ParsableArguments {
       throw ValidationError("--to-name is the name of a restore point: 1 to 63 bytes")
     }
     try checkStandby()
-    try checkSettings(isRecovery: count == 1 || standby)
+    try checkSettings()
+  }
+
+  /// Checks that there is a target or a standby where an option needs one. A command may have a target of its own.
+  func checkPurpose() throws {
+    guard target == nil && !standby else { return }
+    guard timeline == nil else {
+      throw ValidationError(
+        "--timeline says where --to-time, --to-lsn, --to-xid, --to-name or --to-end lies, or what a --standby follows")
+    }
+    guard recoveryOption.isEmpty else {
+      throw ValidationError("--recovery-option is for --standby, \(Self.targets)")
+    }
   }
 
   private static func check(time: String) throws {
@@ -126,13 +134,11 @@ package struct RecoveryOptions: ParsableArguments {
     }
   }
 
-  private func checkSettings(isRecovery: Bool) throws {
-    guard recoveryOption.isEmpty || isRecovery else {
-      throw ValidationError("--recovery-option is for --standby, \(Self.targets)")
-    }
+  private func checkSettings() throws {
     var names: Set<String> = []
     if primaryConninfo != nil { names.insert("primary_conninfo") }
     if primarySlot != nil { names.insert("primary_slot_name") }
+    if archiveMode == .off { names.insert("archive_mode") }
     for text in recoveryOption {
       guard let setting = Self.setting(text) else {
         throw ValidationError("--recovery-option \(text) is not like recovery_min_apply_delay=5min")

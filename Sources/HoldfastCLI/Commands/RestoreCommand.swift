@@ -89,6 +89,7 @@ struct RestoreCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
+    try recovery.checkPurpose()
     if let at, WrittenTime(at) == nil {
       throw ValidationError(
         "--at \(at) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22")

@@ -64,7 +64,7 @@ struct ScrubCommand: ParsableCommand {
     (options.repairs, options.source, options.chosen) = (repair, source.name, Set(target))
     let round = ScrubRound(share: share?.share, of: Set(target), of: repository)
     (options.share, options.begin) = (round.share, round.begin)
-    options.directory = machine.sourceDirectories
+    options.directory = context.sourceDirectories(in: repository)
     let display = watch.makeProgress()
     defer { display.end() }
     let progress = ScrubProgress(display)

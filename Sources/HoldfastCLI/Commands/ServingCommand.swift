@@ -4,6 +4,7 @@ internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastRepository
+internal import HoldfastStore
 internal import HoldfastSystem
 
 struct ServingCommand: ParsableCommand {
@@ -12,7 +13,8 @@ struct ServingCommand: ParsableCommand {
     discussion: """
       For sources that hosts take turns in serving: the unit of the service runs this before it starts \
       (ExecStartPre=), on every host. It ends with 0 if this host served last, after it has created the next number \
-      of the lease of the source: a host that was about to take over then begins anew. In all other cases the service \
+      of the lease of the source: a host that was about to take over then begins anew. A host that was announced and \
+      has not begun its promote does not count. In all other cases the service \
       must not start: it ends with 13 if another host serves, with 11 if another run has the lease, and with 1 if \
       nobody was announced yet or the repository does not answer.
 
@@ -90,9 +92,13 @@ struct ServingCommand: ParsableCommand {
     return try show ? gate.look() : first ? gate.enterFirst() : gate.enter()
   }
 
-  /// True if the repository did not answer. Another run that has the lease, and another host that serves, are answers.
+  /// True if the repository did not answer: no answer at all, too few of its targets, or none in time. Another run that
+  /// has or takes the lease, and another host that serves, are answers.
   private static func isUnreachable(_ error: any OperatorError) -> Bool {
-    error.isTransient && error.exitStatus == .failed && !(error is Interrupted) && !(error is EngineError)
+    switch error {
+    case StoreError.unavailable, ShardError.tooFew, LeaseError.notRenewed: true
+    default: false
+    }
   }
 }
 

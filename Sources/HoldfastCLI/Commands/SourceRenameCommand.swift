@@ -12,8 +12,8 @@ struct SourceRenameCommand: ParsableCommand {
     discussion: """
       Its history goes on. Nothing is moved: the objects keep the name under which the source is stored, and every \
       output shows the new one. Reading works under both names, and says which is the present one. Backups under the old \
-      name are refused, so change the configuration of every host that takes them, and the commands of its database \
-      server. A name that a source has or had is never given to another source. In a sealed repository only a writer that \
+      name are refused, so change the configuration of every host that takes them, the units that call \
+      `holdfast standby` and `holdfast serving`, and the commands of its database server. A name that a source has or had is never given to another source. In a sealed repository only a writer that \
       may prune can rename.
 
       \(HelpEnd.text("holdfast source rename orders shop-orders", "holdfast source rename orders shop-orders -r /backup/shop"))
@@ -54,7 +54,10 @@ struct SourceRenameCommand: ParsableCommand {
       )
     }
     if try repository.catalog.loggedSourceNames().contains(after) {
-      hints.append("Write \(after) where the database server calls `holdfast wal push`; until then \(before) goes on.")
+      let several = (try? context.machine.loader().load())?.repositories.count ?? 0 > 1
+      hints.append(
+        "Write \(after) where the database server calls `holdfast wal push`; until then \(before) goes on"
+          + (several ? ", with --repository also after the configuration has \(after)." : "."))
     }
     return hints
   }

@@ -10,13 +10,14 @@ struct SwitchoverCommand: ParsableCommand {
     commandName: "switchover", abstract: "Move the service of a source to another host, and lose nothing.",
     discussion: """
       Typed on both hosts, in any order. With --to, on the host that serves: runs the command of the site for demote, \
-      takes the last snapshot, and announces the other host in the repository. Without --to, on the host of the \
+      takes the last snapshot, and announces the other host in the repository. A host \
+      that has never served the source needs --new-host. Without --to, on the host of the \
       standby, whose service was stopped before: waits until it is announced, makes a copy the last snapshot, checks \
       its databases, and runs promote. There is no fence, because the old host has ended its service itself.
 
       Where one of them stops, it says how things stand, and the same command goes on from there.
 
-      \(HelpEnd.text("holdfast switchover orders --to barn", "holdfast switchover orders --in /srv/standby --wait 1h"))
+      \(HelpEnd.text("holdfast switchover orders --to barn --new-host", "holdfast switchover orders --in /srv/standby --wait 1h"))
       """)
 
   @Argument(help: ArgumentHelp("The source.", valueName: "name"))
@@ -27,6 +28,9 @@ struct SwitchoverCommand: ParsableCommand {
       "Hand over to this host, by its name in the configuration (failover: host). Only on the host that serves.",
       valueName: "host"))
   var to: HostName?
+
+  @Flag(help: "Hand over to a host that has never served the source. Without it, a mistyped --to ends here.")
+  var newHost = false
 
   @Option(
     name: .customLong("in"),
@@ -50,6 +54,7 @@ struct SwitchoverCommand: ParsableCommand {
     if to != nil, directory != nil || wait != nil {
       throw ValidationError("--in and --wait are for the host of the standby, where there is no --to")
     }
+    if newHost, to == nil { throw ValidationError("--new-host goes with --to") }
   }
 
   func run() throws {
@@ -62,7 +67,8 @@ struct SwitchoverCommand: ParsableCommand {
     }
     if let to {
       let report = try watch.run {
-        let handOver = try HandOver(source, to: to, at: context(), watch, progress: progress)
+        let handOver = try HandOver(
+          source, to: to, acceptsNewHost: newHost, at: context(), watch, progress: progress)
         if confirmation.dryRun { return try handOver.look() }
         return try handOver.run { plan in
           progress.end()

@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import HoldfastCodec
-internal import HoldfastConfiguration
+package import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 package import HoldfastOperations
@@ -29,6 +29,15 @@ struct LogOptions: ParsableArguments {
 
   /// Returns the current directory: PostgreSQL runs its commands in the data directory.
   static func clusterDirectory(_ environment: ProcessEnvironment) throws -> Path { try environment.absolute(".") }
+
+  /// Returns the configuration of the source, which may call it by any of its names; `nil` if the repository is not
+  /// configured. A mistake in the configuration keeps no log from being moved.
+  static func configured(
+    _ source: SourceName, _ context: RepositoryContext, _ repository: Repository
+  ) -> SourceSettings? {
+    guard context.configured != nil else { return nil }
+    return (try? context.configuration(of: source, in: repository.names)) ?? nil
+  }
 }
 
 /// The options for segments that are moved before the server asks for them.
@@ -57,18 +66,20 @@ package struct AheadOptions: ParsableArguments {
   }
 
   /// Returns the number of further segments; `nil` if it is not set anywhere.
-  package func ahead(_ context: RepositoryContext) throws -> Int? {
+  /// - Parameter configured: the configuration of the source.
+  package func ahead(_ configured: SourceSettings?, _ machine: MachineContext) throws -> Int? {
     try ahead
-      ?? Self.number("HOLDFAST_WAL_AHEAD", "0, 8 or 63", in: SourceSettings.Log.aheadRange, context.machine.environment)
-      ?? context.configuredSource?.log.ahead
+      ?? Self.number("HOLDFAST_WAL_AHEAD", "0, 8 or 63", in: SourceSettings.Log.aheadRange, machine.environment)
+      ?? configured?.log.ahead
   }
 
   /// Returns the number of segments at once; `nil` if it is not set anywhere.
-  package func workers(_ context: RepositoryContext) throws -> Int? {
+  /// - Parameter configured: the configuration of the source.
+  package func workers(_ configured: SourceSettings?, _ machine: MachineContext) throws -> Int? {
     try workers
       ?? Self.number(
-        "HOLDFAST_WAL_WORKERS", "1, 4 or 16", in: SourceSettings.Log.workersRange, context.machine.environment)
-      ?? context.configuredSource?.log.workers
+        "HOLDFAST_WAL_WORKERS", "1, 4 or 16", in: SourceSettings.Log.workersRange, machine.environment)
+      ?? configured?.log.workers
   }
 
   private static func number(
@@ -129,15 +140,16 @@ struct WALPushCommand: ParsableCommand {
     options.system = log.system
     options.compression = compression
     options.replacesUnfinished = replaceUnfinished
-    options.ahead = try ahead.ahead(context) ?? Self.usualAhead
-    options.workers = try ahead.workers(context)
-    options.host = machine.hostName(for: log.name, context.configuredSource)
     let receipts = WALReceipts(try machine.memory(), at: context.location.description, of: log.name, on: machine.host)
     if let report = try WALPush.acknowledged(options, by: receipts, on: machine.host) {
       return try show(report, machine)
     }
     let repository = try context.openToWrite { Console.warn($0) }
-    options.source = try repository.names.source(log.name)
+    options.source = try repository.names.sourceToArchive(log.name)
+    options.host = repository.hostName(options.source)
+    let configured = LogOptions.configured(options.source, context, repository)
+    options.ahead = try ahead.ahead(configured, machine) ?? Self.usualAhead
+    options.workers = try ahead.workers(configured, machine)
     try show(WALPush(repository: repository, options: options, receipts: receipts).run(), machine)
   }
 
@@ -191,11 +203,16 @@ struct WALFetchCommand: ParsableCommand {
     options.location = context.location.description
     // A file that an operator fetches comes alone, unless the option says otherwise.
     let isRecovery = WALFetch.isRecovery(options.target)
-    options.ahead = isRecovery ? try ahead.ahead(context) ?? Self.usualAhead : ahead.ahead ?? 0
-    if let workers = try ahead.workers(context) { options.workers = workers }
+    func aheadCount(_ configured: SourceSettings?) throws -> Int {
+      isRecovery ? try ahead.ahead(configured, machine) ?? Self.usualAhead : ahead.ahead ?? 0
+    }
+    options.ahead = try aheadCount(context.configuredSource)
     if WALFetch.takeSpooled(options, on: machine.host) { return }
     let repository = try context.open()
     options.source = try repository.names.source(log.name)
+    let configured = LogOptions.configured(options.source, context, repository)
+    options.ahead = try aheadCount(configured)
+    if let workers = try ahead.workers(configured, machine) { options.workers = workers }
     try WALFetch(repository: repository, options: options).run()
   }
 

@@ -2,6 +2,7 @@ internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
+internal import HoldfastRepository
 
 /// Says which host serves a source that hosts take turns in serving.
 struct ServingTrial: Trial {
@@ -12,7 +13,8 @@ struct ServingTrial: Trial {
 
   func run(on machine: MachineContext) throws -> [TrialResult] {
     guard let host = source.failover.host else { return [] }
-    let standing = try ServingStanding(of: source.name, in: opening.use())
+    let repository = try opening.use()
+    let standing = try ServingStanding(of: repository.names.source(source.name), in: repository)
     if standing.reading == .unclear {
       return [
         result(

@@ -255,7 +255,7 @@ final class DrillServer {
       ("host", text(scratch.server)), ("hostaddr", ""), ("port", String(Self.port)), ("user", role),
       ("dbname", database), ("options", options),
     ]
-    let info = words.map { "\($0)='\($1.replacing("\\", with: "\\\\").replacing("'", with: "\\'"))'" }
+    let info = words.map { "\($0)='\($1.escaping(["\\": "\\\\", "'": "\\'"]))'" }
     return try PostgresConnection(info.joined(separator: " "), cancellation: host.cancellation)
   }
 

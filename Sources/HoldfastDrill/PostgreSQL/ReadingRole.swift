@@ -1,3 +1,4 @@
+internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
@@ -34,6 +35,6 @@ struct ReadingRole {
 
   /// Returns the statement that lets it into a database, which may not be open to every role.
   func admission(to database: String) -> String {
-    "GRANT CONNECT ON DATABASE \"\(database.replacing("\"", with: "\"\""))\" TO \(name)"
+    "GRANT CONNECT ON DATABASE \"\(database.escaping(["\"": "\"\""]))\" TO \(name)"
   }
 }

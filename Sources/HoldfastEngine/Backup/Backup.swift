@@ -140,7 +140,7 @@ package struct Backup {
       try commit(envelope, of: source, base, draft, record, writer, under: lease)
       let log = StandbyLog(
         repository: repository, source: source.name, limit: options.standbyLogWait, progress: progress)
-      if let missing = try databases?.postgres.flatMap(log.missing) {
+      if let missing = databases?.postgres.flatMap(log.problem) {
         record.add(Problem(path: .root, reason: missing))
       }
     }

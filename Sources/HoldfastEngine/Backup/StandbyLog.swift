@@ -15,8 +15,21 @@ struct StandbyLog {
   let limit: TimeSpan
   let progress: any ProgressObserver
 
-  /// - Returns: a sentence about what is missing after the wait; `nil` if everything is archived, or nothing ever was.
-  func missing(of backup: PostgresBackup) throws -> String? {
+  /// - Returns: a sentence about what is missing after the wait, or about what ended the wait: the snapshot is
+  ///   committed, so that is no error of the backup. `nil` if everything is archived, or nothing ever was.
+  func problem(of backup: PostgresBackup) -> String? {
+    let consequence =
+      "the snapshot is whole, but a recovery leads on from it only when the primary has archived its log; see `holdfast wal status`"
+    do {
+      return try missing(of: backup)
+    } catch is Interrupted {
+      return "a signal ended the wait for the log that the primary archives: \(consequence)"
+    } catch {
+      return "it cannot be told if the primary has archived the log (\(describe(error).message)): \(consequence)"
+    }
+  }
+
+  private func missing(of backup: PostgresBackup) throws -> String? {
     let host = repository.host
     let system = SystemIdentifier(backup.cluster.control.system)
     let archive = WALArchive(repository, of: source)

@@ -177,10 +177,10 @@ package struct AppendOnlyRecipe: Sendable {
 
   /// Returns the text as a resource of a policy, with special characters escaped.
   private static func literal(_ text: String) -> String {
-    text.reduce(into: "") { $0 += "*?$".contains($1) ? "${\($1)}" : String($1) }
+    text.escaping(["*": "${*}", "?": "${?}", "$": "${$}"])
   }
 
   private static func json(_ text: String) -> String {
-    "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+    "\"" + text.escaping(["\\": "\\\\", "\"": "\\\""]) + "\""
   }
 }

@@ -9,12 +9,15 @@ internal import Synchronization
 /// which take no room, so that the server can replay its log and drop them afterwards.
 struct DatabaseChoice {
   private static let contentsMax: UInt64 = 16 << 20
-  /// The databases that the server itself needs (`postgres`, `template0`, `template1`) have lower OIDs.
+  /// The databases that the server itself needs have lower OIDs, unless they were made anew.
   private static let firstOfUsers: UInt32 = 16384
+  private static let namesOfServer: Set = ["postgres", "template0", "template1"]
   /// The directories of these databases, in all tablespaces.
   private(set) var zeroed: Set<Path> = []
   /// In the order of their OIDs.
   private(set) var databases: [ClusterDatabase] = []
+  /// `nil` if it is not understood.
+  private let control: ControlFile?
 
   /// - Parameter wanted: the names or OIDs of the databases that are restored.
   /// - Throws: `EngineError` if the snapshot has no such database.
@@ -23,8 +26,10 @@ struct DatabaseChoice {
     let map = try Self.contents(of: found.cluster.appending("global/pg_filenode.map"), state, readers, host)
     guard let file = DatabaseCatalog.fileName(inMap: map) else { throw Self.unknown(wanted, []) }
     let catalog = try Self.contents(of: found.cluster.appending("global/\(file)"), state, readers, host)
+    control = try Self.contents(of: found.cluster.appending(ControlFile.path.bytes), state, readers, host)
+      .withUnsafeBytes { ControlFile($0) }
     let known = DatabaseCatalog.databases(in: catalog).filter { found.directories[$0.oid] != nil }
-    var kept: Set<UInt32> = []
+    var kept = Set(known.filter { Self.namesOfServer.contains($0.name) }.map(\.oid))
     for text in wanted {
       let fitting = Set(known.filter { $0.name == text }.map(\.oid))
       if fitting.count == 1 {
@@ -32,7 +37,8 @@ struct DatabaseChoice {
       } else if fitting.isEmpty, let oid = UInt32(text), found.directories[oid] != nil {
         kept.insert(oid)
       } else if fitting.isEmpty {
-        throw Self.unknown(wanted, known.filter { $0.oid >= Self.firstOfUsers })
+        throw Self.unknown(
+          wanted, known.filter { $0.oid >= Self.firstOfUsers && !Self.namesOfServer.contains($0.name) })
       } else {
         let oids = fitting.sorted().map(String.init).joined(separator: " and ")
         throw EngineError(
@@ -44,6 +50,28 @@ struct DatabaseChoice {
     where oid >= Self.firstOfUsers && !kept.contains(oid) {
       zeroed.formUnion(directories)
       databases.append(known.first { $0.oid == oid } ?? ClusterDatabase(oid: oid, name: ""))
+    }
+  }
+
+  /// Refuses what would end the replay of the log: a record that expects a page, and brings no image of it, finds
+  /// zeros, and the server takes that for damage (PANIC).
+  func check(_ recovery: RecoverySettings?) throws {
+    guard !databases.isEmpty, replays(recovery), !(recovery?.ignoresInvalidPages ?? false) else { return }
+    let hasImages = control.map { $0.logsHints && $0.writesFullPages } ?? false
+    guard !hasImages else { return }
+    throw EngineError(
+      .usage,
+      "the server would not get through its log with databases that are zeros: that takes page checksums or wal_log_hints = on, and full_page_writes = on, and this cluster does not have them",
+      hint:
+        "Leave out --db-include; or say --recovery-option ignore_invalid_pages=on with --to-end (or --standby): then the server passes over every page that is missing, also in the databases that are kept.",
+      exitStatus: .usage)
+  }
+
+  /// False if the server starts on a cluster that was shut down.
+  private func replays(_ recovery: RecoverySettings?) -> Bool {
+    switch recovery?.purpose {
+    case .recovery, .standby: true
+    case .unchanged, nil: !(control?.isShutDown ?? false)
     }
   }
 

@@ -41,6 +41,7 @@ struct RestorePlanner {
     let state = try repository.containers.replay(chain)
     var parts = try parts(of: state, into: target, source)
     let choice = try options.databases.isEmpty ? nil : DatabaseChoice(options.databases, state, readers, host)
+    try choice?.check(options.recovery)
     for index in parts.indices { parts[index].selection.zeroed = choice?.zeroed ?? [] }
     let use = TargetUse(files: host.files)
     if options.isDelta || parts.count > 1, let warning = use.warning { progress.warn(warning) }

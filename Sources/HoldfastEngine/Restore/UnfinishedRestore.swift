@@ -98,11 +98,11 @@ struct UnfinishedRestore {
 
 extension Restore {
   /// True if a PostgreSQL cluster lies in a directory, or what a restore over one has not ended. Only that is written
-  /// over by who cannot ask.
+  /// over by who cannot ask. A cluster has both `PG_VERSION` and `pg_control`: one of them alone may lie anywhere.
   /// - Parameter target: need not exist.
   package static func isOverCluster(_ target: Path, files: FileSystem) throws -> Bool {
     if unfinished(in: target, files: files) != nil { return true }
-    return try [Path(PostgresCluster.versionFile), ClusterControl.path].contains { file in
+    return try [Path(PostgresCluster.versionFile), ClusterControl.path].allSatisfy { file in
       do throws(SystemError) {
         return try files.statusIfPresent(of: target.appending(file.bytes)) != nil
       } catch {

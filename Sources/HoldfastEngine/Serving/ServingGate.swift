@@ -5,8 +5,9 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 /// Decides if the service of a source may start on this host. It may if the newest number of the lease says that this
-/// host served last, and after a run of this host has created the number that follows: then a host that was about to
-/// take over under the older number finds that out, and begins anew (docs/decisions/0045-standby-and-failover.md).
+/// host served last, and is not only awaited, and after a run of this host has created the number that follows: then a
+/// host that was about to take over under the older number finds that out, and begins anew
+/// (docs/decisions/0045-standby-and-failover.md).
 package struct ServingGate: Sendable {
   package struct Options: Sendable {
     package var source: SourceName
@@ -79,7 +80,8 @@ package struct ServingGate: Sendable {
     try lease.settleRole(of: source, in: repository)
     var role = lease.serving.role
     if role == nil {
-      role = try lease.announce(host, from: newest(), of: source, in: repository)
+      let highest = try repository.catalog.isKnown(source) ? repository.catalog.highestPresent(of: source) : 0
+      role = try lease.announce(host, from: newest(), highest: highest, of: source, in: repository)
     }
     try lease.checkHeld()
     return Report(source: source, host: host, role: role, number: lease.number, mayServe: true)

@@ -36,10 +36,19 @@ package struct ServingStanding: Sendable, Hashable {
 /// The errors of a host that is not the one that serves a source.
 package enum ServingRefusal {
   /// Throws unless this host serves the source.
-  /// - Parameter host: the name of this host; `nil` if it has none.
-  package static func check(_ role: ServingRole, is host: HostName?, of source: SourceName) throws {
-    guard role.serving != host else { return }
-    throw other(role, than: host, of: source)
+  /// - Parameters:
+  ///   - host: the name of this host; `nil` if it has none.
+  ///   - begins: true for its failover, which goes on where it was announced and does not serve yet.
+  package static func check(
+    _ role: ServingRole, is host: HostName?, of source: SourceName, begins: Bool = false
+  ) throws {
+    guard role.serving == host else { throw other(role, than: host, of: source) }
+    guard role.isAwaited, !begins else { return }
+    throw EngineError(
+      .transient,
+      "\(role.serving) was announced to serve \(source), since number \(role.since) of its lease, and does not serve yet: nothing was written",
+      hint: "Run `holdfast switchover \(source)` here: it brings the data, and lets this host serve.",
+      exitStatus: .notServing)
   }
 
   static func other(_ role: ServingRole, than host: HostName?, of source: SourceName) -> EngineError {

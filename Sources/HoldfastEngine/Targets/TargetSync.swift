@@ -110,13 +110,17 @@ package struct TargetSync: Sendable {
 
   private func run(_ source: SourceName, _ target: Repository, isDryRun: Bool) throws -> SyncResult {
     // What cannot be read is told by the sync itself.
-    func isRemoved() -> Bool { (try? home.catalog.removal(of: source)).flatMap { $0 } != nil }
+    func isRemoved(with plan: SyncPlan? = nil) -> Bool {
+      let notes = (try? (plan?.notes.isEmpty ?? true ? home : target).notes.read(source).notes)
+      let more = plan?.snapshots.map(\.snapshot) ?? []
+      return (notes.flatMap { try? home.catalog.removal(of: source, $0, with: more) }).flatMap { $0 } != nil
+    }
     let wasRemoved = isRemoved()
     var returned = SyncResult(source)
     var result = try run(source, target, isDryRun: isDryRun, &returned)
     result.add(returned: returned)
-    let isReturning = isDryRun ? returned.plan?.snapshots.isEmpty == false : !result.brought.isEmpty && !isRemoved()
-    result.isBack = wasRemoved && isReturning
+    let isBringing = isDryRun ? returned.plan?.snapshots.isEmpty == false : !result.brought.isEmpty
+    result.isBack = wasRemoved && isBringing && !isRemoved(with: isDryRun ? returned.plan : nil)
     return result
   }
 

@@ -75,6 +75,13 @@ package struct RecoverySettings: Sendable {
     }
   }
 
+  /// True if the operator lets the replay pass over pages that are missing.
+  var ignoresInvalidPages: Bool {
+    others.contains {
+      $0.name.lowercased() == "ignore_invalid_pages" && ["on", "true", "yes", "1"].contains($0.value.lowercased())
+    }
+  }
+
   // MARK: Settings
 
   /// The settings, except for those that are raised.
@@ -98,7 +105,8 @@ package struct RecoverySettings: Sendable {
     case .unchanged: break
     }
     if archivesNothing { settings.append(Setting("archive_mode", "off")) }
-    return settings.filter { known in !others.contains { $0.name == known.name } } + others
+    let names = Set(others.map { $0.name.lowercased() })
+    return settings.filter { !names.contains($0.name) } + others
   }
 
   /// The lines of `postgresql.auto.conf`, except for settings that are raised.
@@ -113,7 +121,7 @@ package struct RecoverySettings: Sendable {
 
   /// Returns a value in the syntax of postgresql.conf.
   private static func quoted(_ value: String) -> String {
-    "'" + value.replacing("\\", with: "\\\\").replacing("'", with: "''").replacing("\n", with: "\\n") + "'"
+    "'" + value.escaping(["\\": "\\\\", "'": "''", "\n": "\\n", "\r": "\\r"]) + "'"
   }
 
   /// Returns the settings file with these settings appended. Settings that an earlier recovery left are commented out,
@@ -168,6 +176,6 @@ package struct RecoverySettings: Sendable {
   private func option(_ name: String, _ value: String?) -> [String] { value.map { [name, Self.shown($0)] } ?? [] }
 
   private static func shown(_ value: String) -> String {
-    ConnectionText.holdsPassword(value) ? "…" : value.replacing("\n", with: "\\n")
+    ConnectionText.holdsPassword(value) ? "…" : value.escaping(["\n": "\\n", "\r": "\\r"])
   }
 }

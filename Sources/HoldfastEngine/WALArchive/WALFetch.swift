@@ -14,6 +14,9 @@ package struct WALFetch {
     /// The absolute path to write to (%p).
     package var target: Path
     package var source: SourceName
+    /// The source as it is asked for. Segments are spooled under this name, so that a call that takes one need not open
+    /// the repository: for a name means one source for ever.
+    fileprivate let asked: SourceName
     /// The directory of the cluster; its control file identifies the cluster.
     package var clusterDirectory: Path
     package var system: SystemIdentifier?
@@ -27,7 +30,7 @@ package struct WALFetch {
     package init(file: WALFileName, target: Path, source: SourceName, clusterDirectory: Path) {
       self.file = file
       self.target = target
-      self.source = source
+      (self.source, asked) = (source, source)
       self.clusterDirectory = clusterDirectory
     }
   }
@@ -137,7 +140,7 @@ package struct WALFetch {
       let spool = (try? WALSpool(beside: options.target, on: host)) ?? nil,
       let system = (try? options.system ?? ClusterIdentity.system(of: options.clusterDirectory, files: host.files))
         ?? nil,
-      spool.isFresh(from: WALSpool.Origin(location: options.location, source: options.source, system: system))
+      spool.isFresh(from: WALSpool.Origin(location: options.location, source: options.asked, system: system))
     else { return false }
     // Errors are ignored: the segment can be fetched from the repository.
     return (try? spool.take(options.file, to: WALTarget(options.target, files: host.files).begin)) ?? false
@@ -151,7 +154,7 @@ package struct WALFetch {
       (try? spool.lock()) == true,
       (try? spool.begin(
         from: WALSpool.Origin(
-          location: options.location, source: options.source, system: archived.manifest.system), repository.id))
+          location: options.location, source: options.asked, system: archived.manifest.system), repository.id))
         != nil
     else { return false }
     if (try? spool.take(archived.file, archived.digest, to: target.begin)) == true { return true }

@@ -46,10 +46,40 @@ package struct ServingRole: Hashable, Codable, Sendable {
   package let from: Start?
   /// The highest number that a snapshot of the source had then: that of `from`, or of a merge of an older one.
   package let highest: UInt64
+  /// True until the host begins to serve: it may not have the data of `from` yet. No service starts on it, and it adds
+  /// no snapshots, until its failover says in another number, and in the notes, that it begins.
+  package let isAwaited: Bool
 
-  package init(serving: HostName, since: UInt64, from: Start?, highest: UInt64) {
+  package init(serving: HostName, since: UInt64, from: Start?, highest: UInt64, isAwaited: Bool = false) {
     (self.serving, self.since, self.from, self.highest) = (serving, since, from, highest)
+    self.isAwaited = isAwaited
   }
+
+  private enum CodingKeys: String, CodingKey {
+    case serving, since, from, highest
+    case isAwaited = "awaited"
+  }
+
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    serving = try container.decode(HostName.self, forKey: .serving)
+    since = try container.decode(UInt64.self, forKey: .since)
+    from = try container.decodeIfPresent(Start.self, forKey: .from)
+    highest = try container.decode(UInt64.self, forKey: .highest)
+    isAwaited = try container.decodeIfPresent(Bool.self, forKey: .isAwaited) ?? false
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(serving, forKey: .serving)
+    try container.encode(since, forKey: .since)
+    try container.encodeIfPresent(from, forKey: .from)
+    try container.encode(highest, forKey: .highest)
+    if isAwaited { try container.encode(true, forKey: .isAwaited) }
+  }
+
+  /// The same role of a host that begins to serve now.
+  package var begun: ServingRole { ServingRole(serving: serving, since: since, from: from, highest: highest) }
 
   /// True if a snapshot was under way when its maker was overtaken: it was not there when the host began, and was made
   /// under an older number. It is kept, and is never the newest.

@@ -167,9 +167,10 @@ package struct RepositoryContext: Sendable {
     guard settings.repositories.count > 1 else {
       return settings.repositories.first.map { Configured(repository: $0, source: known) }
     }
+    let unknown = source.map { "No source \($0) is configured: if it was renamed, say its present name. Or say" }
     throw EngineError(
       .usage, "several repositories are configured: \(settings.repositories.map(\.name).joined(separator: ", "))",
-      hint: "Say --repository with one of these names.", exitStatus: .usage)
+      hint: "\(unknown ?? "Say") --repository with one of these names.", exitStatus: .usage)
   }
 
   /// Returns the same context at another target of the repository.
@@ -254,7 +255,9 @@ package struct RepositoryContext: Sendable {
           ?? configured?.expectedKeyring,
         acceptsOlder: olderCopy, for: source, takesLease: takesLease, looksAround: looksAround, target: targetName)
       repository = divided(opened, at: own, reading: limit)
-      repository.hostName = { [machine] in machine.hostName(for: $0) }
+      repository.hostName = { [self, names = repository.names] source in
+        machine.hostName(for: source, (try? configuration(of: source, in: names)) ?? nil)
+      }
     } catch let error as EngineError where error.exitStatus == .noRepository {
       guard let likely = LikelyRepository(named, on: machine).name else { throw error }
       throw EngineError(

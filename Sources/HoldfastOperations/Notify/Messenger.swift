@@ -1,4 +1,5 @@
 internal import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastSystem
 internal import Synchronization
 
@@ -24,8 +25,11 @@ struct Messenger {
   var targets: [NotificationTarget] { found.targets }
 
   /// Begins to send a notification to a receiver, if it wants it.
-  func deliver(_ notification: Notification, to target: NotificationTarget) -> Delivery? {
-    guard target.wants(notification), history.shallHear(target, notification) else { return nil }
+  /// - Parameter names: the names of the repository of the run; `nil` if its sources are named as they are configured.
+  func deliver(
+    _ notification: Notification, to target: NotificationTarget, in names: SourceNameStore? = nil
+  ) -> Delivery? {
+    guard target.wants(notification, names), history.shallHear(target, notification) else { return nil }
     return Delivery(target, notification, client)
   }
 

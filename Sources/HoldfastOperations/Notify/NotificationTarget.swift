@@ -1,5 +1,6 @@
 internal import HoldfastConfiguration
 internal import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// A receiver of notifications, its events, and the way to reach it.
@@ -33,12 +34,15 @@ struct NotificationTarget: Sendable {
     self.sources = sources
   }
 
-  func wants(_ notification: Notification) -> Bool {
+  /// - Parameter names: the names of the repository of the run, if it was opened: the configuration may call a source
+  ///   by any of them.
+  func wants(_ notification: Notification, _ names: SourceNameStore?) -> Bool {
     guard events.contains(notification.event) else { return false }
     guard let sources else { return true }
     // A run that failed before it knew its sources may concern one of these.
     if notification.sources.isEmpty { return notification.event != .start }
-    return !sources.isDisjoint(with: notification.sources)
+    func source(_ name: SourceName) -> SourceName { (try? names?.source(name)) ?? name }
+    return !Set(sources.map(source)).isDisjoint(with: notification.sources.map(source))
   }
 
   /// - Returns: the answer, in words.

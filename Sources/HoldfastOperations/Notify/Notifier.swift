@@ -13,6 +13,7 @@ final class Notifier: RunObserver {
   private var begun: [Delivery] = []
   private var beginning: RunBeginning?
   private var repository: String?
+  private var names: SourceNameStore?
 
   init(_ messenger: Messenger) { self.messenger = messenger }
 
@@ -24,7 +25,7 @@ final class Notifier: RunObserver {
 
   /// Notifies receivers of certain sources only, because the sources are known now.
   func opened(_ repository: Repository, sources: [SourceName]) {
-    self.repository = repository.location
+    (self.repository, names) = (repository.location, repository.names)
     if let beginning { begun += deliver(Notification(beginning, sources: sources)) }
   }
 
@@ -38,7 +39,7 @@ final class Notifier: RunObserver {
   }
 
   private func deliver(_ notification: Notification) -> [Delivery] {
-    messenger.targets.compactMap { messenger.deliver(notification, to: $0) }
+    messenger.targets.compactMap { messenger.deliver(notification, to: $0, in: names) }
   }
 }
 

@@ -77,13 +77,12 @@ extension RepositoryTargets {
   }
 }
 
-extension MachineContext {
+extension RepositoryContext {
   /// Finds the directories of sources for a scrub: as they are configured, and others as their snapshots record them. A
   /// source that is a command has none.
-  package var sourceDirectories: Scrub.SourceDirectory {
-    let settings = try? loader().load()
-    return { name, recorded in
-      switch settings?.source(name.text)?.subject {
+  package func sourceDirectories(in repository: Repository) -> Scrub.SourceDirectory {
+    { [names = repository.names] name, recorded in
+      switch (try? configuration(of: name, in: names))??.subject {
       case .directory(let path): path
       case .command: nil
       case nil: recorded

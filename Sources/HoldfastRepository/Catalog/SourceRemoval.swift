@@ -12,10 +12,13 @@ extension Catalog {
     try removal(of: name, notes.read(name).notes)
   }
 
-  private func removal(of name: SourceName, _ notes: SourceNotes) throws -> SourceNotes.Removal? {
+  /// Returns the removal of a source as it would be with these notes and more snapshots.
+  package func removal(
+    of name: SourceName, _ notes: SourceNotes, with more: [Snapshot] = []
+  ) throws -> SourceNotes.Removal? {
     // Nearly always this is the answer, and no manifest is read.
     guard let removal = notes.removalOfHighest else { return nil }
-    let left = try committedSnapshots(of: name) { _ in }
+    let left = try committedSnapshots(of: name) { _ in } + more
     return left.allSatisfy { notes[$0].removed != nil } ? removal : nil
   }
 

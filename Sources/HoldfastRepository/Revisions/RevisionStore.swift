@@ -33,13 +33,13 @@ package final class RevisionStore<Contents: RevisedManifest>: Sendable {
     (self.needsPruning, self.compare) = (needsPruning, compare)
   }
 
-  /// Returns what can be read.
+  /// Returns what can be read. It is read once, also if it is damaged.
   /// - Throws: when the store does not answer.
   package func reading() throws -> Reading {
     try known.withLock { known in
       if let known { return known }
       let read = try read()
-      if read.problem == nil { known = read }
+      known = read
       return read
     }
   }
@@ -119,7 +119,7 @@ package final class RevisionStore<Contents: RevisedManifest>: Sendable {
   /// Makes the next revision durable.
   /// - Parameter next: the contents. This call sets its number, the digest before, the time, the program and the
   ///   signature.
-  /// - Throws: `EngineError` when another run has made it meanwhile.
+  /// - Throws: `EngineError` when another run has made it meanwhile, or when it would be too long to be read.
   @discardableResult
   package func publish(_ next: Contents) throws -> SignedRevision<Contents> {
     let revisions = try revisions()
@@ -130,6 +130,11 @@ package final class RevisionStore<Contents: RevisedManifest>: Sendable {
     next.program = Program.nameAndVersion
     let key = Contents.key(next.revision)
     let bytes = try next.serialized(signedBy: keyring.writer()?.signing)
+    guard bytes.count <= Limits.envelopeBytesMax, next.revision <= Limits.revisionsMax else {
+      throw EngineError(
+        .usage, "\(Contents.title) would be longer than this version reads, and nothing was changed",
+        hint: "Start a new repository beside this one.")
+    }
     try keyring.checkIsNewest(after: "\(Contents.title) \(Contents.areMany ? "were" : "was") changed")
     let revision = try SignedRevision(parsing: bytes, after: revisions.last, of: descriptor, name: key)
     do {

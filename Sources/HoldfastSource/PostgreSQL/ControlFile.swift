@@ -17,18 +17,22 @@ package struct ControlFile: Sendable, Equatable {
   /// The offset of the number 1234567.0 after the settings. It shows that the layout is as expected.
   private static let layoutMark = 208
   private static let layoutMarkBits = 1_234_567.0.bitPattern
+  /// The offset of `full_page_writes` at the last checkpoint, a byte.
+  private static let fullPagesOffset = 56
   /// The offset of `wal_log_hints`, a byte.
   private static let logHintsOffset = 176
   /// The offset of the bytes of a block; the number of blocks of a file follows.
   private static let blockOffset = 216
 
   package let system: UInt64
-  let isShutDown: Bool
+  package let isShutDown: Bool
   /// The position at which recovery from the last checkpoint would begin.
   let redo: LogSequenceNumber
   /// The timeline of that checkpoint.
   let timeline: UInt32
   package let hasPageChecksums: Bool
+  /// True if at that checkpoint the first change of a page was logged with an image of it (`full_page_writes`).
+  package let writesFullPages: Bool
   /// True if the first change of a page after a checkpoint is always in the log, even if it is only a hint.
   package let logsHints: Bool
   /// True if files of relations are divided as PostgreSQL is normally built: 131,072 blocks of 8 KiB each.
@@ -37,7 +41,7 @@ package struct ControlFile: Sendable, Equatable {
   private let checksum: UInt32
 
   /// - Returns: `nil` if the bytes are not a valid control file.
-  init?(_ bytes: UnsafeRawBufferPointer) {
+  package init?(_ bytes: UnsafeRawBufferPointer) {
     guard let end = Self.checksumOffset(bytes) else { return nil }
     checksum = bytes.loadUnaligned(fromByteOffset: end, as: UInt32.self)
     system = bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self).littleEndian
@@ -45,6 +49,7 @@ package struct ControlFile: Sendable, Equatable {
     isShutDown = (1...2).contains(bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self).littleEndian)
     redo = LogSequenceNumber(bytes.littleEndian(at: 40))
     timeline = bytes.littleEndian(at: 48)
+    writesFullPages = bytes[Self.fullPagesOffset] == 1
     let kind = bytes.loadUnaligned(fromByteOffset: end - Self.tailBytes, as: UInt32.self).littleEndian
     hasPageChecksums = kind != 0
     let isUsualLayout =

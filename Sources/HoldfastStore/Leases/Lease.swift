@@ -69,17 +69,20 @@ package final class Lease: Sendable {
   ///   - start: the snapshot with which it begins; `nil` if there is none.
   ///   - highest: the highest number of a snapshot of the source.
   ///   - floor: the number in which the role begins is higher than this one, too: that in which an earlier role began.
+  ///   - isAwaited: true if the host does not serve yet (`ServingRole.isAwaited`).
   /// - Returns: the role, with the number in which it begins.
   /// - Throws: `LeaseError` if the lease is lost. After any other error it is not known if the number is there; another
   ///   call tells.
   package func announce(
-    _ host: HostName, from start: ServingRole.Start?, highest: UInt64, above floor: UInt64 = 0
+    _ host: HostName, from start: ServingRole.Start?, highest: UInt64, above floor: UInt64 = 0, isAwaited: Bool = false
   ) throws -> ServingRole {
-    try holder.announce(above: floor) { ServingRole(serving: host, since: $0, from: start, highest: highest) }
+    try holder.announce(above: floor) {
+      ServingRole(serving: host, since: $0, from: start, highest: highest, isAwaited: isAwaited)
+    }
   }
 
-  /// Says in the next number what an earlier one has said, which no number says any more. The number is higher than
-  /// that in which the role began.
+  /// Says in the next number what an earlier one has said, which no number says any more; or that the host of a role
+  /// begins to serve. The number is higher than that in which the role began.
   package func restore(_ role: ServingRole) throws {
     _ = try holder.announce(above: role.since) { _ in role }
   }

@@ -30,22 +30,32 @@ package struct LeaseWatch: Sendable {
   private let terms: LeaseTerms
   /// True if this run holds the store's lock. Then no other run that held it is alive.
   private let seesWhoIsGone: Bool
+  /// True if a number that was given back keeps others out, too, and one that states a shorter time, and none at all:
+  /// for as long as a lease lasts.
+  private let listens: Bool
   private var seen: (number: UInt64, since: TimeSpan, term: TimeSpan)?
   /// The host that serves, as the newest number said at the last look.
   package private(set) var serving = RoleReading.none
 
-  package init(terms: LeaseTerms, seesWhoIsGone: Bool) { (self.terms, self.seesWhoIsGone) = (terms, seesWhoIsGone) }
+  /// - Parameters:
+  ///   - seesWhoIsGone: true if this run holds the store's lock.
+  ///   - listens: true for a failover: who has given the lease back may take it again at the next moment. Then a number
+  ///     is free when none has come for as long as a lease lasts.
+  package init(terms: LeaseTerms, seesWhoIsGone: Bool, listens: Bool = false) {
+    (self.terms, self.seesWhoIsGone, self.listens) = (terms, seesWhoIsGone, listens)
+  }
 
   package mutating func look(at numbers: LeaseNumbers, clock: Clock) throws -> Finding {
     let present = try numbers.all()
-    guard let highest = present.last else {
+    if present.isEmpty, !listens {
       serving = .none
       return .free(1)
     }
+    let highest = present.last ?? 0
     if let seen, seen.number == highest {
       return clock.uptime() - seen.since >= seen.term ? .free(highest + 1) : .held(isAlive: false)
     }
-    let record = try numbers.bytes(of: highest).flatMap { LeaseRecord(parsing: $0) }
+    let record = try highest > 0 ? numbers.bytes(of: highest).flatMap { LeaseRecord(parsing: $0) } : nil
     serving = try record?.serving ?? numbers.serving(before: highest, in: present)
     guard let term = term(of: record) else { return .free(highest + 1) }
     let isAlive = seen != nil
@@ -59,6 +69,7 @@ package struct LeaseWatch: Sendable {
     // A crash of the machine may leave an empty record. A run with the lock knows that the holder is gone.
     if seesWhoIsGone, record?.locked ?? true { return nil }
     guard let record else { return terms.duration }
+    if listens { return max(record.term, terms.duration) }
     return record.isGivenBack ? nil : record.term
   }
 }

@@ -52,9 +52,12 @@ struct ListedShop {
 
   /// A run of a machine without any key.
   @discardableResult
-  func sync(_ name: String, from home: String = "home", _ other: (any Store)? = nil) throws -> TargetResult {
+  func sync(
+    _ name: String, from home: String = "home", _ other: (any Store)? = nil, isDryRun: Bool = false
+  ) throws -> TargetResult {
     let opened = try Repository.open(store(home), host: shop.host, target: home)
-    return try TargetSync(from: opened, to: name, in: other ?? store(name), observer: CountedCopies()).run()
+    return try TargetSync(from: opened, to: name, in: other ?? store(name), observer: CountedCopies())
+      .run(isDryRun: isDryRun)
   }
 
   /// Everything that a target lists can be restored from it alone.

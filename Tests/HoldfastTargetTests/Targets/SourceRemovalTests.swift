@@ -69,6 +69,23 @@ import Testing
     #expect(try shop.open("home").catalog.removal(of: Self.name) == nil)
   }
 
+  /// A dry run says that it comes back only where the sync would.
+  @Test(arguments: [false, true]) func aDryRunForetellsThat(isNew: Bool) throws {
+    let shop = try ListedShop()
+    TestFiles.write("one", to: shop.shop.source.appending("one"))
+    try shop.backup(.full, at: "home")
+    #expect(try shop.sync("cloud").isInStep)
+    if isNew { try shop.backup(.full, at: "cloud") }
+    try remove(shop, graceDays: 7)
+    if !isNew {
+      // Home has lost it meanwhile: it is brought home, and is still removed.
+      for key in try keys(shop, "home") { try shop.store("home").contents[key] = nil }
+    }
+    let foretold = try shop.sync("cloud", isDryRun: true).sources.map(\.isBack)
+    #expect(foretold == [isNew])
+    #expect(try shop.sync("cloud").sources.map(\.isBack) == foretold)
+  }
+
   /// A target that keeps more than home keeps nothing of a source that is removed.
   @Test func aRetentionOfItsOwnKeepsNothingOfIt() throws {
     let shop = try ListedShop()

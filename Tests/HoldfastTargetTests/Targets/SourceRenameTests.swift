@@ -99,7 +99,7 @@ import Testing
     let report = try shop.shop.verify(in: shop.open("home"))
     #expect(report.others.map(\.object) == [key] && report.exitStatus == .repairableDamage)
     // A backup stops: a name that cannot be read may belong to another source.
-    #expect(throws: DamageError.self) { try shop.backup(at: "home") }
+    #expect(throws: EngineError.self) { try shop.backup(at: "home") }
     try shop.store("home").contents[key] = nil
     try rename(shop.open("home"), to: "orders")
     var revocation = try KeyringChange(shop.open("home"))
@@ -114,6 +114,80 @@ import Testing
     try shop.store("home").contents[Keys.names(2)] = forged.serialized(signedBy: writer)
     #expect(try self.names(shop, "home") == ["orders"])
     #expect(throws: DamageError.self) { try shop.open("home").names.store.revisions() }
+  }
+
+  /// What is stored under a name of another source has a name of the form of a name, however long that is.
+  @Test(arguments: [1, 56, 57, 58, 64]) func whatWentAstrayHasAName(length: Int) throws {
+    let given = String(repeating: "x", count: length)
+    var names = SourceNames(
+      repository: try ListedShop().open("home").id, isSealed: false, time: RecordedTime(Clock.system.now()))
+    _ = names.rename("orders", to: "shop")
+    _ = names.rename("orders", to: given)
+    let astray = SourceNames.astrayNames(of: given)
+    #expect(astray.count == (length > 57 ? 1 : 2) && astray.allSatisfy { SourceName($0) != nil })
+    #expect(astray.map { names.astraySource(called: $0) } == astray.map { _ in given })
+    #expect(names.astraySource(called: "orders.stored") == nil, "orders is stored under that name itself")
+    #expect(names.astraySource(called: given) == nil)
+  }
+
+  /// A source that is stored under a name with `.stored` keeps it: what went astray is called otherwise.
+  @Test func noRealSourceIsHidden() throws {
+    let shop = try ListedShop()
+    TestFiles.write("one", to: shop.shop.source.appending("one"))
+    try shop.backup(at: "home")
+    try rename(shop.open("home"), to: "orders")
+    func make(_ name: String) throws {
+      try shop.store("home").contents["\(Keys.source(Self.name(name)))0000000001/manifest.json"] = [1]
+    }
+    try make("orders")
+    let names = try shop.open("home").names
+    #expect(try names.source(Self.name("orders.stored")).key == "orders")
+    #expect(try names.source(stored: Self.name("orders")).text == "orders.stored")
+    #expect(throws: EngineError.self) { try names.sourceToBackUp(Self.name("orders.stored")) }
+    try make("orders.stored")
+    #expect(try names.source(Self.name("orders.stored")).key == "orders.stored")
+    let other = try names.source(stored: Self.name("orders"))
+    #expect(other.text != "orders.stored" && other.text.hasSuffix(".stored"))
+    #expect(try names.source(Self.name(other.text)).key == "orders")
+    #expect(try names.source(stored: Self.name("orders.stored")).text == "orders.stored")
+  }
+
+  /// While names are damaged, log goes only where log of the source is, or where a sound name says.
+  @Test func noLogGoesAstrayWhileNamesAreDamaged() throws {
+    let shop = try ListedShop()
+    TestFiles.write("one", to: shop.shop.source.appending("one"))
+    try shop.backup(at: "home")
+    try rename(shop.open("home"), to: "orders")
+    try rename(shop.open("home"), to: "letters")
+    try shop.store("home").contents[Keys.names(2)]?[20] ^= 1
+    try shop.store("home").contents["\(Keys.wal(Self.name("known")))1/history/00000002.history.json"] = [1]
+    let names = try shop.open("home").names
+    for (name, key) in [("source", "source"), ("orders", "source"), ("known", "known")] {
+      #expect(try names.sourceToArchive(Self.name(name)).key == key)
+    }
+    let message = shown { _ = try names.sourceToArchive(Self.name("letters")) }
+    #expect(message.hasPrefix("not all names of sources can be read: names/0000000002.json is damaged"), "\(message)")
+    #expect(message.contains("HINT: Run `holdfast scrub --repair`"), "\(message)")
+    #expect(shown { _ = try names.sourceToBackUp(Self.name("letters")) } == message)
+  }
+
+  /// A revision that could not be read again is not stored.
+  @Test func nothingIsStoredThatIsTooLongToBeRead() throws {
+    let shop = try ListedShop()
+    TestFiles.write("one", to: shop.shop.source.appending("one"))
+    try shop.backup(at: "home")
+    let home = try shop.open("home")
+    var names = SourceNames(repository: home.id, isSealed: false, time: RecordedTime(home.host.clock.now()))
+    for index in 0...1001 { _ = names.rename("source", to: "name-\(index)") }
+    #expect(!names.isWithinLimits)
+    #expect(
+      shown { _ = try home.names.rename(Self.name("source"), to: Self.name("last"), among: [], first: names) }
+        .hasPrefix("the source name-1001 gets no other name"))
+    names = SourceNames(repository: home.id, isSealed: false, time: RecordedTime(home.host.clock.now()))
+    _ = names.rename("source", to: "orders")
+    names.features = [String(repeating: "x", count: 9 << 20)]
+    #expect(shown { try home.names.store.publish(names) }.contains("would be longer than this version reads"))
+    #expect(try shop.store("home").contents[Keys.names(1)] == nil)
   }
 
   @Test func aMachineNoticesThatARenameWasTakenBack() throws {
@@ -132,7 +206,7 @@ import Testing
     #expect(
       try open().names.problem()?.message
         == "names/0000000001.json is damaged: it is missing, and this machine has seen it: the repository was put back")
-    #expect(throws: DamageError.self) { try shop.shop.backup(in: open()) }
+    #expect(throws: EngineError.self) { try shop.shop.backup(in: open()) }
     // Reading goes on, by the name under which it is stored.
     #expect(try open().catalog.knownSources(Self.old).map(\.text) == ["source"])
   }
