@@ -150,10 +150,10 @@ package final class Failover {
           "Name it in the configuration; or make sure by hand that the other host cannot serve and cannot come up again, and say --fenced \"REASON\"."
       )
     }
+    if let damage = plan.outlook.damage.first { throw Self.unreadable(damage, of: source) }
     if let concern = plan.outlook.concerns.first {
       throw EngineError(
         .usage, concern.text, hint: "Correct that first: nothing was done yet.", exitStatus: .incomplete)
     }
-    if let damage = plan.outlook.damage.first { throw Self.unreadable(damage, of: source) }
   }
 }

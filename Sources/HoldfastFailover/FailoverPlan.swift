@@ -56,7 +56,9 @@ package struct FailoverPlan: Sendable {
       ? "this host, \(host), serves \(source) since number \(role.since)"
       : isAnnounced
         ? "\(source) is announced to be served by this host, \(host), since number \(role.since)"
-        : "\(role.serving) serves \(source) since number \(role.since)"
+        : role.isAwaited
+          ? "\(role.serving) was announced to serve \(source), since number \(role.since), and does not yet"
+          : "\(role.serving) serves \(source) since number \(role.since)"
   }
 
   /// The plan for people.

@@ -50,8 +50,10 @@ package enum ServingText {
     guard let role = report.role else { return ["no host was ever announced to serve \(report.source)"] }
     let start = role.from.map { "with snapshot \($0.snapshot.short), number \($0.sequence)" } ?? "without a snapshot"
     let own = report.host.map { "this host is \($0)" } ?? "this host has no name"
+    let serves =
+      role.isAwaited ? "was announced to serve \(report.source), and does not yet," : "serves \(report.source)"
     return [
-      "\(role.serving) serves \(report.source) since number \(role.since) of its lease, \(start); \(own)"
+      "\(role.serving) \(serves) since number \(role.since) of its lease, \(start); \(own)"
         + (report.mayServe ? ", and may serve" : "")
     ]
   }

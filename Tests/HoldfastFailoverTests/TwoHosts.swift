@@ -80,7 +80,8 @@ final class TwoHosts {
     let asked = start(on: "a", ["serving", "orders", "--quiet", "--patience", "4s"])
     script(
       "gate",
-      asked.environment.map { "export \($0)='\($1)'" }.joined(separator: "\n")
+      // A fence of the other host has its name in the environment.
+      "unset HOLDFAST_HOST\n" + asked.environment.map { "export \($0)='\($1)'" }.joined(separator: "\n")
         + "\n" + asked.arguments.map { "'\(String(decoding: $0, as: UTF8.self))'" }.joined(separator: " ")
         + " >\(place)/gate.out 2>&1\necho $? >>\(place)/gate.ends\n")
     script(
