@@ -26,6 +26,18 @@ int holdfast_is_mount_root(int directory, const char *name) {
     return (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
+int holdfast_birth(int descriptor, int64_t *seconds, uint32_t *nanoseconds) {
+    struct statx status;
+    if (statx(descriptor, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_BTIME, &status) != 0) return -1;
+    if (!(status.stx_mask & STATX_BTIME)) {
+        errno = ENOTSUP;
+        return -1;
+    }
+    *seconds = status.stx_btime.tv_sec;
+    *nanoseconds = status.stx_btime.tv_nsec;
+    return 0;
+}
+
 int holdfast_is_on_overlay(int descriptor) {
     struct statfs status;
     return fstatfs(descriptor, &status) == 0 && status.f_type == OVERLAYFS_SUPER_MAGIC;

@@ -12,8 +12,12 @@ package final class Compressor {
 
   /// `nil` stores everything.
   private let backend: Backend?
+  private let savesLittle: Bool
 
-  package init(_ compression: Compression) throws {
+  /// - Parameter savesLittle: true to try every frame, and to keep also what saves a single byte: that gives the bytes
+  ///   of every compressed frame, also of one from a version that knew no `Compressibility`.
+  package init(_ compression: Compression, savesLittle: Bool = false) throws {
+    self.savesLittle = savesLittle
     backend =
       switch compression {
       case .none: nil
@@ -28,7 +32,7 @@ package final class Compressor {
   }
 
   /// Compresses `plain` into `output`, which must have room for `plain`. Bytes of which hardly any would be saved are
-  /// stored uncompressed.
+  /// stored uncompressed, unless it `savesLittle`.
   package func compress(
     _ plain: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
   ) throws -> (codec: FrameCodec, count: Int) {
@@ -38,14 +42,14 @@ package final class Compressor {
     return (.stored, plain.count)
   }
 
-  /// `nil` where hardly anything would be saved.
+  /// `nil` where too little would be saved.
   private func compressed(
     _ plain: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
   ) throws -> (codec: FrameCodec, count: Int)? {
     guard let backend, !plain.isEmpty,
-      plain.count < Compressibility.frameBytesMin || Compressibility.isLikely(plain)
+      savesLittle || plain.count < Compressibility.frameBytesMin || Compressibility.isLikely(plain)
     else { return nil }
-    let roomCount = plain.count - max(1, plain.count / Compressibility.savedPart)
+    let roomCount = plain.count - (savesLittle ? 1 : max(1, plain.count / Compressibility.savedPart))
     let room = UnsafeMutableRawBufferPointer(rebasing: output[..<roomCount])
     switch backend {
     case .isal(let deflater): return try deflater.deflate(plain, into: room).map { (.zlib, $0) }

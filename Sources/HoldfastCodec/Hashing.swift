@@ -84,13 +84,16 @@ private enum HashPair {
 
 /// Computes the digests of pages (format.md, section 6).
 package enum PageHasher {
-  /// Writes the digest of each page of `pages` to `digests`, 16 bytes a page; the last page may be short.
+  /// Writes the digest of each page of `pages` to `digests`, 16 bytes a page; the last page may be short. There must be
+  /// room for all of them: that is checked in every build, for what is written behind the end is not.
   package static func hash(
     _ pages: UnsafeRawBufferPointer, pageSize: Int, into digests: UnsafeMutableRawBufferPointer
   ) {
+    let pageCount = (pages.count + pageSize - 1) / pageSize
+    precondition(digests.count / PageDigest.byteCount >= pageCount, "no room for the digests of all pages")
     /// A whole page that waits for a second one, to be digested together.
     var waiting: (offset: Int, page: Int)?
-    for page in 0..<(pages.count + pageSize - 1) / pageSize {
+    for page in 0..<pageCount {
       let offset = page * pageSize
       let bytes = UnsafeRawBufferPointer(rebasing: pages[offset..<min(offset + pageSize, pages.count)])
       if isZero(bytes) {

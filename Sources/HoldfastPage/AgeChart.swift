@@ -47,7 +47,7 @@ struct AgeChart {
     if let newest { corners.append((begin, (begin - newest).seconds)) }
     for snapshot in complete where begin <= snapshot.finished {
       if let newest { corners.append((snapshot.finished, (snapshot.finished - newest).seconds)) }
-      // A merged full stands for an older state.
+      // A merged snapshot stands for an older state.
       newest = max(newest ?? snapshot.started, snapshot.started)
       corners.append((snapshot.finished, (snapshot.finished - (newest ?? snapshot.started)).seconds))
     }

@@ -27,7 +27,7 @@ package struct SnapshotJSON: Encodable {
   let changes: ChangesJSON
   /// Set for a PostgreSQL cluster that was captured while its server ran.
   let postgres: Envelope.Postgres?
-  /// Set for a merged full: the snapshot that it stands for.
+  /// Set for a merged snapshot: the snapshot that it stands for.
   let merged: MergedJSON?
   /// The changes that the history of its source does not explain; `accepted` is true if an operator has accepted them.
   let anomalies: [AnomalyJSON]
@@ -137,7 +137,7 @@ package struct AnomalyJSON: Encodable {
   }
 }
 
-/// The snapshot that a merged full stands for, and the time of the merge.
+/// The snapshot that a merged one stands for, and the time of the merge.
 package struct MergedJSON: Encodable {
   let id: String
   let sequence: UInt64

@@ -1,5 +1,5 @@
 package import HoldfastConfiguration
-internal import HoldfastEngine
+package import HoldfastEngine
 package import HoldfastModel
 package import HoldfastOperations
 internal import HoldfastRepository
@@ -207,7 +207,7 @@ package final class SourceWatch {
     {
       let today = machine.host.clock.now()
       state.found(
-        WatchedChain(chain, spanMax: policy.maxInterval), fullAge: today - full.started, tipAge: today - tip.started,
+        WatchedChain(chain, policy), fullAge: today - full.started, tipAge: today - tip.started,
         at: now)
     }
     return lease.map { ($0, repository.id) }
@@ -299,11 +299,20 @@ package final class SourceWatch {
     // Whatever came during the run may not be in its snapshot.
     takeNews()
     state.ended(work, result, at: now)
+    if case .gather = work, result.taken?.kind == .incremental, report.plan?.gathers == false {
+      // The key is gone that was there when the lease was taken.
+      state.opens(false)
+    }
     board.set(.watching)
     note()
     guard result.taken != nil || !cancellation.isRaised else { return }
     notices.end(isTaken: result.taken != nil, isClean: report.outcomes.allSatisfy { $0.status == .done })
   }
+}
+
+extension RunPlan {
+  /// True if increments become one.
+  fileprivate var gathers: Bool { lines.contains { if case .gather = $0.step { true } else { false } } }
 }
 
 extension WatchState.Work {
@@ -318,16 +327,18 @@ extension WatchState.Work {
 }
 
 extension WatchedChain {
-  /// - Parameters:
-  ///   - chain: the newest snapshot first.
-  ///   - spanMax: the longest span of an increment that was not merged.
-  init(_ chain: [RunHistory.Item], spanMax: TimeSpan) {
+  /// - Parameter chain: the newest snapshot first.
+  package init(_ chain: [RunHistory.Item], _ policy: WatchPolicy) {
     self.init()
     var previous: RunHistory.Item?
     for item in chain.reversed() {
-      let span = previous.map { item.started - $0.started } ?? .zero
       let isMerged = item.standsFor != item.sequence
-      add(Link(item.kind, storedBytes: item.storedBytes, span: isMerged ? span : min(span, spanMax)))
+      let before = previous?.standsFor ?? item.standsFor
+      let count = isMerged && item.standsFor > before ? item.standsFor - before : 1
+      let span = Self.span(
+        previous.map { item.started - $0.started } ?? .zero, ofMerged: count, max: policy.maxInterval,
+        levels: policy.levels)
+      add(Link(item.kind, storedBytes: item.storedBytes, span: span))
       previous = item
     }
   }

@@ -44,7 +44,7 @@ package struct WatchState: Sendable {
 
     /// The snapshot, which contains everything from before the run began; `nil` if none was taken.
     package var taken: WatchedChain.Link?
-    /// `nil` if no merge was tried.
+    /// `nil` if no merge was tried: home is away, say.
     package var merge: Merge?
 
     package init(taken: WatchedChain.Link?, merge: Merge? = nil) { (self.taken, self.merge) = (taken, merge) }
@@ -149,23 +149,27 @@ package struct WatchState: Sendable {
     // Where a target is slow, half of the time stays free. What gathers has a pause of its own.
     notBefore = work == .increment ? now + min(duration, policy.maxInterval) : now
     if case .gather(let count) = work, taken.kind == .incremental {
-      return gathered(count, report.merge ?? .failed, at: now)
+      return gathered(count, report.merge, at: now)
     }
     if work != .increment { (failedGatherings, hasGatherFailed) = (0, false) }
     guard work == .merge, taken.kind != .full else { return }
-    switch report.merge ?? .failed {
+    switch report.merge {
     case .full(let bytes): note(WatchedChain.Link(.full, storedBytes: bytes), at: now)
     case .leftAlone, .increment: lastMerge = now
     case .failed:
       failedMerges += 1
       noMergeBefore = now + gatheringPause(after: failedMerges)
+    case nil: noMergeBefore = now + gatheringPause(after: 1)
     }
   }
 
-  private mutating func gathered(_ count: Int, _ merge: Report.Merge, at now: TimeSpan) {
+  private mutating func gathered(_ count: Int, _ merge: Report.Merge?, at now: TimeSpan) {
     if case .increment(let bytes) = merge {
       chain.gather(count, storedBytes: bytes)
       failedGatherings = 0
+    } else if merge == nil {
+      // That says nothing of the increments: they are merged later, and no differential takes their place.
+      noGatheringBefore = now + gatheringPause(after: 1)
     } else {
       failedGatherings += 1
       hasGatherFailed = true

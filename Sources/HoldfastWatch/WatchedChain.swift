@@ -29,6 +29,20 @@ package struct WatchedChain: Hashable, Sendable {
   /// - Parameter links: from the full to the newest snapshot.
   package init(_ links: some Sequence<Link>) { for link in links { add(link) } }
 
+  /// Returns the span of an increment whose envelope tells only the time between two snapshots, which may contain a
+  /// quiet night. Each of those that were merged counts for `max` at most. What became one at a level spans less than
+  /// twice that level; more is idle time, of which nobody knows how much. Such an increment counts as one of the first
+  /// level, and so is merged again rather than never.
+  /// - Parameters:
+  ///   - span: the time between the two.
+  ///   - count: the most snapshots that it was merged of; 1 for one that was not merged.
+  ///   - max: the longest span of an increment that was not merged.
+  package static func span(_ span: TimeSpan, ofMerged count: UInt64, max: TimeSpan, levels: [TimeSpan]) -> TimeSpan {
+    let span = min(span, max * Double(count))
+    guard count > 1, let first = levels.first, let last = levels.last, span >= last * 2 else { return span }
+    return min(span, first)
+  }
+
   /// True if nothing stands on the full, so that there is nothing to gather.
   package var isShort: Bool { differential == nil && increments.isEmpty }
 

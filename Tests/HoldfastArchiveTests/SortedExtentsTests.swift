@@ -70,9 +70,9 @@ import Testing
       try writer.append(entry, map: Listed(extents: extents[...]))
     }
     let state = StateFile(bytes: bytes, summary: try writer.finish())
+    let changes = try StateDifference(from: .empty(), to: state)
     let sorted = try StoredExtents(
-      of: StateDifference(from: .empty(), to: state), from: 0, space, memoryBytes: memoryBytes,
-      cancellation: Cancellation())
+      of: changes, from: 0, space, memoryBytes: memoryBytes, cancellation: Cancellation())
     var reader = try sorted.makeReader()
     var found: [StoredExtent] = []
     while let extent = try reader.next() { found.append(extent) }

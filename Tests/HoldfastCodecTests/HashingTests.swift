@@ -28,6 +28,17 @@ import Testing
       pageDigests(Self.sample, pageSize: 512) == Self.samplePageDigests.compactMap { Hex.decode($0) }.flatMap { $0 })
   }
 
+  /// What a caller has forgotten must not be written behind the end, not in a release build either.
+  @Test func noDigestIsWrittenWhereThereIsNoRoom() async {
+    await #expect(processExitsWith: .failure) {
+      let pages = [UInt8](repeating: 1, count: 513)
+      var digests = [UInt8](repeating: 0, count: PageDigest.byteCount)
+      pages.withUnsafeBytes { pages in
+        digests.withUnsafeMutableBytes { PageHasher.hash(pages, pageSize: 512, into: $0) }
+      }
+    }
+  }
+
   /// Pages are digested two at a time where the processor can, and a page of zeros or a short one comes between: each
   /// must have the digest that it has alone.
   @Test(arguments: [512, 1000, 4096, 4151, 4152, 4159, 65_536]) func everyPageHasItsOwnDigest(pageSize: Int) {

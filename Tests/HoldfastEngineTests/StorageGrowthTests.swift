@@ -38,6 +38,25 @@ import Testing
     #expect(found.bound == .atMost && found.bytesPerDay > 5000, "\(found.bytesPerDay)")
   }
 
+  /// Retention keeps few snapshots of the past: what they miss is counted where all are there.
+  @Test func whatRetentionHasRemovedOfThePastDoesNotHideTheGrowth() throws {
+    let daily = source(days: 30, fullEvery: 1, full: 1000, increment: 0).snapshots
+    let pinned = StorageGrowth.Stored(Self.time(daysAgo: 730), bytes: 1000, isFull: true)
+    let found = try #require(growth([StorageGrowth.Source([pinned] + daily, log: nil)]))
+    #expect(found.bound == .atMost && (1000...1200).contains(found.bytesPerDay), "\(found.bytesPerDay)")
+  }
+
+  /// Neither 90 days nor all the time have so few fulls as were there.
+  @Test func fullsOfEveryMonthCountBesideAPinnedOne() throws {
+    let days = [2000.0, 120, 90, 60, 30]
+    let fulls = days.map { StorageGrowth.Stored(Self.time(daysAgo: $0), bytes: 30_000, isFull: true) }
+    let found = try #require(growth([StorageGrowth.Source(fulls, log: nil)]))
+    #expect(found.bound == .atMost && (1000...1400).contains(found.bytesPerDay), "\(found.bytesPerDay)")
+    let lately = fulls + [StorageGrowth.Stored(Self.time(daysAgo: 2), bytes: 30_000, isFull: true)]
+    let more = try #require(growth([StorageGrowth.Source(lately, log: nil)]))
+    #expect((1000...1400).contains(more.bytesPerDay), "one full in a week is not one a week: \(more.bytesPerDay)")
+  }
+
   @Test func withFewFullsOnlyTheRestCounts() throws {
     for days in [2, 6, 21] {
       let found = try #require(growth([source(days: days, fullEvery: 7, full: 1 << 40, increment: 1000)]))

@@ -1,4 +1,5 @@
 import HoldfastModel
+import HoldfastTestSupport
 import Testing
 
 /// What people, cron and monitoring read.
@@ -17,6 +18,15 @@ import Testing
       #expect(!status.meaning.isEmpty)
     }
     #expect(Set(HoldfastModel.ExitStatus.allCases.map(\.meaning)).count == promised.count)
+  }
+
+  /// The table in README.md has every status, in the order of their numbers.
+  @Test func everyExitStatusIsInTheReadme() throws {
+    let readme = String(decoding: try #require(TestFiles.read(Tool.root.appending("README.md"))), as: UTF8.self)
+    let rows = readme.split(separator: "\n").compactMap { line in
+      line.hasPrefix("| ") ? Int32(line.dropFirst(2).prefix { $0.isNumber }) : nil
+    }
+    #expect(rows == HoldfastModel.ExitStatus.allCases.map(\.rawValue).sorted())
   }
 
   @Test(

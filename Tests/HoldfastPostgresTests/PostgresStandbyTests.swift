@@ -68,6 +68,8 @@ import Testing
     #expect(entries["standby.signal"] == nil && entries["recovery.signal"] != nil && entries["backup_label"] != nil)
     let increment = try pair.shop.capture(pair.standby)
     #expect(increment.envelope.kind == .incremental)
+    // A restart, or pg_checksums, leaves nothing of itself in the log of a standby.
+    #expect(increment.logUse?.refusal == "the server is a standby")
     #expect(try orders() > between)
     bench.send(SIGINT)
     _ = bench.wait()

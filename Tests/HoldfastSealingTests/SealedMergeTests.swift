@@ -30,6 +30,7 @@ import Testing
     TestFiles.overwrite(shop.source.appending("orders.db"), at: Int(day) * 9000, with: [day, day, day])
   }
 
+  @discardableResult
   private func backup(_ kind: SnapshotKind? = nil) throws -> Backup.Report {
     try shop.backup(kind, in: shop.open(as: .backupHost))
   }
@@ -71,6 +72,23 @@ import Testing
     let renamed = try backup()
     #expect(renamed.envelope.changes.pages == 0)
     #expect(try backup(.differential).envelope.kind == .differential)
+    #expect(try shop.differencesAfterRestore() == [])
+    #expect(try shop.verify().exitStatus == .done)
+  }
+
+  /// Another machine has merged increments that undo each other: the merged one has no changes, and stands for the
+  /// state that the machine that takes backups has kept.
+  @Test func incrementsGoOnBehindAMergeOfWhatCameAndWent() throws {
+    try shop.backup(in: shop.open(as: .backupHost)) { $0.exclusions = ["note"] }
+    try backup()
+    let merged = try #require(
+      try shop.merge(in: shop.open(), cache: shop.directory.appending("other cache")) { $0.base = .beforeNewest(2) }
+        .envelope)
+    #expect(merged.changes.isEmpty && merged.kind == .incremental)
+    change(2)
+    let report = try backup()
+    #expect(report.envelope.kind == .incremental && report.envelope.parent?.snapshot == merged.snapshot)
+    #expect(report.envelope.changes.pages == 1)
     #expect(try shop.differencesAfterRestore() == [])
     #expect(try shop.verify().exitStatus == .done)
   }

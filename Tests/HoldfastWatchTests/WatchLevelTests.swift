@@ -1,4 +1,6 @@
+import HoldfastEngine
 import HoldfastModel
+import HoldfastSystem
 import HoldfastTestSupport
 import HoldfastWatch
 import Testing
@@ -158,5 +160,28 @@ import Testing
     #expect(gatherable(hour + eleven + links(.incremental, 9, .seconds(30))) == 21, "both levels at once")
     #expect(gatherable(links(.differential, 1, .hours(1)) + links(.incremental, 9, .seconds(30))) == 10)
     #expect(gatherable(links(.incremental, 300, .zero)) == 301, "whatever their times say")
+  }
+
+  /// The first merged increment of a morning has a quiet night before it, which an envelope does not tell from work. It
+  /// must not count as one that is long enough already.
+  @Test(arguments: [(11, 11.0), (150, 5.0)]) func aQuietNightCountsForNothing(count: Int, minutes: Double) throws {
+    let random = TestHost.make().random
+    let evening: Int64 = 1_790_000_000
+    func item(_ kind: SnapshotKind, _ sequence: Int, standsFor: Int, at second: Int64) -> RunHistory.Item {
+      RunHistory.Item(
+        id: random.identifier(), parent: nil, kind: kind,
+        started: Timestamp(seconds: evening + second, nanoseconds: 0), sequence: UInt64(sequence),
+        standsFor: UInt64(standsFor), storedBytes: 10)
+    }
+    let night: Int64 = 10 * 3600
+    var items = [item(.full, 8, standsFor: 8, at: 0)]
+    items.insert(item(.incremental, 9 + count, standsFor: 8 + count, at: night + 300), at: 0)
+    let chain = WatchedChain(items, WatchPolicy())
+    #expect(try #require(chain.increments.first).span == .minutes(minutes))
+    let morning = (1...11).map {
+      item(.incremental, 200 + 12 * $0, standsFor: 199 + 12 * $0, at: night + 300 + 300 * Int64($0))
+    }
+    let later = WatchedChain(morning.reversed() + items, WatchPolicy())
+    #expect(later.gatherable(WatchPolicy().levels, next: .seconds(60), countMax: 256) == 13, "an hour becomes one")
   }
 }

@@ -256,6 +256,28 @@ import Testing
     #expect(state.step(at: .hours(24)) == .run(.increment), "nothing stands on the full")
   }
 
+  /// Where home is away, nothing is merged: that is no failure, so no differential takes the place of increments.
+  @Test func aMergeThatIsNotTriedIsNoFailure() {
+    var state = WatchState(Self.policy(), begin: .zero)
+    state.opens(true)
+    let increments = [WatchedChain.Link](repeating: .init(.incremental, storedBytes: 1, span: .seconds(60)), count: 6)
+    state.found(WatchedChain([.init(.full, storedBytes: 1 << 30)] + increments), fullAge: .hours(1), at: .zero)
+    func run(at now: TimeSpan, _ merge: WatchState.Report.Merge?) -> WatchState.Work? {
+      state.changed(at: now)
+      guard case .run(let work) = state.step(at: now) else { return nil }
+      state.began(at: now)
+      var report = Self.increment()
+      report.merge = merge
+      state.ended(work, report, at: now)
+      return work
+    }
+    #expect(run(at: .minutes(1), nil) == .gather(7))
+    #expect(state.mergesIncrements)
+    #expect(run(at: .minutes(2), nil) == .increment, "it is not tried each time")
+    #expect(run(at: .minutes(7), .failed) == .gather(9))
+    #expect(!state.mergesIncrements)
+  }
+
   /// A machine that is switched off every night merges all the same, because the repository knows how old the full is.
   @Test func aWatchThatIsStartedAnewGoesOnWithTheChainThatThereIs() {
     var old = Self.begun(full: 5000, age: .days(1))

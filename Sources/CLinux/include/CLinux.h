@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -75,6 +76,9 @@ dev_t holdfast_makedev(unsigned int major, unsigned int minor);
 /// STATX_ATTR_MOUNT_ROOT); 0 if nothing is; -1 with ENOSYS before Linux 5.8, or with another errno if the name cannot
 /// be examined. No link is followed.
 int holdfast_is_mount_root(int directory, const char *name);
+
+/// Gives the time at which a file was made (statx(2), STATX_BTIME). Returns -1 if its file system does not keep it.
+int holdfast_birth(int descriptor, int64_t *seconds, uint32_t *nanoseconds);
 
 /// Returns 1 if a file is on an overlay, otherwise 0.
 int holdfast_is_on_overlay(int descriptor);

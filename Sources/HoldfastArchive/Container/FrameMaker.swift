@@ -9,6 +9,10 @@ package struct FrameBytes {
   package let plainCount: Int
   package let codec: FrameCodec
   package let sealNumber: UInt32
+
+  package init(bytes: UnsafeRawBufferPointer, plainCount: Int, codec: FrameCodec, sealNumber: UInt32) {
+    (self.bytes, self.plainCount, self.codec, self.sealNumber) = (bytes, plainCount, codec, sealNumber)
+  }
 }
 
 /// A frame as it will be stored, with its digest.

@@ -3,8 +3,9 @@ internal import HoldfastModel
 internal import HoldfastSystem
 
 /// Makes the stored bytes of a frame again from its plain bytes, byte for byte as the index of its container has them.
-/// The index says the codec and not the level, so all levels are tried; the digest in the index decides. For one thread
-/// at a time.
+/// The index says the codec and not the level, so all levels are tried; the digest in the index decides. What is not
+/// stored plain was compressed, however little that saved: an earlier version may have stored it. For one thread at a
+/// time.
 package final class FrameRemaker {
   private var compressors: [Compression: Compressor] = [:]
   /// The compression that was right last: most frames of an archive have the same.
@@ -35,7 +36,7 @@ package final class FrameRemaker {
   private func make(
     _ plain: UnsafeRawBufferPointer, by compression: Compression, _ entry: FrameEntry, _ container: ContainerReader
   ) throws -> Bool {
-    let compressor = try compressors[compression] ?? Compressor(compression)
+    let compressor = try compressors[compression] ?? Compressor(compression, savesLittle: true)
     compressors[compression] = compressor
     let (codec, count) = try compressor.compress(plain, into: stored.bytes)
     stored.count = count

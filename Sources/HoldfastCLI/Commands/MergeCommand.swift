@@ -15,8 +15,8 @@ struct MergeCommand: ParsableCommand {
     discussion: """
       Every page is verified. Frames whose pages are all needed are copied without being compressed again. The new \
       full stands for the snapshot: it has its state and its time, and later snapshots build on it. With --increments \
-      or --onto only the end of the chain is merged, into one increment that stands for the snapshot in the same way. To merge in a sealed repository, the machine needs an identity \
-      that opens it and must be a writer.
+      or --onto only the end of the chain is merged, into one increment that stands for the snapshot in the same way. \
+      To merge in a sealed repository, the machine needs an identity that opens it and must be a writer.
 
       \(HelpEnd.text("holdfast merge --dry-run", "holdfast merge 3f9c0a12", "holdfast merge --increments --name orders"))
       """)

@@ -41,6 +41,12 @@ package struct Backup {
     package var archiveBytes = Limits.archiveBytes
     /// One of so many pages that the log of a PostgreSQL server does not name is read and compared.
     package var logSampleShare = 256
+    /// The longest time that the building of an index, or of a table anew, is expected to take. Without page checksums,
+    /// a file that was younger when the parent began is read whole.
+    package var logBuildMax = TimeSpan.days(7)
+    /// The longest time for which archived log is fetched while a server waits in backup mode, and the most bytes.
+    package var archivedLogTime = TimeSpan.minutes(2)
+    package var archivedLogBytes: UInt64 = 4 << 30
 
     package init(source: Path) { self.source = source }
   }

@@ -78,7 +78,8 @@ final class FileOpener {
       found?.file.pageSize ?? earlier?.pageSize
       ?? PageSize.choose(
         head: file.page.used, size: file.status.size, isInPostgreSQL: item.isInPostgreSQL)
-    let part = try log(of: item.path)?.part(of: item.path, file.status, previous: previous, base: found)
+    let part = try log(of: item.path)?.part(
+      of: item.path, file.status, birth: file.handle.birth, previous: previous, base: found)
     return try LargeFile(
       item: item,
       source: databases.source(

@@ -12,17 +12,20 @@ final class LogReading {
   private let repository: Repository
   private let options: Backup.Options
   private let root: OpenFile
+  private let progress: any ProgressObserver
   private var serverSegments: Set<WALFileName> = []
   private var archivedSegments: Set<WALFileName> = []
+  /// The uptime at which the first archived segment was asked for, and the stored bytes of all of them.
+  private var fetching: (since: TimeSpan, bytes: UInt64)?
   private var host: Host { repository.host }
 
   /// - Parameter root: the root of the source.
   init(
     _ backup: PostgresBackup, of source: SourceName, in repository: Repository, _ options: Backup.Options,
-    root: OpenFile
+    root: OpenFile, progress: any ProgressObserver
   ) {
     (self.backup, self.source, self.repository) = (backup, source, repository)
-    (self.options, self.root) = (options, root)
+    (self.options, self.root, self.progress) = (options, root, progress)
   }
 
   /// - Parameters:
@@ -33,7 +36,8 @@ final class LogReading {
   func run(
     since base: BackupBase, dataBytes: UInt64, doubt: LogDoubt?
   ) throws -> (increment: LogIncrement?, use: LogUse?) {
-    guard base.kind != .full, let state = base.state, let parent = base.chain?.tip.envelope.postgres else {
+    guard base.kind != .full, let state = base.state, let tip = base.chain?.tip.envelope, let parent = tip.postgres
+    else {
       return (nil, base.kind == .full ? nil : LogUse(refusal: "the parent is no capture of a running server"))
     }
     if let doubt { return (nil, LogUse(refusal: doubt.message)) }
@@ -47,14 +51,18 @@ final class LogReading {
       use.serverSegments = UInt64(serverSegments.count)
       use.archivedSegments = UInt64(archivedSegments.count)
       let increment = LogIncrement(
-        of: backup, since: parent.start, blocks, sampleShare: options.logSampleShare, random: host.random, use: use)
+        of: backup, since: parent.start, tip.started, blocks, options, random: host.random, use: use)
       return (increment, nil)
     } catch let interruption as Interrupted {
       throw interruption
     } catch let refusal as LogRefusal {
       return (nil, LogUse(refusal: refusal.reason))
     } catch {
-      return (nil, LogUse(refusal: "the log since the parent cannot be read: \(describe(error).message)"))
+      let reason = "the log since the parent cannot be read: \(describe(error).message)"
+      // That a machine cannot open what is sealed is so at every run. All else is damage, a disk that fails, or a store
+      // that is away: the snapshot does without, but somebody must look.
+      if !(error is KeyError) { progress.warn("\(reason): all files that have changed are read whole") }
+      return (nil, LogUse(refusal: reason))
     }
   }
 
@@ -93,8 +101,10 @@ final class LogReading {
     var digest = PageDigestStream()
     var count: UInt64 = 0
     try read(name) { bytes in
-      var digests = [UInt8](repeating: 0, count: bytes.count / Int(known.pageSize) * PageDigest.byteCount)
-      digests.withUnsafeMutableBytes { PageHasher.hash(bytes, pageSize: Int(known.pageSize), into: $0) }
+      let pageSize = Int(known.pageSize)
+      var digests = [UInt8](
+        repeating: 0, count: (bytes.count + pageSize - 1) / pageSize * PageDigest.byteCount)
+      digests.withUnsafeMutableBytes { PageHasher.hash(bytes, pageSize: pageSize, into: $0) }
       digest.add(digests)
       count += UInt64(bytes.count)
     }
@@ -118,11 +128,30 @@ final class LogReading {
       serverSegments.insert(name)
       return
     }
+    try checkFetching(0)
     let archive = WALArchive(repository, of: source)
     guard let archived = try archive.find(name, of: SystemIdentifier(backup.cluster.control.system)) else {
       throw LogRefusal("\(name) is neither in pg_wal any more nor archived for \(source)")
     }
-    try archive.read(archived, body)
+    try checkFetching(archived.manifest.object.length)
+    try archive.read(archived) { bytes in
+      try checkFetching(0)
+      try body(bytes)
+    }
     archivedSegments.insert(name)
+  }
+
+  /// Checks that the fetching of archived log stays within its limits. The server is in backup mode and keeps all of
+  /// its log meanwhile, so that a far store would fill its disk.
+  private func checkFetching(_ bytes: UInt64) throws(LogRefusal) {
+    let now = host.clock.uptime()
+    let (since, before) = fetching ?? (now, 0)
+    let sum = before.saturatingAdding(bytes)
+    fetching = (since, sum)
+    guard sum <= options.archivedLogBytes, now - since <= options.archivedLogTime else {
+      throw LogRefusal(
+        "more than \(Amount.bytes(options.archivedLogBytes)) or \(options.archivedLogTime) of archived log would have to be fetched while the server keeps its own"
+      )
+    }
   }
 }

@@ -44,7 +44,7 @@ struct SnapshotTerm {
   }
 
   /// Returns true if the newest snapshot has locked everything that this one needs and did not make. It returns false
-  /// for a merged full, which may stand for an older snapshot that needs older log.
+  /// for a merged snapshot, which may stand for an older snapshot that needs older log.
   private func isDone(_ envelope: Envelope, after newest: Snapshot?, until end: Timestamp) -> Bool {
     envelope.merged == nil && newest?.envelope.lockedUntil.map { $0.moment >= end } ?? false
   }

@@ -82,7 +82,7 @@ struct SourceCapture {
     try choice.begin(source.name, root: root, host: host, progress: progress)
     for (path, reason) in choice.torn { record.torn.add(path, reason) }
     let log = try choice.backup.map {
-      try LogReading($0, of: source.name, in: repository, options, root: root)
+      try LogReading($0, of: source.name, in: repository, options, root: root, progress: progress)
         .run(since: base, dataBytes: found.bytes, doubt: doubt)
     }
     let allowance = SQLiteAllowance(cancellation: host.cancellation)

@@ -82,7 +82,10 @@ package struct Merge {
     }
     guard try isWorthwhile(chain, parents) else { return report(nil, nil) }
     try repository.containers.checkPresence(of: chain, .anywhere)
-    try repository.containers.checkReadable(chain.snapshots.flatMap(\.archiveKeys))
+    // Pages in older archives stay there, and are not read.
+    let firstArchive = parents?.nextArchiveNumber ?? 0
+    try repository.containers.checkReadable(
+      chain.archiveKeys(of: Set(chain.archives.map(\.number).filter { $0 >= firstArchive })))
     let states = MergedStates(repository: repository, cache: cache, key: writer?.cacheKey)
     let work = try Work(
       chain: chain, parents: parents,

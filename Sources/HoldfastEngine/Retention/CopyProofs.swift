@@ -23,7 +23,7 @@ package protocol CopyProofs: Sendable {
 }
 
 /// The rule that a prune takes away no last proved copy: for each state of the source that is kept somewhere, the best
-/// evidence after the prune is as good as before. A merged full has the same state as the snapshot that it stands for.
+/// evidence after the prune is as good as before. A merged snapshot has the same state as the one that it stands for.
 struct LastProvedCopies {
   /// A copy of a state: at a target with a retention of its own, or at home and at all that keep what home keeps.
   private struct Copy {

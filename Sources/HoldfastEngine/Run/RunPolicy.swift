@@ -25,7 +25,7 @@ package struct RunHistory: Hashable, Sendable {
     package var id: Identifier
     package var parent: Identifier?
     package var kind: SnapshotKind
-    /// The start of the backup; for a merged full, the start of the snapshot that it stands for.
+    /// The start of the backup; for a merged snapshot, the start of the snapshot that it stands for.
     package var started: Timestamp
     package var sequence: UInt64
     package var standsFor: UInt64

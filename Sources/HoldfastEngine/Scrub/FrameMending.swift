@@ -16,7 +16,7 @@ struct FrameMending {
     case impossible(String)
   }
 
-  /// The most bytes of page digests that are held at once: those of some GiB.
+  /// The most bytes of page digests that are held at once: those of 8 GiB of pages of 4 KiB.
   private static let digestBytesMax = 32 << 20
   let source: SourceName
   /// Returns the directory of a source on this machine.
@@ -36,7 +36,7 @@ struct FrameMending {
       guard !reader.isClosed else { return .impossible("it is sealed, and was not opened") }
       let pages: SourcePages
       do throws(SystemError) { pages = try SourcePages(path, files: joined.host.files) } catch {
-        return .impossible("its source is not here: \(error.message)")
+        return .impossible(error.isNotFound ? "its source is not here: \(error.message)" : Self.unreadable(error))
       }
       var course = FrameMendingCourse(reader, archive: owner.number, pages, joined, digestBytesMax: Self.digestBytesMax)
       return try course.run(owner.snapshot).map { frames in
@@ -50,6 +50,15 @@ struct FrameMending {
         damage.object == item.key
           ? "what its index says is lost, and nothing tells which pages were in it" : damage.message)
     }
+  }
+
+  /// The obstacle that the system refuses to read the source.
+  fileprivate static func unreadable(_ error: SystemError) -> String {
+    let advice =
+      if error.isForbidden { "run the command as a user who may read it" } else if error.isDeviceFailure {
+        "look at the kernel's log (dmesg)"
+      } else { "run the command again when it can be read" }
+    return "its source cannot be read: \(error.message); \(advice)"
   }
 
   /// Returns the snapshot that wrote an archive, and the number of the archive along its chain.
@@ -80,9 +89,11 @@ private struct FrameMendingCourse {
   /// The pieces of the frames that are still damaged.
   private var pieces: [UInt32: [FramePiece]] = [:]
   private var digestBytes = 0
-  /// The number of damaged frames, and of those whose pages are all in the source although nothing gives their bytes.
+  /// The number of damaged frames.
   private var damaged = 0
-  private var unlike = 0
+  /// True if the pages of a frame are all in the source, and no compression gives its bytes. Their digests say that
+  /// they are the pages of then, so another try gives nothing else, and without this frame the others are of no use.
+  private var isUnlike = false
 
   init(
     _ reader: ContainerReader, archive: UInt64, _ pages: SourcePages, _ joined: Repository, digestBytesMax: Int
@@ -108,11 +119,11 @@ private struct FrameMendingCourse {
     try collect(BodyReader(joined.containers.openBody(of: owner)))
     try remakeAll()
     // What was renamed or moved since is in the newest state under the name that it has now.
-    if !pieces.isEmpty, let state = try newestState(since: owner) {
+    if !pieces.isEmpty, !isUnlike, !isTooMuch, let state = try newestState(since: owner) {
       try collect(state.makeReader())
       try remakeAll()
     }
-    guard pieces.isEmpty else { return nil }
+    guard pieces.isEmpty, !isTooMuch else { return nil }
     try bytes.finish()
     return RemadeFrames(bytes, at: places)
   }
@@ -120,16 +131,22 @@ private struct FrameMendingCourse {
   /// The reason why not all frames could be made again.
   func obstacle(in directory: Path) -> String {
     if damaged == 0 { return "its frames are sound, so the source has nothing that it lacks" }
-    if digestBytes > digestBytesMax { return "too much of it is damaged" }
-    let changed = pieces.count - unlike
-    if changed > 0 {
-      let frames = damaged == 1 ? "its only damaged frame" : "\(changed) of its \(damaged) damaged frames"
-      return "pages of \(frames) are not in \(directory) any more"
+    if isTooMuch {
+      return
+        "more of it is damaged than can be made again at once (about \(Amount.bytes(pageBytesMax)) of pages); a new full takes what the source has now"
     }
-    return "its pages are in \(directory), but this version does not compress them to the same bytes"
+    if isUnlike {
+      return "its pages are in \(directory), but this version does not compress them to the same bytes"
+    }
+    if let refusal = pages.refusal { return FrameMending.unreadable(refusal) }
+    let frames = damaged == 1 ? "its only damaged frame" : "\(pieces.count) of its \(damaged) damaged frames"
+    return "pages of \(frames) are not in \(directory) any more"
   }
 
-  /// Adds the pieces of damaged frames.
+  private var isTooMuch: Bool { digestBytes > digestBytesMax }
+  private var pageBytesMax: UInt64 { UInt64(digestBytesMax / PageDigest.byteCount) * 4096 }
+
+  /// Adds the pieces of damaged frames. Where there are too many, it stops, and nothing is made again.
   private mutating func collect(_ changes: any ChangeReader) throws {
     while let change = try changes.next() {
       guard case .put(let entry, _) = change, let file = entry.file else { continue }
@@ -139,16 +156,16 @@ private struct FrameMendingCourse {
           continue
         }
         digestBytes += extent.digests.count
-        guard digestBytes <= digestBytesMax else { return }
+        guard !isTooMuch else { return }
         pieces[location.frame]?.append(FramePiece(extent, at: location, of: file, entry.path))
       }
       try joined.host.cancellation.check()
     }
   }
 
-  /// Makes the frames again whose pages are all in the source.
+  /// Makes the frames again whose pages are all in the source, until one comes out unlike.
   private mutating func remakeAll() throws {
-    unlike = 0
+    guard !isTooMuch else { return }
     for number in pieces.keys.sorted() {
       try joined.host.cancellation.check()
       let entry = reader.frames[Int(number)]
@@ -156,12 +173,13 @@ private struct FrameMendingCourse {
         continue
       }
       guard let stored = try remaker.remake(plain, as: number, of: reader) else {
-        unlike += 1
-        continue
+        isUnlike = true
+        return
       }
       try bytes.append(stored)
       places[entry.offset] = length..<length + UInt64(stored.count)
       length += UInt64(stored.count)
+      digestBytes -= found.reduce(0) { $0 + $1.digests.count }
       pieces[number] = nil
     }
   }

@@ -82,9 +82,7 @@ struct ScrubRepair {
       switch try mending.mend(item, in: joined.repository) {
       case .impossible(let obstacle): return Found(outcome: lost, obstacle: obstacle)
       case .made(let mended, let origin):
-        var found = try replace(item, from: mended)
-        found.origin = origin
-        return found
+        return try replace(item, from: mended, origin)
       }
     }
   }
@@ -93,14 +91,19 @@ struct ScrubRepair {
   private static let writtenMeanwhile = ScrubFinding.Outcome.unrepaired(
     reason: "another run has written it meanwhile")
 
-  /// - Parameter repository: gives the sound bytes.
-  private func replace(_ item: ContainerCopy.Item, from repository: Repository) throws -> Found {
+  /// - Parameters:
+  ///   - repository: gives the sound bytes.
+  ///   - made: their origin if they were made again; `nil` if they are parity's or other targets'.
+  private func replace(
+    _ item: ContainerCopy.Item, from repository: Repository, _ made: ScrubFinding.Origin? = nil
+  ) throws -> Found {
     let presence = try target.presence(of: item)
     // Another run may have repaired it, or the bytes may have been wrong only on their way.
     let proof = ScrubProof(target: target, sample: .all) { _ in }
     if presence == .asRecorded, try proof.isSound(item) { return Found(outcome: .repaired) }
     let copying = ContainerCopy(from: repository, to: target.repository)
-    var origin = joined.isAlone ? ScrubFinding.Origin.parity : .targets
+    let stored = joined.isAlone ? ScrubFinding.Origin.parity : .targets
+    var origin = made ?? stored
     let isWritten: Bool
     if presence == .missing {
       isWritten = try copying.copy(item) { try lease.checkHeld() }
@@ -116,10 +119,10 @@ struct ScrubRepair {
       }
     } else {
       guard let isRemoved = try removesFirst(item, from: repository) else { return Found(outcome: Self.onlyCopy) }
-      isWritten = isRemoved
+      (isWritten, origin) = (isRemoved, stored)
     }
     guard try isWritten || proof.isSound(item) else { return Found(outcome: Self.writtenMeanwhile) }
-    return Found(outcome: .repaired, origin: origin)
+    return Found(outcome: .repaired, origin: isWritten ? origin : nil)
   }
 
   /// The outcome for an object of which nothing sound would be left while it is replaced.

@@ -62,7 +62,7 @@ struct ScrubSurvey: Sendable {
       do {
         try repository.host.cancellation.check()
         guard let snapshot = try repository.catalog.snapshotIfCommitted(source, sequence) else { return nil }
-        // Beyond the limit the list of a merged full stays in memory: the manifest is sound.
+        // Beyond the limit the list of a merged snapshot stays in memory: the manifest is sound.
         return .success((try? repository.catalog.held.hold(snapshot)) ?? snapshot)
       } catch let damage as DamageError {
         return .failure(damage)

@@ -33,8 +33,10 @@ final class SourcePages {
   private let read = Buffer(capacity: Limits.framePlainBytesMax)
   private let plain = Buffer(capacity: Limits.framePlainBytesMax)
   private var check = PageCheck()
-  /// The file that was opened last; `nil` if it is no file any more.
+  /// The file that was opened last; `nil` if it is no file any more, or cannot be opened.
   private var open: (path: Path, file: OpenFile?)?
+  /// The first refusal of the system to read what is there; `nil` if there was none.
+  private(set) var refusal: SystemError?
 
   /// - Throws: `SystemError` when the directory cannot be opened.
   init(_ directory: Path, files: FileSystem) throws(SystemError) {
@@ -46,7 +48,8 @@ final class SourcePages {
   /// - Parameters:
   ///   - pieces: the places at which files of the source have, or had, the pages of the frame.
   ///   - count: the number of plain bytes.
-  /// - Returns: the bytes, which are valid until the next call; `nil` if a page is not in the source any more.
+  /// - Returns: the bytes, which are valid until the next call; `nil` if a page is not in the source any more, or
+  ///   cannot be read.
   func plainBytes(of pieces: [FramePiece], count: Int) -> UnsafeRawBufferPointer? {
     guard count <= plain.capacity else { return nil }
     /// The lengths of the pages that were found, by their offsets.
@@ -75,13 +78,25 @@ final class SourcePages {
     if open?.path != piece.path { open = (piece.path, file(piece.path)) }
     guard let file = open?.file else { return false }
     let room = UnsafeMutableRawBufferPointer(rebasing: read.bytes[..<piece.byteCount])
-    read.count = (try? file.read(into: room, at: piece.fileOffset)) ?? 0
+    read.count = remembering { () throws(SystemError) in try file.read(into: room, at: piece.fileOffset) } ?? 0
     return read.count > 0
   }
 
   private func file(_ path: Path) -> OpenFile? {
-    guard let file = try? files.openForCapture(path, in: root), let status = try? file.status(), status.kind == .file
-    else { return nil }
-    return file
+    remembering { () throws(SystemError) in
+      let file = try files.openForCapture(path, in: root)
+      return try file.status().kind == .file ? file : nil
+    } ?? nil
+  }
+
+  /// - Returns: `nil` if the system refuses it. Where there is no such file, or a link, the source does not have it any
+  ///   more; every other refusal is remembered.
+  private func remembering<Value>(_ body: () throws(SystemError) -> Value) -> Value? {
+    do {
+      return try body()
+    } catch {
+      if !error.isNotFound, !error.isOfAnotherKind { refusal = refusal ?? error }
+      return nil
+    }
   }
 }

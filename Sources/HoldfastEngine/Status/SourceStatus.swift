@@ -3,7 +3,7 @@ package import HoldfastModel
 
 /// The status of one source. A value that is not known is `nil`, never 0.
 package struct SourceStatus: Sendable {
-  /// The newest snapshot; a merged full counts as the snapshot that it stands for.
+  /// The newest snapshot; a merged one counts as the snapshot that it stands for.
   package struct Newest: Sendable, Hashable {
     package var id: Identifier
     package var sequence: UInt64

@@ -5,12 +5,12 @@ internal import HoldfastSystem
 
 /// A bound of the growth of the stored bytes of some sources, by all their snapshots that are there.
 ///
-/// *At most* is the larger of two: all bytes of each source over the time since its first snapshot, which counts fulls
-/// that come once in weeks; and the median of the slopes between all days (`RobustTrend`), which is larger where the
-/// growth has begun late. It needs some intervals between fulls of each source: after the first full alone only the
-/// increments could be counted. Before there were so many, *at least* is known, which counts no fulls at all.
-///
-/// What a prune has removed since is not counted (docs/decisions/0043-report.md).
+/// *At most* is the largest of the growths over several times before now, for each source: 7, 30 and 90 days, the time
+/// since its first snapshot, and the time of its last few fulls, however rarely they come. The long times count what
+/// comes rarely. The short ones count what the long ones have lost: a prune leaves few snapshots of the past.
+/// A time with few fulls counts none of them, because one that lies in it by chance would count too much. It needs some
+/// intervals between fulls of each source: after the first full alone only the increments could be counted. Before
+/// there were so many, *at least* is known, which counts no fulls at all (docs/decisions/0043-report.md).
 package struct StorageGrowth: Sendable {
   package enum Bound: String, Sendable {
     case atMost = "at-most"
@@ -51,6 +51,8 @@ package struct StorageGrowth: Sendable {
   package static let daysMin = 7
   /// The intervals between fulls of each source that must be known for that.
   package static let intervalsMin = 3
+  /// The times before now over which a growth is taken, beside those that follow from the snapshots.
+  private static let spans = [7, 30, 90].map { TimeSpan.days($0) }
   private static let timeMax = TimeSpan.days(3650)
 
   package let bound: Bound
@@ -66,28 +68,43 @@ package struct StorageGrowth: Sendable {
       guard let growth = log.bytesPerDay(now: now) else { return nil }
       logs += growth
     }
-    let days = Self.days(of: stored, now: now).map(\.bytes)
-    let slope = days.count > Self.daysMin ? RobustTrend(days.enumerated().map { (Double($0), $1) })?.slope : nil
-    let means = stored.map { source in Self.mean(of: source, now: now) { _ in true } }
-    if let slope, !stored.contains(where: Self.hasFewFulls), !means.contains(nil) {
-      (bound, bytesPerDay) = (.atMost, max(slope, means.reduce(0) { $0 + ($1 ?? 0) }) + logs)
+    let age = stored.compactMap { Self.age(of: $0, now: now) }.max() ?? .zero
+    let largest = stored.compactMap { Self.largest(of: $0, now: now) }
+    if age >= .days(Double(Self.daysMin)), largest.count == stored.count {
+      (bound, bytesPerDay) = (.atMost, largest.reduce(0, +) + logs)
     } else {
-      let known = stored.compactMap { source in Self.mean(of: source, now: now) { !$0.isFull } }
+      let known = stored.compactMap { Self.withoutFulls($0, now: now) }
       guard !known.isEmpty || logs > 0 else { return nil }
       (bound, bytesPerDay) = (.atLeast, known.reduce(0, +) + logs)
     }
   }
 
-  private static func hasFewFulls(_ source: Source) -> Bool {
-    source.snapshots.count(where: \.isFull) <= intervalsMin
+  /// Returns the largest growth of a source in bytes a day; `nil` if too few fulls are known, or less than a day.
+  private static func largest(of source: Source, now: Timestamp) -> Double? {
+    let ages = source.snapshots.filter(\.isFull).map { now - $0.time }.filter { $0 >= .zero }.sorted()
+    guard let age = age(of: source, now: now), age >= .days(1), ages.count > intervalsMin else { return nil }
+    let lastFulls = max(ages[intervalsMin], .days(Double(daysMin)))
+    let spans = (spans + [lastFulls]).filter { $0 < age } + [age]
+    return spans.map { span in
+      let stored = source.snapshots.filter { $0.time <= now && now - $0.time <= span }
+      let hasFulls = stored.count(where: \.isFull) > intervalsMin
+      return bytesPerDay(stored.filter { hasFulls || !$0.isFull }, over: span)
+    }.max()
   }
 
-  /// Returns the bytes of some snapshots of a source for each day since its first; `nil` if that is less than a day
-  /// ago.
-  private static func mean(of source: Source, now: Timestamp, where counts: (Stored) -> Bool) -> Double? {
-    guard let first = source.snapshots.map(\.time).min(), now - first >= .days(1) else { return nil }
-    return source.snapshots.filter { $0.time <= now && counts($0) }.reduce(0) { $0 + Double($1.bytes) }
-      / ((now - first) / .days(1))
+  /// Returns the growth of a source in bytes a day without its fulls; `nil` if less than a day is known.
+  private static func withoutFulls(_ source: Source, now: Timestamp) -> Double? {
+    guard let age = age(of: source, now: now), age >= .days(1) else { return nil }
+    return bytesPerDay(source.snapshots.filter { $0.time <= now && !$0.isFull }, over: age)
+  }
+
+  /// Returns the time since the first snapshot of a source.
+  private static func age(of source: Source, now: Timestamp) -> TimeSpan? {
+    source.snapshots.map { now - $0.time }.max()
+  }
+
+  private static func bytesPerDay(_ stored: [Stored], over span: TimeSpan) -> Double {
+    stored.reduce(0) { $0 + Double($1.bytes) } / (span / .days(1))
   }
 
   /// Returns the bytes that were stored at the end of each day since the first snapshot, the oldest first; at most ten

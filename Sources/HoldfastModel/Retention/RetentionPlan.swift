@@ -64,7 +64,7 @@ package struct RetentionPlan: Hashable, Sendable {
     return candidate.standsFor != candidate.sequence && !candidate.mayReplace
   }
 
-  /// True if a merged full stands for the snapshot: no rule counts the same state twice.
+  /// True if a merged snapshot stands for the snapshot: no rule counts the same state twice.
   private func isReplaced(_ index: Int) -> Bool {
     lines[(index + 1)...].prefix { $0.candidate.standsFor == lines[index].candidate.standsFor }
       .contains { $0.candidate.mayReplace && !$0.candidate.isDiverged }

@@ -126,15 +126,18 @@ package struct StateCache: Sendable {
   /// - Returns: `nil` when there is no such state.
   package func loadMerged(_ chain: Chain, in repository: Repository, key: SealingKey?, keeps: Bool) throws -> StateFile?
   {
+    // A merge of changes that undo each other has none, and nor have the snapshots after the last change: all of these
+    // have the same state.
     let changing = chain.lastChanging
-    guard let merged = changing.envelope.merged,
+    let sameState = chain.snapshots.drop { $0.id != changing.id }
+    guard let standing = sameState.last(where: { $0.envelope.merged != nil }), let merged = standing.envelope.merged,
       let kept = try Self.keptAs(merged, of: chain.tip.sourceName, in: repository),
       let known = load(
-        kept, of: chain.tip.sourceName, recorded: changing.envelope.state, in: repository, key: key)
+        kept, of: chain.tip.sourceName, recorded: standing.envelope.state, in: repository, key: key)
     else { return nil }
     let scratch = repository.containers.scratch.make()
     let writer = StateWriter(scratch)
-    let firstMoved = chain.snapshots.prefix { $0.id != changing.id }.reduce(0) {
+    let firstMoved = chain.snapshots.prefix { $0.id != standing.id }.reduce(0) {
       $0 + UInt64($1.envelope.archives.count)
     }
     let entries = known.makeReader()

@@ -68,7 +68,7 @@ package final class HeldArchives: Sendable {
       return true
     }
     guard !isRoom else { return snapshot }
-    // Nobody may remove an archive that a merged full uses, so its list must stay in memory.
+    // Nobody may remove an archive that a merged one uses, so its list must stay in memory.
     guard snapshot.hasItsArchivesToItself else {
       throw DamageError(
         Keys.manifest(snapshot.sourceName, snapshot.sequence),

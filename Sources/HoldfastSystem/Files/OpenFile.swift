@@ -177,6 +177,13 @@ package final class OpenFile: Sendable {
     return FileStatus(raw)
   }
 
+  /// The time at which the file was made; `nil` if its file system does not keep it.
+  package var birth: Timestamp? {
+    var (seconds, nanoseconds): (Int64, UInt32) = (0, 0)
+    guard holdfast_birth(descriptor, &seconds, &nanoseconds) == 0 else { return nil }
+    return Timestamp(seconds: seconds, nanoseconds: nanoseconds)
+  }
+
   package func setOwner(userID: UInt32, groupID: UInt32) throws(SystemError) {
     _ = try perform(.attributes, "set the owner of") { Int(fchown($0, userID, groupID)) }
   }

@@ -1,3 +1,4 @@
+import Glibc
 import HoldfastArchive
 import HoldfastCodec
 import HoldfastEngine
@@ -55,12 +56,17 @@ import Testing
     }
 
     func scrub(
-      repairs: Bool, as holder: TestKeys.Holder = .owner, knowsSource: Bool = true
+      repairs: Bool, as holder: TestKeys.Holder = .owner, knowsSource: Bool = true,
+      probe: (any OperationProbe)? = nil
     ) throws -> ScrubResult {
       var options = Scrub.Options()
       options.repairs = repairs
       if knowsSource { options.directory = { [source = shop.source] _, _ in source } }
       var repository = try shop.open(as: holder, memory: ClientMemory.none)
+      if let probe {
+        repository = try Repository.open(
+          store, host: TestHost.make(workers: 1, probe: probe), credentials: .none, memory: .none)
+      }
       repository.isHome = false
       if !replaces { repository = repository.through { RemovingFirst(base: $0) } }
       let place = Scrub.Place("home", at: "memory", isHome: true, .success(store))
@@ -89,11 +95,11 @@ import Testing
     /// The object is lost, nothing is written, and the reason is told.
     func expectLost(
       _ key: String, _ reason: String, as holder: TestKeys.Holder = .owner, knowsSource: Bool = true,
-      _ location: SourceLocation = #_sourceLocation
+      probe: (any OperationProbe)? = nil, _ location: SourceLocation = #_sourceLocation
     ) throws {
       let before = TargetShop.lasting(store)
       for repairs in [false, true] {
-        let found = try scrub(repairs: repairs, as: holder, knowsSource: knowsSource).allFindings
+        let found = try scrub(repairs: repairs, as: holder, knowsSource: knowsSource, probe: probe).allFindings
         #expect(found.map(\.object) == [key] && found.map(\.outcome) == [.lost], "\(found)", sourceLocation: location)
         let obstacle = found.first?.obstacle ?? ""
         #expect(obstacle.contains(reason), "\(obstacle)", sourceLocation: location)
@@ -158,6 +164,29 @@ import Testing
     try shop.expectLost(key, "are not in \(shop.shop.source) any more")
   }
 
+  /// What cannot be read is still there: the operator can do something about it.
+  @Test func aRefusalToReadTheSourceIsTold() throws {
+    let shop = try Shop()
+    let key = try shop.archive()
+    try shop.damage(key)
+    let refusals: [(Operation, Int32, String)] = [
+      (.open, EACCES, "cannot open orders.db: Permission denied; run the command as a user who may read it"),
+      (.read, EIO, "cannot read orders.db: Input/output error; look at the kernel's log"),
+    ]
+    for (operation, code, reason) in refusals {
+      try shop.expectLost(
+        key, "its source cannot be read: \(reason)", probe: RefusedFile(operation, "orders.db", code: code))
+    }
+  }
+
+  /// The work ends with the first frame that no compression gives.
+  @Test func whatThisVersionCompressesOtherwiseStaysLost() throws {
+    let shop = try Shop(.zstd(level: -20))
+    let key = try shop.archive()
+    try shop.damage(key)
+    try shop.expectLost(key, "its pages are in \(shop.shop.source), but this version does not compress them")
+  }
+
   @Test func whatTheSourceCannotTellStaysLost() throws {
     let shop = try Shop()
     let key = try shop.archive()
@@ -195,8 +224,27 @@ import Testing
       return
     }
     #expect(reason.contains("only what is left of it gives it back"))
+    #expect(found.first?.origin == nil, "nothing was repaired from anywhere")
     #expect(shop.store.contents[key] == before)
   }
+}
+
+/// A file that the system refuses to open or to read.
+private final class RefusedFile: OperationProbe {
+  private let operation: Operation
+  private let name: String
+  private let code: Int32
+
+  init(_ operation: Operation, _ name: String, code: Int32) {
+    (self.operation, self.name, self.code) = (operation, name, code)
+  }
+
+  func willPerform(_ operation: Operation, _ path: Path) throws(SystemError) {
+    guard operation == self.operation, path.text.hasSuffix(name) else { return }
+    throw SystemError(operation.rawValue, Path(name), code: code)
+  }
+
+  func didPerform(_ operation: Operation, _ path: Path, newPath: Path?) {}
 }
 
 /// A store that must remove an object before another one gets its key.

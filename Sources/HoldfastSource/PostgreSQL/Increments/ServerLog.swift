@@ -17,6 +17,7 @@ extension PostgresBackup {
   /// and write another one in its place: the bytes may be anything.
   /// - Parameter root: the root of the source.
   /// - Returns: false if the server does not have it.
+  /// - Throws: `LogRefusal` if it is cut while it is read.
   package func readSegment(
     _ name: WALFileName, root: OpenFile, files: FileSystem, _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws -> Bool {
@@ -29,14 +30,26 @@ extension PostgresBackup {
       return false
     }
     guard try file.status().size == segmentBytes else { return false }
-    let block = Buffer(capacity: Self.blockBytes)
-    var offset: UInt64 = 0
-    while offset < segmentBytes {
-      let count = try file.read(into: block.bytes, at: offset)
-      guard count > 0 else { break }
-      try body(UnsafeRawBufferPointer(rebasing: block.bytes[..<count]))
-      offset += UInt64(count)
-    }
+    try Self.readWhole(file, count: segmentBytes, body)
     return true
+  }
+
+  /// Passes the first bytes of a file to `body`, in order, in blocks of whole pages.
+  /// - Parameter count: the number of bytes; whole pages.
+  /// - Throws: `LogRefusal` if the file has fewer by now: whoever owns it can cut it at any moment.
+  package static func readWhole(
+    _ file: OpenFile, count: UInt64, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    let block = Buffer(capacity: blockBytes)
+    var offset: UInt64 = 0
+    while offset < count {
+      let expected = Int(min(UInt64(block.capacity), count - offset))
+      let room = UnsafeMutableRawBufferPointer(rebasing: block.bytes[..<expected])
+      guard try file.read(into: room, at: offset) == expected else {
+        throw LogRefusal("\(file.path) was cut while it was read")
+      }
+      try body(UnsafeRawBufferPointer(room))
+      offset += UInt64(expected)
+    }
   }
 }
