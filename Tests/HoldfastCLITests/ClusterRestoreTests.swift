@@ -72,8 +72,8 @@ import Testing
       #expect(try server.psql("SHOW archive_mode") == "off")
     }
     #expect(
-      story.refused("--to-end", "--archive-mode", "off", "--recovery-option", "Archive_Mode=on", to: "never")
-        .contains("Archive_Mode is set twice"))
+      story.refused("--to-end", "--archive-mode", "off", "--recovery-option", "archive_mode=on", to: "never")
+        .contains("archive_mode is set twice"))
     #expect(
       story.refused("--to-xid", "4000000", to: "never").contains(
         " cannot reach the end of transaction 4000000: the archive ends"))
@@ -228,9 +228,8 @@ import Testing
     #expect(patroni("replica", empty, connection).exitStatus == 0)
     #expect(TestFiles.exists(empty.appending("standby.signal")))
     // What is no cluster is not written over.
-    for stray in ["PG_VERSION", "global/pg_control"] {
-      let place = story.cluster.directory.appending("stray")
-      TestFiles.remove(place)
+    for (name, stray) in [("stray", "PG_VERSION"), ("other", "global/pg_control")] {
+      let place = story.cluster.directory.appending(name)
       TestFiles.makeDirectory(place)
       if stray.contains("/") { TestFiles.makeDirectory(place.appending("global")) }
       TestFiles.write("15\n", to: place.appending(stray))

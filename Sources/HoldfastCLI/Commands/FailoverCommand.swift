@@ -18,6 +18,9 @@ struct FailoverCommand: ParsableCommand {
       Where it stops, it says how things stand, and the same command goes on from there. What the other host has taken \
       after the newest snapshot is lost here; `holdfast failback` on it keeps it.
 
+      What promote leaves in the background goes on, but its output goes into a file that is gone: give a service that \
+      promote starts by itself an output of its own.
+
       \(HelpEnd.text("holdfast failover orders --dry-run", "holdfast failover orders --in /srv/standby --fenced 'the host is unplugged'"))
       """)
 

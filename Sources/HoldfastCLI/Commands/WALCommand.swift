@@ -140,6 +140,7 @@ struct WALPushCommand: ParsableCommand {
     options.system = log.system
     options.compression = compression
     options.replacesUnfinished = replaceUnfinished
+    try set(&options, context.configuredSource, machine)
     let receipts = WALReceipts(try machine.memory(), at: context.location.description, of: log.name, on: machine.host)
     if let report = try WALPush.acknowledged(options, by: receipts, on: machine.host) {
       return try show(report, machine)
@@ -147,10 +148,15 @@ struct WALPushCommand: ParsableCommand {
     let repository = try context.openToWrite { Console.warn($0) }
     options.source = try repository.names.sourceToArchive(log.name)
     options.host = repository.hostName(options.source)
-    let configured = LogOptions.configured(options.source, context, repository)
+    try set(&options, LogOptions.configured(options.source, context, repository), machine)
+    try show(WALPush(repository: repository, options: options, receipts: receipts).run(), machine)
+  }
+
+  private func set(
+    _ options: inout WALPush.Options, _ configured: SourceSettings?, _ machine: MachineContext
+  ) throws {
     options.ahead = try ahead.ahead(configured, machine) ?? Self.usualAhead
     options.workers = try ahead.workers(configured, machine)
-    try show(WALPush(repository: repository, options: options, receipts: receipts).run(), machine)
   }
 
   private func show(_ report: WALPush.Report, _ machine: MachineContext) throws {
@@ -203,16 +209,15 @@ struct WALFetchCommand: ParsableCommand {
     options.location = context.location.description
     // A file that an operator fetches comes alone, unless the option says otherwise.
     let isRecovery = WALFetch.isRecovery(options.target)
-    func aheadCount(_ configured: SourceSettings?) throws -> Int {
-      isRecovery ? try ahead.ahead(configured, machine) ?? Self.usualAhead : ahead.ahead ?? 0
+    func set(_ configured: SourceSettings?) throws {
+      options.ahead = isRecovery ? try ahead.ahead(configured, machine) ?? Self.usualAhead : ahead.ahead ?? 0
+      if let workers = try ahead.workers(configured, machine) { options.workers = workers }
     }
-    options.ahead = try aheadCount(context.configuredSource)
+    try set(context.configuredSource)
     if WALFetch.takeSpooled(options, on: machine.host) { return }
     let repository = try context.open()
     options.source = try repository.names.source(log.name)
-    let configured = LogOptions.configured(options.source, context, repository)
-    options.ahead = try aheadCount(configured)
-    if let workers = try ahead.workers(configured, machine) { options.workers = workers }
+    try set(LogOptions.configured(options.source, context, repository))
     try WALFetch(repository: repository, options: options).run()
   }
 

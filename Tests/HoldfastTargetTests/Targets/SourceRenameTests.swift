@@ -182,7 +182,7 @@ import Testing
     #expect(!names.isWithinLimits)
     #expect(
       shown { _ = try home.names.rename(Self.name("source"), to: Self.name("last"), among: [], first: names) }
-        .hasPrefix("the source name-1001 gets no other name"))
+        .hasPrefix("the source source gets no other name"))
     names = SourceNames(repository: home.id, isSealed: false, time: RecordedTime(home.host.clock.now()))
     _ = names.rename("source", to: "orders")
     names.features = [String(repeating: "x", count: 9 << 20)]
