@@ -5,6 +5,7 @@ internal import HoldfastOperations
 struct NotificationTrial: Trial {
   /// True if it sends; otherwise it only looks who would be told.
   let sends: Bool
+  let opening: Opening? = nil
   let group = TrialGroup(.notification)
   let name = "receivers"
   /// Each of several receivers may take half a minute.

@@ -12,6 +12,7 @@ struct ScheduleTrial: Trial {
   private let root: Path?
   private let found: Result<[SchedulerDirectory.Installed], any Error>
   private let caller: String
+  let opening: Opening? = nil
   let group = TrialGroup(.schedule)
   let name = "schedule"
 

@@ -12,6 +12,7 @@ struct ServerClockTrial: Trial {
 
   private let repository: RepositorySettings
   private let target: TargetSettings
+  let opening: Opening? = nil
   let group = TrialGroup(.clock)
 
   init(target: TargetSettings, of repository: RepositorySettings) {

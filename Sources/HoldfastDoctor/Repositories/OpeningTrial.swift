@@ -6,6 +6,7 @@ internal import HoldfastRepository
 struct OpeningTrial: Trial {
   /// Gets the open repository.
   let opens: Opening
+  let opening: Opening? = nil
   let name = "repository"
   var group: TrialGroup { TrialGroup(.repository, of: opens.name) }
 

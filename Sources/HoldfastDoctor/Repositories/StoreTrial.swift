@@ -12,6 +12,7 @@ struct StoreTrial: Trial {
   private let repository: RepositorySettings
   private let target: TargetSettings
   private let writes: Bool
+  let opening: Opening? = nil
   let group: TrialGroup
 
   /// - Parameter writes: true if it may write and remove small objects, without which only reading is tried.

@@ -7,6 +7,7 @@ internal import HoldfastSystem
 /// Logs in to the database server of a source, and looks whether it is the right one and permits a backup.
 struct LoginTrial: Trial {
   let source: SourceSettings
+  let opening: Opening? = nil
   let name = "login"
   let isOfUser = true
   var group: TrialGroup { TrialGroup(.database, of: source.name.text) }

@@ -7,12 +7,12 @@ internal import HoldfastRepository
 /// Says which host serves a source that hosts take turns in serving.
 struct ServingTrial: Trial {
   let source: SourceSettings
-  let opening: Opening
+  let opening: Opening?
   let name = "serving"
   var group: TrialGroup { TrialGroup(.source, of: source.name.text) }
 
   func run(on machine: MachineContext) throws -> [TrialResult] {
-    guard let host = source.failover.host else { return [] }
+    guard let opening, let host = source.failover.host else { return [] }
     let repository = try opening.use()
     let standing = try ServingStanding(of: repository.names.source(source.name), in: repository)
     if standing.reading == .unclear {

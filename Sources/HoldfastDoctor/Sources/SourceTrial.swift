@@ -10,6 +10,7 @@ struct SourceTrial: Trial {
   let source: SourceSettings
   let settings: Settings
 
+  let opening: Opening? = nil
   var group: TrialGroup { TrialGroup(.source, of: source.name.text) }
   let name = "directory"
 

@@ -23,7 +23,6 @@ protocol Trial: Sendable {
 extension Trial {
   var limit: TimeSpan { .seconds(60) }
   var isOfUser: Bool { false }
-  var opening: Opening? { nil }
 
   /// - Parameter name: the name of the line; `nil` for that of the trial.
   func result(
