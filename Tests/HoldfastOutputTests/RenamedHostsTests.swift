@@ -65,6 +65,7 @@ import Testing
     }
     expect(["merge", "--name", Self.new])
     expect(["prune", "--name", Self.new])
+    expect(["check", "--no-write"], 30, "this host, one, serves it")
     configure(Self.new)
     expect(["serving", Self.old], 0, "one serves \(Self.new)")
     expect(["switchover", Self.old, "--to", "two", "--dry-run"], 0, Self.new)
