@@ -7,8 +7,8 @@ import Testing
 
 /// A frame is made again byte for byte from its plain bytes, whichever version has compressed it.
 @Suite struct FrameRemakerTests {
-  /// Earlier versions kept what saved a single byte, and tried what looks random.
-  @Test(arguments: [Compression.deflate(level: nil), .deflate(level: 6), .zstd(level: 3)])
+  /// Earlier versions kept what saved a single byte, and tried what looks random. (libzstd keeps no such block itself.)
+  @Test(arguments: [Compression.deflate(level: nil), .deflate(level: 6)])
   func aFrameThatSavesLittleIsMadeAgain(_ compression: Compression) throws {
     var random = SeededRandom(seed: 52)
     let plain = random.bytes(99_500) + [UInt8](repeating: 0, count: 500)
@@ -23,9 +23,9 @@ import Testing
   }
 
   @Test func aFrameThatNoCompressionOfThisVersionGivesIsNotMade() throws {
-    var random = SeededRandom(seed: 53)
-    let plain = random.text(50_000)
+    let plain = Array((0..<2000).map { "order \($0);shipped\n" }.joined().utf8)
     let (codec, stored) = try compress(plain, by: Compressor(.zstd(level: -20)))
+    #expect(codec == .zstd)
     #expect(try remade(plain, of: container(plain, codec, stored)) == nil)
   }
 

@@ -73,7 +73,11 @@ import Testing
       #expect((codec == .stored) == isStored, "\(count) zero bytes")
       #expect((stored == plain) == isStored, "\(count) zero bytes")
       let (tried, saved) = try compress(plain, with: Compressor(compression, savesLittle: true))
-      #expect(tried != .stored && saved.count < plain.count, "\(count) zero bytes")
+      if tried == .stored {
+        #expect(isStored && compression == .zstd(level: 3), "libzstd itself stores what saves little")
+      } else {
+        #expect(saved.count < plain.count, "\(count) zero bytes")
+      }
     }
   }
 

@@ -181,8 +181,11 @@ import Testing
 
   /// The work ends with the first frame that no compression gives.
   @Test func whatThisVersionCompressesOtherwiseStaysLost() throws {
-    let shop = try Shop(.zstd(level: -20))
-    let key = try shop.archive()
+    let shop = try Shop()
+    let rows = Array((0..<60_000).map { "order \($0);shipped\n" }.joined().utf8)
+    TestFiles.write(rows, to: shop.shop.source.appending("orders.db"))
+    try shop.shop.backup(.full) { $0.compression = .zstd(level: -20) }
+    let key = try shop.archive(of: 3)
     try shop.damage(key)
     try shop.expectLost(key, "its pages are in \(shop.shop.source), but this version does not compress them")
   }
