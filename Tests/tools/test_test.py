@@ -42,7 +42,7 @@ class TestCommandTests(TestInDirectory):
         self.stub("bin/shellcheck", "#!/bin/sh\n")
         self.stub("bin/id", "#!/bin/sh\necho ${USER_ID:-0}\n")
         for name in ("install-deps", "install-engines", "tidy", "soak", "fault-runs", "try-policies", "test-ceph",
-                     "test-page",
+                     "test-patroni", "test-page",
                      "test-hostile"):
             self.stub(f"Scripts/{name}", f'#!/bin/sh\necho "{name} $*" >>"$LOG"\necho "{name} ran"\n')
         self.stub("Scripts/build", '#!/bin/sh\necho "build $*" >>"$LOG"\necho /the/binary\n')
@@ -113,10 +113,11 @@ class TestCommandTests(TestInDirectory):
     def test_all_runs_what_takes_longer_before_the_tests_close(self) -> None:
         status, lines = self.run_test("--all")
         self.assertEqual((status, lines[-1]), (0, "closing line of the tests"), lines)
-        self.assertEqual([line for line in lines if line.startswith("==")][-6:],
+        self.assertEqual([line for line in lines if line.startswith("==")][-7:],
                          ["== live databases, captured for longer while they are written",
                           "== repositories on servers, through many more faults",
                           "== repositories in Ceph, which stops answering",
+                          "== a PostgreSQL cluster under Patroni, which fails over",
                           "== suites that draw seeds, ten times more",
                           "== tests on a machine on which holdfast was badly used", "== tests"])
         ran = self.log.read_text()
@@ -127,7 +128,8 @@ class TestCommandTests(TestInDirectory):
         self.assertEqual([line for line in ran.splitlines() if "--outage" in line],
                          [f"fault-runs {kind} --outage --holdfast {self.root}/.build/release/holdfast"
                           for kind in ("s3 --seeds 500 --loss", "sftp --seeds 200")])
-        self.assertEqual(ran.count(f"test-ceph --holdfast {self.root}/.build/release/holdfast"), 1)
+        for name in ("test-ceph", "test-patroni"):
+            self.assertEqual(ran.count(f"{name} --holdfast {self.root}/.build/release/holdfast"), 1)
         self.assertIn("test-hostile ran", lines)
 
     def test_all_says_what_it_leaves_out_and_why(self) -> None:
