@@ -88,7 +88,7 @@ import Testing
       (["--no-remove", "--missing-only"], "--no-remove and --missing-only exclude each other"),
       (
         ["--to-end", "--missing-only"],
-        "--to-time, --to-lsn, --to-name and --to-end exclude --no-remove and --missing-only"
+        "--to-time, --to-lsn, --to-xid, --to-name and --to-end exclude --no-remove and --missing-only"
       ),
     ] {
       let result = RunningProcess(tool.start(["restore", "--target", "x"] + options)).wait()

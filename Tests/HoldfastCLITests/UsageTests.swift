@@ -14,6 +14,9 @@ import Testing
       10   there is no repository at that place
       11   another run holds the lock
       12   wrong key
+      13   another host serves the source
+      14   no failover: the service answers, or its host is alive
+      15   this host is to serve, and it is not known if it does; run it again
       20   damage that costs no snapshot any data
       21   damage that costs data
       22   a drill failed: what was restored is not what it should be

@@ -67,7 +67,7 @@ import Testing
       "5:12: there is no key << in defaults\nHINT: Put what sources share into defaults."),
     Wrong(
       Sound.text + "defaults: {path: /srv}\n",
-      "5:12: there is no key path in defaults\nHINT: It belongs into a repository or a target or a source. Here there can be repository, exclude, compression, parity, limit-rate, paranoid, no-group, postgres, tag, before, after, on-failure, wal-ahead, wal-workers, schedule, merge-after, keep, grace, verify, drill, objectives, watch."
+      "5:12: there is no key path in defaults\nHINT: It belongs into a repository or a target or a source. Here there can be repository, exclude, compression, parity, limit-rate, paranoid, no-group, postgres, tag, before, after, on-failure, wal-ahead, wal-workers, schedule, merge-after, keep, grace, verify, drill, objectives, watch, failover."
     ),
     Wrong(
       "repositories:\n  shop: {path: /b, wal-ahead: 3}\n",

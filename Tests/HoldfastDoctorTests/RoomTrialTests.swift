@@ -49,7 +49,7 @@ import Testing
     #expect(little.text.hasPrefix("warning storage: ") && (5...13).contains(little.days ?? 0), "\(little)")
     #expect(
       little.text.hasSuffix("\nHINT: Make room there, or run `holdfast prune -r shop --dry-run` to see what could go."))
-    fill(56)
+    fill(57)
     let next = try line()
     #expect(next.text.hasPrefix("failed storage: "), "\(next)")
     site.tool.other("dd", "if=/dev/zero", "of=\(ballast.text)", "bs=64k")

@@ -112,7 +112,7 @@ import Testing
     let known = hint.dropFirst("There can be ".count).dropLast().split(separator: ", ").map(String.init)
     let others = [
       "path", "from-command", "file-name", "repository", "wal-ahead", "wal-workers", "schedule", "merge-after", "keep",
-      "grace", "verify", "drill", "watch", "objectives",
+      "grace", "verify", "drill", "watch", "objectives", "failover",
     ]
     #expect(Set(known) == Set(Self.rows.map(\.key) + others))
   }

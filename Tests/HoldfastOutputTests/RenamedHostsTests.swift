@@ -85,7 +85,7 @@ import Testing
     }
     push(0, Self.new, 0)
     push(1, Self.old, 0)
-    expect(["switchover", Self.new, "--to", "two", "--yes"], 0)
+    expect(["switchover", Self.new, "--to", "two", "--new-host", "--yes"], 0)
     for configured in [Self.old, Self.new] {
       configure(configured)
       for name in [Self.old, Self.new] { push(2, name, 13) }

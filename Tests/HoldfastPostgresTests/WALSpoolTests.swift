@@ -143,7 +143,14 @@ struct RecoveringServer {
     let server = try RecoveringServer(4, TestShop(clock: clock.clock))
     _ = try server.fetch(name(0))
     #expect(try server.takes(name(1), configure: { $0.location = "/elsewhere" }) == nil)
-    #expect(try server.takes(name(1), configure: { $0.source = SourceName(from: Path("others")) }) == nil)
+    func asksForAnother(_ options: inout WALFetch.Options) {
+      var other = WALFetch.Options(
+        file: options.file, target: options.target, source: SourceName(from: Path("others")),
+        clusterDirectory: options.clusterDirectory)
+      (other.location, other.system) = (options.location, options.system)
+      options = other
+    }
+    #expect(try server.takes(name(1), configure: asksForAnother) == nil)
     #expect(try server.takes(name(1), configure: { $0.system = SystemIdentifier(42) }) == nil)
     #expect(try server.takes(name(1), configure: { $0.system = nil }) == nil, "a cluster that nobody knows")
     // After minutes it is compared with the archive, and not fetched again.

@@ -18,7 +18,7 @@ struct MergeCommand: ParsableCommand {
       or --onto only the end of the chain is merged, into one increment that stands for the snapshot in the same way. \
       To merge in a sealed repository, the machine needs an identity that opens it and must be a writer.
 
-      \(HelpEnd.text("holdfast merge --dry-run", "holdfast merge 3f9c0a12", "holdfast merge --increments --name orders"))
+      \(HelpEnd.text("holdfast merge --dry-run", "holdfast merge --increments --name orders"))
       """)
 
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)

@@ -11,6 +11,10 @@ struct PatroniCommand: ParsableCommand {
       What Patroni calls: `patroni bootstrap` as the method of a bootstrap, `patroni replica` as one of \
       create_replica_methods. Both end with 0 only where the data directory is whole. docs/operations.md has a complete \
       patroni.yml.
+
+      \(HelpEnd.text(
+        "holdfast patroni bootstrap --scope shop --datadir /srv/pg",
+        "holdfast patroni replica --scope shop --datadir /srv/pg"))
       """,
     subcommands: [PatroniBootstrapCommand.self, PatroniReplicaCommand.self])
 }
@@ -48,7 +52,9 @@ struct PatroniBootstrapCommand: ParsableCommand {
       It restores the cluster as `holdfast restore --to-end` does, or to another target that the command or a key of the \
       method names (to-time: …); the server recovers, and is promoted. Say keep_existing_recovery_conf: true beside it.
 
-      \(HelpEnd.text("holdfast patroni bootstrap --name orders --scope shop --datadir /var/lib/postgresql/15/shop"))
+      \(HelpEnd.text(
+        "holdfast patroni bootstrap --scope shop --datadir /srv/pg",
+        "holdfast patroni bootstrap --name orders --scope shop --datadir /srv/pg"))
       """)
 
   @OptionGroup var patroni: PatroniOptions
@@ -86,7 +92,9 @@ struct PatroniReplicaCommand: ParsableCommand {
       directory, if that is a cluster (keep_data: true), and also where the cluster has no leader (no_leader: true). \
       Patroni then says which primary it follows; say the restore_command below recovery_conf.
 
-      \(HelpEnd.text("holdfast patroni replica --name orders --scope shop --datadir /var/lib/postgresql/15/shop"))
+      \(HelpEnd.text(
+        "holdfast patroni replica --scope shop --datadir /srv/pg",
+        "holdfast patroni replica --name orders --scope shop --datadir /srv/pg"))
       """)
 
   @OptionGroup var patroni: PatroniOptions
