@@ -78,7 +78,7 @@ import Testing
       result.allFindings.map(\.outcome) == [
         .unrepaired(
           reason:
-            "only parity gives it back, and here an object must go before it is written anew; add another target and sync it, then repair"
+            "only what is left of it gives it back, and here an object must go before it is written anew; add another target and sync it, then repair"
         )
       ])
     #expect(result.exitStatus == .repairableDamage)
